@@ -1,0 +1,1 @@
+//! The front door: one file per CNI verb; moves frames, owns nothing.

@@ -1,0 +1,1 @@
+//! What may be said: nouns, mail, ports and causes.

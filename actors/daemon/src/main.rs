@@ -1,0 +1,3 @@
+//! The wiring: the supervision tree as data and the enid command line.
+
+fn main() {}

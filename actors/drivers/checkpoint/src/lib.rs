@@ -1,0 +1,1 @@
+//! The checkpoint port: a file in the schema of the agent enid replaces.

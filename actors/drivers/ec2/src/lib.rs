@@ -1,0 +1,1 @@
+//! The EC2 and instance metadata ports, by the AWS SDK.

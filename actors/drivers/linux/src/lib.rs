@@ -1,0 +1,1 @@
+//! The host port, by netlink and nft.

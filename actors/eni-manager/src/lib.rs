@@ -1,0 +1,1 @@
+//! Owns attached ENIs and their addresses, and every EC2 mutation.

@@ -1,0 +1,1 @@
+//! Who lives: rooms, links and supervision, above actix and below everything else.

@@ -1,0 +1,1 @@
+//! Owns host wiring: routes, rules, nft and ENI tables.

@@ -1,0 +1,1 @@
+//! Owns leases and the waiting line.

@@ -1,0 +1,1 @@
+//! Which source a binary was made from.

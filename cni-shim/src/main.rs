@@ -1,0 +1,3 @@
+//! What containerd executes.
+
+fn main() {}

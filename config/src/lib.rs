@@ -1,0 +1,1 @@
+//! Layered settings that keep their provenance.

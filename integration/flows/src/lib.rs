@@ -1,0 +1,1 @@
+//! The real daemon, SDK, netlink and containerd, killed at will.

@@ -1,0 +1,1 @@
+//! A small AWS, pure: (request, now) -> reply and effects.

@@ -1,0 +1,1 @@
+//! Tidiness, documents and deploy files checked as tests.
