@@ -153,6 +153,12 @@ pub enum Cause {
         /// What the disk said.
         detail: String,
     },
+    /// The checkpoint cannot be read: the disk is at fault, not the content.
+    #[error("the checkpoint could not be read: {detail}")]
+    CheckpointRead {
+        /// What the disk said.
+        detail: String,
+    },
     /// The kernel shows an address in use that no lease explains.
     #[error("{address} is in use behind link {ifindex}, and no lease explains it")]
     UnexplainedUse {
@@ -208,6 +214,7 @@ impl Cause {
             Self::HostWiring { .. } => "HostWiring",
             Self::LinkMissing { .. } => "LinkMissing",
             Self::CheckpointWrite { .. } => "CheckpointWrite",
+            Self::CheckpointRead { .. } => "CheckpointRead",
             Self::UnexplainedUse { .. } => "UnexplainedUse",
             Self::NotTheOnlyWriter { .. } => "NotTheOnlyWriter",
             Self::RoomUnavailable { .. } => "RoomUnavailable",

@@ -1,0 +1,256 @@
+//! The one owner of the two files: a thread that works off a bounded queue, in order. It blocks on the disk so that nobody
+//! else must, and it ends a write whether or not the asker still listens.
+
+use contract::causes::Cause;
+use contract::ports::checkpoint::{CheckpointImage, Loaded};
+use std::path::{Path, PathBuf};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::contents::{Contents, assemble, split};
+use crate::disk::{self, Aside, FILE_BYTES_MAX, Found, Stamp};
+use crate::error::CheckpointError;
+use crate::file_checkpoint::CheckpointPaths;
+use crate::order::{Step, steps};
+use crate::peer_file::Decoded;
+use crate::{own_file, peer_file};
+
+/// Flaws named in a reason; more are counted.
+const FLAWS_NAMED_MAX: usize = 8;
+
+/// What the writer is asked.
+pub(crate) enum Command {
+    Load {
+        reply: oneshot::Sender<Result<Loaded, Cause>>,
+    },
+    Write {
+        image: CheckpointImage,
+        reply: oneshot::Sender<Result<(), Cause>>,
+    },
+    /// Stand still until the other end says something or goes away.
+    #[cfg(test)]
+    Hold {
+        entered: oneshot::Sender<()>,
+        release: std::sync::mpsc::Receiver<()>,
+    },
+}
+
+/// The writer's state.
+pub(crate) struct Writer {
+    paths: CheckpointPaths,
+    boot_id: String,
+    /// `None` until it is read, and after a failed write, when nobody knows which content the disk kept.
+    disk: Option<OnDisk>,
+    /// The last write failed. A sync that failed may succeed the next time without having written anything, so both files
+    /// are written again, whatever they seem to say.
+    distrust: bool,
+}
+
+/// What is on disk.
+#[derive(Debug, Default)]
+struct OnDisk {
+    contents: Contents,
+    peer: Written,
+    own: Written,
+}
+
+/// A file as it was last read or written; without a stamp it is written again, whatever it says.
+#[derive(Debug, Default)]
+struct Written {
+    bytes: Vec<u8>,
+    stamp: Option<Stamp>,
+}
+
+impl Written {
+    /// Whether the file must be replaced to hold `bytes`. A file that somebody else touched must.
+    fn differs(&self, path: &Path, bytes: &[u8]) -> bool {
+        self.bytes != bytes || self.stamp.is_none() || self.stamp != Stamp::at(path)
+    }
+}
+
+impl Writer {
+    pub(crate) fn new(paths: CheckpointPaths, boot_id: String) -> Self {
+        Self {
+            paths,
+            boot_id,
+            disk: None,
+            distrust: false,
+        }
+    }
+
+    /// Works until every asker is gone.
+    pub(crate) fn run(mut self, mut queue: mpsc::Receiver<Command>) {
+        let mut next = queue.blocking_recv();
+        while let Some(command) = next.take() {
+            match command {
+                Command::Load { reply } => {
+                    let loaded = self.load().map_err(|error| error.of_load());
+                    // An asker that went away asks again; reading changed nothing it must know of.
+                    drop(reply.send(loaded));
+                }
+                Command::Write { image, reply } => next = self.write_group(image, reply, &mut queue),
+                #[cfg(test)]
+                Command::Hold { entered, release } => {
+                    if entered.send(()).is_ok() {
+                        while release.recv().is_ok() {}
+                    }
+                }
+            }
+            if next.is_none() {
+                next = queue.blocking_recv();
+            }
+        }
+    }
+
+    /// Group commit: images are whole and come in order from one owner, so of those that wait only the last is written, and
+    /// its outcome answers all. Returns the command after the group, if one was found.
+    fn write_group(
+        &mut self,
+        mut image: CheckpointImage,
+        reply: oneshot::Sender<Result<(), Cause>>,
+        queue: &mut mpsc::Receiver<Command>,
+    ) -> Option<Command> {
+        let mut replies = vec![reply];
+        let mut next = None;
+        while let Ok(command) = queue.try_recv() {
+            match command {
+                Command::Write { image: newer, reply } => {
+                    image = newer;
+                    replies.push(reply);
+                }
+                other => {
+                    next = Some(other);
+                    break;
+                }
+            }
+        }
+        let outcome = self.write(image).map_err(|error| error.of_write());
+        for reply in replies {
+            drop(reply.send(outcome.clone()));
+        }
+        next
+    }
+
+    pub(crate) fn load(&mut self) -> Result<Loaded, CheckpointError> {
+        self.disk = None;
+        let mut set_aside = Vec::new();
+        let (own, own_written) = read_file(&self.paths.own, own_file::decode, &mut set_aside)?;
+        let (peer, peer_written) = read_file(&self.paths.peer, peer_file::decode, &mut set_aside)?;
+        let earlier_boot = own.as_ref().is_some_and(|own| own.boot_id != self.boot_id);
+        let contents = Contents {
+            peer: peer.unwrap_or_default(),
+            own: own.unwrap_or_default(),
+        };
+        let image = assemble(&contents, &self.boot_id);
+        self.disk = Some(OnDisk {
+            contents,
+            peer: peer_written,
+            own: own_written,
+        });
+        Ok(Loaded {
+            image,
+            set_aside,
+            earlier_boot,
+        })
+    }
+
+    pub(crate) fn write(&mut self, image: CheckpointImage) -> Result<(), CheckpointError> {
+        if self.disk.is_none() {
+            self.load()?;
+        }
+        // Taken: if any step fails it is not known what the disk holds, and it is read again before the next write.
+        let mut disk = self.disk.take().unwrap_or_default();
+        if std::mem::replace(&mut self.distrust, true) {
+            disk.peer.stamp = None;
+            disk.own.stamp = None;
+        }
+        let split = split(image, &self.boot_id, &disk.contents.peer);
+        let after = match split {
+            Ok(after) => after,
+            Err(problem) => {
+                self.disk = Some(disk);
+                self.distrust = false;
+                return Err(CheckpointError::BadImage { problem });
+            }
+        };
+        let peer_bytes = encoded("ipam.json", peer_file::encode(&after.peer))?;
+        let own_bytes = encoded("enid-leases.json", own_file::encode(&after.own))?;
+        let peer_changes = disk.peer.differs(&self.paths.peer, &peer_bytes);
+        let own_changes = disk.own.differs(&self.paths.own, &own_bytes);
+        for step in steps(&disk.contents, &after, peer_changes, own_changes) {
+            match step {
+                Step::Peer => disk.peer = write_file(&self.paths.peer, peer_bytes.clone())?,
+                Step::Own => disk.own = write_file(&self.paths.own, own_bytes.clone())?,
+                Step::OwnOverlap(overlap) => {
+                    let bytes = encoded("enid-leases.json", own_file::encode(&overlap))?;
+                    disk.own = write_file(&self.paths.own, bytes)?;
+                }
+            }
+        }
+        disk.contents = after;
+        self.disk = Some(disk);
+        self.distrust = false;
+        Ok(())
+    }
+}
+
+/// Reads and decodes one file. What cannot be used is set aside; of what can be used in part, the part is used.
+fn read_file<F>(
+    path: &Path,
+    decode: fn(&[u8]) -> Decoded<F>,
+    set_aside: &mut Vec<(PathBuf, String)>,
+) -> Result<(Option<F>, Written), CheckpointError> {
+    let (bytes, stamp) = match disk::read(path)? {
+        Found::Missing => return Ok((None, Written::default())),
+        Found::File { bytes, stamp } => (bytes, stamp),
+        Found::Unusable(reason) => {
+            set_aside.push(aside(path, Aside::Moved, reason)?);
+            return Ok((None, Written::default()));
+        }
+    };
+    match decode(&bytes) {
+        Ok((file, flaws)) if flaws.is_empty() => Ok((Some(file), Written { bytes, stamp })),
+        Ok((file, flaws)) => {
+            set_aside.push(aside(path, Aside::Kept, in_words(&flaws))?);
+            // Without a stamp, so that the next write makes it a clean file.
+            Ok((Some(file), Written::default()))
+        }
+        Err(unusable) => {
+            set_aside.push(aside(path, Aside::Moved, unusable.to_string())?);
+            Ok((None, Written::default()))
+        }
+    }
+}
+
+/// Logged as well as reported: the report of a read that only a write needed goes nowhere.
+fn aside(path: &Path, how: Aside, reason: String) -> Result<(PathBuf, String), CheckpointError> {
+    let name = disk::set_aside(path, how)?;
+    tracing::warn!(file = %path.display(), set_aside = %name.display(), %reason, "checkpoint file set aside");
+    Ok((name, reason))
+}
+
+fn write_file(path: &Path, bytes: Vec<u8>) -> Result<Written, CheckpointError> {
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > FILE_BYTES_MAX {
+        let problem = format!("{} would be larger than {FILE_BYTES_MAX} bytes", path.display());
+        return Err(CheckpointError::BadImage { problem });
+    }
+    let stamp = disk::replace(path, &bytes)?;
+    Ok(Written {
+        bytes,
+        stamp: Some(stamp),
+    })
+}
+
+fn encoded(
+    file: &'static str,
+    result: Result<Vec<u8>, serde_json::Error>,
+) -> Result<Vec<u8>, CheckpointError> {
+    result.map_err(|source| CheckpointError::Encode { file, source })
+}
+
+fn in_words(flaws: &[String]) -> String {
+    let named: Vec<_> = flaws.iter().take(FLAWS_NAMED_MAX).map(String::as_str).collect();
+    match flaws.len().saturating_sub(FLAWS_NAMED_MAX) {
+        0 => format!("used in part: {}", named.join("; ")),
+        more => format!("used in part: {}; and {more} more", named.join("; ")),
+    }
+}
