@@ -1,3 +1,49 @@
-//! Builds the workspace once, as a whole, and starts what was built.
+//! `cargo lab …` and `cargo verify`: builds the workspace as a whole, once, and starts what was built. It has no dependencies,
+//! so that it is there in a second, and so that no build of it can resolve features differently.
 
-fn main() {}
+mod cargo;
+mod lanes;
+mod packages;
+mod tally;
+mod verify;
+
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode};
+
+const USAGE: &str = "\
+cargo lab                      wires a pod before your eyes
+cargo lab list                 the scenarios
+cargo lab run NAME|FILE        runs one  [--json OUT]
+cargo lab clean                removes what killed runs left
+cargo verify                   everything that is checked, as CI does";
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    let verb = arguments.next().unwrap_or_default();
+    let rest: Vec<OsString> = arguments.collect();
+    match verb.to_str() {
+        Some("lab") => lab(&rest),
+        Some("verify") if rest.is_empty() => verify::run(),
+        _ => {
+            eprintln!("{USAGE}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Builds, then becomes the lab.
+fn lab(arguments: &[OsString]) -> ExitCode {
+    let built = cargo::build_for_lab().and_then(|()| cargo::beside("lab"));
+    match built {
+        Ok(program) => {
+            let error = Command::new(&program).args(arguments).exec();
+            eprintln!("cannot start {}: {error}", program.display());
+            ExitCode::FAILURE
+        }
+        Err(problem) => {
+            eprintln!("{problem}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Calls to cargo. Always the whole workspace: a build of one crate resolves features for that crate alone, and would compile
+//! the AWS SDK (minutes, 8 GB) a second time.
+
+use std::io::{BufRead, BufReader, IsTerminal};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// The SDK's crate, as cargo names its library target.
+const SDK: &str = "\"name\":\"aws_sdk_ec2\"";
+
+/// How the shim is built: its own small profile, static, so that containerd can execute it on any host.
+const SHIM: [&str; 9] = [
+    "rustc",
+    "-p",
+    "cni-shim",
+    "--bin",
+    "enid-cni",
+    "--profile",
+    "shim",
+    "--",
+    "-Ctarget-feature=+crt-static",
+];
+
+/// What came out of a cargo command.
+pub(crate) struct Outcome {
+    /// It ended well.
+    pub(crate) ok: bool,
+    /// How often the SDK's library was compiled.
+    pub(crate) sdk_compiled: u32,
+    /// Everything it printed on stdout that is no message about an artifact.
+    pub(crate) text: String,
+}
+
+/// A cargo command, run by the cargo that started us.
+fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+/// A program built beside this one.
+pub(crate) fn beside(name: &str) -> Result<PathBuf, String> {
+    let own = std::env::current_exe().map_err(|error| format!("cannot find this program's path: {error}"))?;
+    Ok(own.with_file_name(name))
+}
+
+/// Builds the workspace and the shim, quietly unless somebody watches.
+pub(crate) fn build_for_lab() -> Result<(), String> {
+    let watched = std::io::stderr().is_terminal();
+    if !watched {
+        eprintln!("building (the first time takes minutes: it compiles the AWS SDK)");
+    }
+    for arguments in [&["build", "--workspace"][..], &SHIM[..]] {
+        let mut command = cargo();
+        // Quiet hides progress, not errors.
+        command.args(arguments.iter().take(1));
+        if !watched {
+            command.arg("--quiet");
+        }
+        command.args(arguments.iter().skip(1));
+        let status = command
+            .status()
+            .map_err(|error| format!("cannot start cargo: {error}"))?;
+        if !status.success() {
+            return Err("the build failed; nothing was run".to_owned());
+        }
+    }
+    Ok(())
+}
+
+/// Builds the shim.
+pub(crate) fn build_shim() -> Result<Outcome, String> {
+    run(&SHIM)
+}
+
+/// Runs cargo with artifact messages, so that what was compiled can be counted. Compiler errors and warnings go to stderr as
+/// usual.
+pub(crate) fn run_counting(arguments: &[&str]) -> Result<Outcome, String> {
+    let mut all = arguments.to_vec();
+    all.insert(1.min(all.len()), "--message-format=json-render-diagnostics");
+    run(&all)
+}
+
+/// Runs cargo, quietly, and keeps what it prints on stdout.
+pub(crate) fn run(arguments: &[&str]) -> Result<Outcome, String> {
+    let mut child = cargo()
+        .args(arguments)
+        .env("CARGO_TERM_QUIET", "true")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|error| format!("cannot start cargo: {error}"))?;
+    let stdout = child.stdout.take().ok_or("no stdout")?;
+    let mut outcome = Outcome {
+        ok: false,
+        sdk_compiled: 0,
+        text: String::new(),
+    };
+    for line in BufReader::new(stdout).split(b'\n') {
+        let line = line.map_err(|error| format!("cannot read cargo's output: {error}"))?;
+        let line = String::from_utf8_lossy(&line);
+        if line.starts_with("{\"reason\":") {
+            outcome.sdk_compiled += u32::from(compiles_sdk(&line));
+        } else {
+            outcome.text.push_str(&line);
+            outcome.text.push('\n');
+        }
+    }
+    let status = child
+        .wait()
+        .map_err(|error| format!("cannot wait for cargo: {error}"))?;
+    outcome.ok = status.success();
+    Ok(outcome)
+}
+
+/// Does this message say that the SDK's library was compiled just now (and not taken from an earlier build)?
+fn compiles_sdk(message: &str) -> bool {
+    message.starts_with("{\"reason\":\"compiler-artifact\"")
+        && message.contains(SDK)
+        && message.contains("\"kind\":[\"lib\"]")
+        && message.contains("\"fresh\":false")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_compiled_sdk_is_told_from_a_fresh_one_and_from_other_crates() {
+        let message = |name: &str, kind: &str, fresh: bool| {
+            format!(
+                "{{\"reason\":\"compiler-artifact\",\"package_id\":\"x\",\"target\":{{\"kind\":[\"{kind}\"],\
+                 \"name\":\"{name}\"}},\"fresh\":{fresh}}}"
+            )
+        };
+        assert!(compiles_sdk(&message("aws_sdk_ec2", "lib", false)));
+        assert!(!compiles_sdk(&message("aws_sdk_ec2", "lib", true)));
+        assert!(!compiles_sdk(&message("aws_sdk_ec2", "custom-build", false)));
+        assert!(!compiles_sdk(&message("aws_sdk_sts", "lib", false)));
+        assert!(!compiles_sdk("{\"reason\":\"build-finished\",\"success\":true}"));
+    }
+}
