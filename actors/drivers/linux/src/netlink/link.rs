@@ -1,0 +1,133 @@
+//! Links: reading all of them, their MTU, bringing one up. A veth's other end is known by namespace id and index.
+
+use contract::model::Mac;
+use contract::ports::host::{HostError, Link};
+use netlink_packet_route::RouteNetlinkMessage;
+use netlink_packet_route::link::{InfoKind, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage};
+
+use super::channel::{Channel, Deadline};
+use super::rp_filter;
+
+/// Where a veth's other end is: another namespace, by the id our namespace gave it, and the index there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Peer {
+    /// Namespace id; negative if the kernel has none to give.
+    pub(crate) namespace: i32,
+    /// Index of the other end, in that namespace.
+    pub(crate) ifindex: u32,
+}
+
+/// A link as the dump shows it: no addresses yet.
+#[derive(Debug, Clone)]
+pub(crate) struct SeenLink {
+    /// What the port says of it.
+    pub(crate) link: Link,
+    /// The other end, of a veth to elsewhere.
+    pub(crate) peer: Option<Peer>,
+}
+
+/// All links by index, and whether none is missing.
+pub(crate) async fn dump(channel: &Channel, deadline: Deadline) -> Result<(Vec<SeenLink>, bool), HostError> {
+    let mut question = LinkMessage::default();
+    question
+        .attributes
+        .push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
+    let dump = channel
+        .dump("read links", &RouteNetlinkMessage::GetLink(question), deadline)
+        .await?;
+    let whole = dump.is_whole();
+    let mut links: Vec<SeenLink> = dump
+        .messages
+        .iter()
+        .filter_map(|message| match message {
+            RouteNetlinkMessage::NewLink(link) => Some(parse(link)),
+            _ => None,
+        })
+        .collect();
+    links.sort_by_key(|seen| seen.link.ifindex);
+    Ok((links, whole))
+}
+
+/// Sets the MTU.
+pub(crate) async fn set_mtu(
+    channel: &Channel,
+    what: &str,
+    ifindex: u32,
+    mtu_bytes: u32,
+    deadline: Deadline,
+) -> Result<(), HostError> {
+    let mut message = LinkMessage::default();
+    message.header.index = ifindex;
+    message.attributes.push(LinkAttribute::Mtu(mtu_bytes));
+    channel
+        .change(what, RouteNetlinkMessage::SetLink(message), 0, deadline)
+        .await
+}
+
+/// Brings a link up.
+pub(crate) async fn up(
+    channel: &Channel,
+    what: &str,
+    ifindex: u32,
+    deadline: Deadline,
+) -> Result<(), HostError> {
+    let mut message = LinkMessage::default();
+    message.header.index = ifindex;
+    message.header.flags = LinkFlags::Up;
+    message.header.change_mask = LinkFlags::Up;
+    channel
+        .change(what, RouteNetlinkMessage::SetLink(message), 0, deadline)
+        .await
+}
+
+/// Sets rp_filter.
+pub(crate) async fn set_rp_filter(
+    channel: &Channel,
+    what: &str,
+    ifindex: u32,
+    value: u32,
+    deadline: Deadline,
+) -> Result<(), HostError> {
+    let message = rp_filter::message(ifindex, value);
+    channel
+        .change(what, RouteNetlinkMessage::SetLink(message), 0, deadline)
+        .await
+}
+
+fn parse(message: &LinkMessage) -> SeenLink {
+    let mut link = Link {
+        ifindex: message.header.index,
+        name: String::new(),
+        mac: None,
+        mtu_bytes: 0,
+        up: message.header.flags.contains(LinkFlags::Up),
+        veth_to_elsewhere: false,
+        rp_filter: rp_filter::read(&message.attributes),
+        addresses: Vec::new(),
+        behind: None,
+    };
+    let (mut is_veth, mut namespace, mut other_end) = (false, None, None);
+    for attribute in &message.attributes {
+        match attribute {
+            LinkAttribute::IfName(name) => link.name.clone_from(name),
+            LinkAttribute::Mtu(mtu_bytes) => link.mtu_bytes = *mtu_bytes,
+            LinkAttribute::Address(bytes) => link.mac = mac(bytes),
+            LinkAttribute::LinkNetNsId(id) => namespace = Some(*id),
+            LinkAttribute::Link(ifindex) => other_end = Some(*ifindex),
+            LinkAttribute::LinkInfo(infos) => is_veth = infos.contains(&LinkInfo::Kind(InfoKind::Veth)),
+            _ => {}
+        }
+    }
+    link.veth_to_elsewhere = is_veth && namespace.is_some();
+    let peer = match (is_veth, namespace, other_end) {
+        (true, Some(namespace), Some(ifindex)) => Some(Peer { namespace, ifindex }),
+        _ => None,
+    };
+    SeenLink { link, peer }
+}
+
+/// Loopback shows six zeros, which is no address.
+fn mac(bytes: &[u8]) -> Option<Mac> {
+    let bytes: [u8; 6] = bytes.try_into().ok()?;
+    (bytes != [0; 6]).then_some(Mac(bytes))
+}
