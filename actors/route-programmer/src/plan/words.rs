@@ -1,0 +1,60 @@
+//! Changes in words, for causes and logs: the step that failed has a name a person can look for in `ip rule` and `ip route`.
+
+use std::net::Ipv4Addr;
+
+use contract::model::TableId;
+use contract::ports::host::{HostChange, Route, Rule};
+
+/// The change as a person would say it.
+pub(crate) fn in_words(change: &HostChange) -> String {
+    match change {
+        HostChange::SetMtu { ifindex, mtu_bytes } => format!("set MTU {mtu_bytes} on link {ifindex}"),
+        HostChange::LinkUp { ifindex } => format!("bring link {ifindex} up"),
+        HostChange::AddAddress {
+            ifindex,
+            address,
+            prefix_length,
+        } => {
+            format!("add address {address}/{prefix_length} to link {ifindex}")
+        }
+        HostChange::PutRoute(it) => format!("put {}", route(it)),
+        HostChange::RemoveRoute(it) => format!("remove {}", route(it)),
+        HostChange::AddRule(it) => format!("add {}", rule(it)),
+        HostChange::RemoveRule(it) => format!("remove {}", rule(it)),
+        HostChange::SetRpFilter { ifindex, value } => format!("set rp_filter {value} on link {ifindex}"),
+    }
+}
+
+fn table(id: TableId) -> String {
+    if id == TableId::MAIN {
+        "main".to_owned()
+    } else {
+        id.to_string()
+    }
+}
+
+fn route(route: &Route) -> String {
+    let via = route.via.map(|via| format!(" via {via}")).unwrap_or_default();
+    format!(
+        "route {}/{}{via} by link {} in table {}",
+        route.to,
+        route.prefix_length,
+        route.ifindex,
+        table(route.table)
+    )
+}
+
+fn rule(rule: &Rule) -> String {
+    let part = |word: &str, address: Option<Ipv4Addr>| {
+        address
+            .map(|address| format!(" {word} {address}"))
+            .unwrap_or_default()
+    };
+    format!(
+        "rule {}:{}{} lookup {}",
+        rule.priority.0,
+        part("from", rule.from),
+        part("to", rule.to),
+        table(rule.table)
+    )
+}

@@ -1,0 +1,224 @@
+//! What RouteProgrammer knows and what is under way: the newest views, the host as last read, jobs (Wire, Unwire), ADDs that
+//! wait for an ENI, repairs. No clock, no I/O: `now` is given, and everything it wants done is an action.
+
+mod answers;
+mod jobs;
+mod reads;
+mod repairs;
+mod turn;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use contract::Reply;
+use contract::causes::Cause;
+use contract::mail::route_programmer::{HostView, RouteMail};
+use contract::model::{EniView, Lease, LeasePhase, LeaseView, VethPrefix, WiringPlan};
+use contract::ports::host::{HostChange, HostError, HostSnapshot, RouteAnswer, RouteQuestion};
+
+use crate::plan::{Survey, Unit};
+use jobs::{Job, PlanWait};
+use reads::Reads;
+use repairs::Repair;
+
+/// Changes under way at once. They share one netlink socket; more would only wait there.
+pub(crate) const PROGRAMS_MAX: usize = 16;
+
+/// Wire and Unwire that are waiting or under way, and as many waiting Plans: several times the pods of the largest node.
+pub(crate) const JOBS_MAX: usize = 1024;
+
+/// What the settings decide.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteConfig {
+    /// MTU of every ENI link, bytes.
+    pub eni_mtu_bytes: u32,
+    /// What the names of pods' host links begin with.
+    pub veth_prefix: VethPrefix,
+}
+
+/// For whom changes are made.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Target {
+    /// A Wire or an Unwire, by its number.
+    Job(u64),
+    /// A repair.
+    Repair(Unit),
+}
+
+/// An answer, with the one who asked.
+#[derive(Debug)]
+pub enum Answer {
+    /// To `Plan`.
+    Plan(Reply<Result<WiringPlan, Cause>>, Result<WiringPlan, Cause>),
+    /// To `Wire` and `Unwire`.
+    Step(Reply<Result<(), Cause>>, Result<(), Cause>),
+}
+
+/// What RouteProgrammer has done for it.
+#[derive(Debug)]
+pub enum RouteAction {
+    /// Read links, routes and rules.
+    Read {
+        /// Its number, ascending.
+        number: u64,
+    },
+    /// Make the changes in order; if all were made, ask the questions.
+    Program {
+        /// For whom.
+        target: Target,
+        /// At most a dozen and a few contradictions.
+        changes: Vec<HostChange>,
+        /// What is to be verified.
+        questions: Vec<RouteQuestion>,
+    },
+    /// Answer a question.
+    Answer(Answer),
+    /// Tell everybody.
+    Publish(HostView),
+}
+
+/// What came back.
+#[derive(Debug)]
+pub enum RouteOutcome {
+    /// A reading ended.
+    Read {
+        /// Its number.
+        number: u64,
+        /// The host, or why it could not be read.
+        result: Result<HostSnapshot, HostError>,
+    },
+    /// Changes were made, all or some.
+    Programmed {
+        /// For whom.
+        target: Target,
+        /// How many, from the first.
+        done: usize,
+        /// What stopped the rest.
+        stopped: Option<HostError>,
+        /// One for each question; empty if it was stopped.
+        answers: Vec<Result<Option<RouteAnswer>, HostError>>,
+    },
+}
+
+/// The state of the room.
+pub struct RouteProgrammer {
+    pub(crate) config: RouteConfig,
+    /// EniManager's newest view.
+    pub(crate) enis: EniView,
+    /// WarmPool's newest view.
+    pub(crate) leases: Vec<Lease>,
+    /// Addresses whose Unwire came after the newest lease view may have been written: not repaired until a view agrees.
+    pub(crate) unwired: BTreeSet<Ipv4Addr>,
+    /// The host as last read, with the changes made since.
+    pub(crate) host: HostSnapshot,
+    pub(crate) reads: Reads,
+    /// Views against host; made anew when either changed.
+    pub(crate) survey: Survey,
+    pub(crate) survey_stale: bool,
+    /// The survey becomes stale because the host was just read, so that what it finds is fresh.
+    pub(crate) just_read: bool,
+    /// ENIs whose link is missing, and since when, for pacing.
+    pub(crate) missing_since: BTreeMap<contract::model::EniId, Duration>,
+    pub(crate) jobs: VecDeque<Job>,
+    pub(crate) next_job: u64,
+    pub(crate) plans: VecDeque<PlanWait>,
+    pub(crate) repairs: BTreeMap<Unit, Repair>,
+    /// What is being changed now.
+    pub(crate) under_way: BTreeMap<Target, Vec<HostChange>>,
+    /// Changes made since start.
+    pub(crate) changes: u64,
+    pub(crate) outbox: Vec<RouteAction>,
+    pub(crate) published: Option<HostView>,
+}
+
+/// The snapshot in hand is of the first reading.
+pub(crate) fn first_reading() -> Reads {
+    Reads::first()
+}
+
+impl RouteProgrammer {
+    /// Mail arrives.
+    pub(crate) fn hear(&mut self, mail: RouteMail, now: Duration) {
+        match mail {
+            RouteMail::Plan { wiring, reply } => self.hear_plan(wiring, reply, now),
+            RouteMail::Wire { wiring, host, reply } => self.hear_wire(wiring, host, reply, now),
+            RouteMail::Unwire { address, reply } => self.hear_unwire(address, reply, now),
+            RouteMail::Enis(view) => {
+                self.enis = view;
+                self.survey_stale = true;
+            }
+            RouteMail::Leases(view) => self.hear_leases(view),
+        }
+    }
+
+    fn hear_leases(&mut self, view: LeaseView) {
+        self.leases = view.leases;
+        let leases = &self.leases;
+        self.unwired.retain(|address| {
+            leases.iter().any(|lease| {
+                lease.address == *address && matches!(lease.phase, LeasePhase::Wired | LeasePhase::Assigned)
+            })
+        });
+        self.survey_stale = true;
+    }
+
+    /// Something that was under way ended.
+    pub(crate) fn learn(&mut self, outcome: RouteOutcome, now: Duration) {
+        match outcome {
+            RouteOutcome::Read { number, result } => self.read_ended(number, result, now),
+            RouteOutcome::Programmed {
+                target,
+                done,
+                stopped,
+                answers,
+            } => {
+                let made = self.note_changes(&target, done);
+                match target {
+                    Target::Job(id) => self.job_ended(id, made, stopped.as_ref(), &answers, now),
+                    Target::Repair(unit) => self.repair_ended(&unit, made, stopped.as_ref(), now),
+                }
+            }
+        }
+    }
+
+    /// What must hold after every step.
+    pub(crate) fn violations(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut busy = BTreeSet::new();
+        for job in self
+            .jobs
+            .iter()
+            .filter(|job| self.under_way.contains_key(&Target::Job(job.id)))
+        {
+            if !busy.insert(job.address) {
+                found.push(format!("two jobs change {} at once", job.address));
+            }
+        }
+        for target in self.under_way.keys() {
+            match target {
+                Target::Repair(Unit::Pod(address)) if busy.contains(address) => {
+                    found.push(format!("a job and a repair change {address} at once"));
+                }
+                Target::Job(id) if !self.jobs.iter().any(|job| job.id == *id) => {
+                    found.push(format!("changes are under way for job {id}, which is gone"));
+                }
+                _ => {}
+            }
+        }
+        if self.under_way.len() > PROGRAMS_MAX {
+            found.push(format!("{} programs are under way", self.under_way.len()));
+        }
+        if self.jobs.len() > JOBS_MAX || self.plans.len() > JOBS_MAX {
+            found.push(format!(
+                "{} jobs and {} plans wait",
+                self.jobs.len(),
+                self.plans.len()
+            ));
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,139 @@
+//! When the host was last read, and what was changed while it was being read. A number tells whether a snapshot is newer than
+//! an event: reading N began after every event that noted a number below N.
+
+use std::time::Duration;
+
+use contract::causes::Cause;
+use contract::ports::host::{HostChange, HostError, HostSnapshot};
+
+use super::answers::unread;
+use super::{RouteProgrammer, Target};
+use crate::plan::{Unit, fold};
+
+/// The host is read this often when nothing happens, to find what nobody told us.
+const READ_EVERY: Duration = Duration::from_secs(30);
+
+/// After a failed reading: the first pause, doubled each time.
+const READ_AGAIN_FIRST: Duration = Duration::from_millis(100);
+
+/// While somebody waits for an ENI's link, it is looked for this often: an attached ENI shows within 300 ms of its link.
+const LINK_POLL: Duration = Duration::from_millis(100);
+
+/// The readings.
+#[derive(Debug)]
+pub(crate) struct Reads {
+    /// Number of the newest reading that began.
+    pub(crate) begun: u64,
+    /// Number of the reading that the held snapshot is of.
+    pub(crate) current: u64,
+    /// Changes made since the reading under way began; `None` if none is under way.
+    pub(crate) since: Option<Vec<HostChange>>,
+    /// When the last one ended; `None` until the first turn after recovery.
+    pub(crate) ended_at: Option<Duration>,
+    /// Failures in a row.
+    pub(crate) failures: u32,
+    /// Not before.
+    pub(crate) again_at: Duration,
+    /// Why the last one failed.
+    pub(crate) trouble: Option<Cause>,
+}
+
+impl Reads {
+    /// The snapshot in hand is of the first reading.
+    pub(crate) fn first() -> Self {
+        Self {
+            begun: 1,
+            current: 1,
+            since: None,
+            ended_at: None,
+            failures: 0,
+            again_at: Duration::ZERO,
+            trouble: None,
+        }
+    }
+
+    /// A new one begins.
+    pub(crate) fn begin(&mut self) -> u64 {
+        self.begun += 1;
+        self.since = Some(Vec::new());
+        self.begun
+    }
+
+    /// When the next one is due though nobody asked for it.
+    pub(crate) fn due_at(&self) -> Duration {
+        self.ended_at.unwrap_or_default() + READ_EVERY
+    }
+}
+
+/// `first`, doubled for each failure after the first, at most `most`.
+pub(crate) fn backoff(first: Duration, failures: u32, most: Duration) -> Duration {
+    let doublings = failures.saturating_sub(1).min(16);
+    first.saturating_mul(1 << doublings).min(most)
+}
+
+impl RouteProgrammer {
+    pub(crate) fn read_ended(&mut self, number: u64, result: Result<HostSnapshot, HostError>, now: Duration) {
+        if number != self.reads.begun {
+            return;
+        }
+        let since = self.reads.since.take().unwrap_or_default();
+        self.reads.ended_at = Some(now);
+        match result {
+            Ok(mut host) => {
+                // The reading may have passed a place before a change was made there.
+                since.iter().for_each(|change| fold(&mut host, change));
+                self.host = host;
+                self.reads.current = number;
+                self.reads.failures = 0;
+                self.reads.trouble = None;
+                self.survey_stale = true;
+                self.just_read = true;
+            }
+            Err(error) => {
+                let cause = unread(&error);
+                self.reads.failures = self.reads.failures.saturating_add(1);
+                self.reads.again_at = now + backoff(READ_AGAIN_FIRST, self.reads.failures, READ_EVERY);
+                self.reads.trouble = Some(cause.clone());
+                self.setback_readers(number, &cause, now);
+            }
+        }
+    }
+
+    /// Takes the changes of `target` that were made into the held snapshot, and into the one being read. Gives back what was
+    /// asked for, and how many of it were made.
+    pub(crate) fn note_changes(&mut self, target: &Target, done: usize) -> (Vec<HostChange>, usize) {
+        let asked = self.under_way.remove(target).unwrap_or_default();
+        for change in asked.iter().take(done) {
+            fold(&mut self.host, change);
+            if let Some(since) = &mut self.reads.since {
+                since.push(change.clone());
+            }
+            self.changes = self.changes.saturating_add(1);
+        }
+        self.survey_stale = true;
+        (asked, done)
+    }
+
+    /// When to look again for ENI links that are missing: soon while somebody waits, else ever less often.
+    pub(crate) fn link_poll_at(&self) -> Option<Duration> {
+        let last = self.reads.ended_at.unwrap_or_default();
+        let awaited = !self.plans.is_empty() || self.jobs.iter().any(|job| job.wants_eni().is_some());
+        self.missing_since
+            .values()
+            .map(|since| {
+                let age = last.saturating_sub(*since);
+                let pause = if awaited {
+                    LINK_POLL
+                } else {
+                    (age / 4).clamp(LINK_POLL, READ_EVERY)
+                };
+                last + pause
+            })
+            .min()
+    }
+
+    /// Whether an address has a job that is waiting or under way.
+    pub(crate) fn has_job(&self, unit: &Unit) -> bool {
+        matches!(unit, Unit::Pod(address) if self.jobs.iter().any(|job| job.address == *address))
+    }
+}

@@ -1,0 +1,119 @@
+//! The room on the bench: drift, views and readings.
+
+use super::*;
+use contract::model::LeasePhase;
+
+#[test]
+fn drift_is_found_by_the_next_reading_and_repaired() {
+    let (mut bench, pod) = with_pod();
+    let before = bench.host.clone();
+    bench.host.rules.retain(|rule| rule.priority.0 == 32_766);
+    bench
+        .host
+        .routes
+        .retain(|route| route.table == TableId::MAIN && route.to != pod.address);
+    bench.pass(Duration::from_secs(31));
+    let sorted = |mut host: HostSnapshot| {
+        host.rules.sort();
+        host.routes.sort();
+        host
+    };
+    assert_eq!(sorted(bench.host), sorted(before));
+}
+
+#[test]
+fn a_unit_that_cannot_be_repaired_holds_up_no_other_and_is_tried_ever_less() {
+    let (mut bench, pod) = with_pod();
+    bench.host.rules.retain(|rule| rule.priority.0 == 32_766);
+    let tries = Rc::new(Cell::new(0u32));
+    let count = Rc::clone(&tries);
+    bench.fault = Box::new(move |change| {
+        let eni = matches!(change, HostChange::AddRule(rule) if rule.priority.0 == 32_765);
+        eni.then(|| count.set(count.get() + 1)).map(|()| Fault::Refuse)
+    });
+    bench.pass(Duration::from_secs(31));
+    assert_eq!(bench.of(pod.address).len(), 3);
+    bench.pass(Duration::from_secs(600));
+    assert!(
+        (5..40).contains(&tries.get()),
+        "{} tries in ten minutes",
+        tries.get()
+    );
+    assert!(bench.view.unwrap().trouble.is_some());
+}
+
+#[test]
+fn what_a_view_wants_waits_for_a_reading_that_is_newer_than_the_view() {
+    let (mut bench, pod) = with_pod();
+    let late = wiring(1, 11);
+    bench.host.links.push(veth(&late, 60));
+    bench.pass(Duration::from_secs(31));
+    bench.log.clear();
+    // The held snapshot does not show what was made since.
+    bench
+        .host
+        .rules
+        .push(rule(512, None, Some(late.address), TableId::MAIN));
+    bench.tell(RouteMail::Leases(leases([pod.address, late.address])));
+    bench.settle();
+    assert_eq!(
+        bench.log,
+        [
+            "read",
+            "put route 10.0.1.11/32 by link 60 in table main",
+            "add rule 1536: from 10.0.1.11 lookup 2",
+        ]
+    );
+}
+
+#[test]
+fn a_change_made_while_the_host_is_being_read_is_not_forgotten() {
+    let (mut bench, pod) = with_pod();
+    let second = wiring(1, 11);
+    bench.host.links.push(veth(&second, 51));
+    let mut answer = bench.wire(&second, 51);
+    bench.perform(0); // its reading; its changes are held
+    bench.now += Duration::from_secs(31);
+    bench.turn(); // the slow reading is held behind them
+    let position = bench
+        .held
+        .iter()
+        .position(|action| matches!(action, RouteAction::Read { .. }))
+        .unwrap();
+    let RouteAction::Read { number } = bench.held.remove(position) else {
+        unreachable!()
+    };
+    let old = bench.host.clone();
+    bench.tell(RouteMail::Leases(leases([pod.address, second.address])));
+    while !bench.held.is_empty() {
+        bench.perform(0);
+    }
+    assert_eq!(answer.try_recv(), Ok(Ok(())));
+    bench.made.clear();
+    bench.room.learn(
+        RouteOutcome::Read {
+            number,
+            result: Ok(old),
+        },
+        bench.now,
+    );
+    bench.settle();
+    assert_eq!(bench.made, []);
+}
+
+#[test]
+fn a_thousand_lease_views_cost_no_reading() {
+    let (mut bench, pod) = with_pod();
+    let before = bench.reads;
+    for phase in [LeasePhase::Wired, LeasePhase::Assigned]
+        .into_iter()
+        .cycle()
+        .take(1000)
+    {
+        let mut view = leases([]);
+        view.leases.push(lease(pod.address, phase));
+        bench.tell(RouteMail::Leases(view));
+        bench.settle();
+    }
+    assert_eq!(bench.reads, before);
+}
