@@ -14,7 +14,7 @@ use std::time::Duration;
 use contract::Reply;
 use contract::causes::Cause;
 use contract::mail::route_programmer::{HostView, RouteMail};
-use contract::model::{EniView, Lease, LeasePhase, LeaseView, VethPrefix, WiringPlan};
+use contract::model::{EniView, Lease, VethPrefix, WiringPlan};
 use contract::ports::host::{HostChange, HostError, HostSnapshot, RouteAnswer, RouteQuestion};
 
 use crate::plan::{Survey, Unit};
@@ -108,7 +108,8 @@ pub struct RouteProgrammer {
     pub(crate) enis: EniView,
     /// WarmPool's newest view.
     pub(crate) leases: Vec<Lease>,
-    /// Addresses whose Unwire came after the newest lease view may have been written: not repaired until a view agrees.
+    /// Addresses that were unwired and not wired since: not repaired, whatever a lease view that is behind still says. At most
+    /// the addresses that the node's ENIs ever carried.
     pub(crate) unwired: BTreeSet<Ipv4Addr>,
     /// The host as last read, with the changes made since.
     pub(crate) host: HostSnapshot,
@@ -148,19 +149,11 @@ impl RouteProgrammer {
                 self.enis = view;
                 self.survey_stale = true;
             }
-            RouteMail::Leases(view) => self.hear_leases(view),
+            RouteMail::Leases(view) => {
+                self.leases = view.leases;
+                self.survey_stale = true;
+            }
         }
-    }
-
-    fn hear_leases(&mut self, view: LeaseView) {
-        self.leases = view.leases;
-        let leases = &self.leases;
-        self.unwired.retain(|address| {
-            leases.iter().any(|lease| {
-                lease.address == *address && matches!(lease.phase, LeasePhase::Wired | LeasePhase::Assigned)
-            })
-        });
-        self.survey_stale = true;
     }
 
     /// Something that was under way ended.

@@ -22,6 +22,14 @@ pub(super) fn unread(error: &HostError) -> Cause {
     }
 }
 
+/// A reading came to an end and is not whole.
+pub(super) fn incomplete() -> Cause {
+    Cause::HostWiring {
+        step: "read the host".to_owned(),
+        detail: "it changed faster than it could be read".to_owned(),
+    }
+}
+
 /// A change failed: which one, and what the kernel said.
 pub(super) fn stopped_at(change: Option<&HostChange>, error: &HostError) -> Cause {
     let step = change.map_or_else(|| "change the host".to_owned(), in_words);

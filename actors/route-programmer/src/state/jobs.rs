@@ -9,7 +9,7 @@ use contract::causes::Cause;
 use contract::model::{Eni, HostSide, PodWiring, TableId, WiringPlan};
 use contract::ports::host::{HostChange, HostError, RouteAnswer};
 
-use super::answers::{overrun, stopped_at};
+use super::answers::{incomplete, overrun, stopped_at};
 use super::{Answer, JOBS_MAX, RouteAction, RouteProgrammer, Target};
 use crate::plan::{
     Check, Standing, Unit, WireStep, check_wiring, checks, in_words, judge, teardown, wire, wiring_plan,
@@ -212,6 +212,8 @@ impl RouteProgrammer {
         }
         match &job.task {
             Task::Unwire if self.reads.current <= job.seen => JobStep::Read,
+            // What was not read may be a rule of this address.
+            Task::Unwire if !self.host.complete => JobStep::Setback(incomplete()),
             Task::Unwire => {
                 let changes = teardown(job.address, &self.host);
                 if changes.is_empty() {

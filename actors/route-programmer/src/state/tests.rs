@@ -182,11 +182,31 @@ fn a_lease_view_that_is_behind_does_not_bring_an_unwired_address_back() {
     bench.tell(RouteMail::Leases(leases([pod.address])));
     bench.pass(Duration::from_secs(90));
     assert!(bench.of(pod.address).is_empty());
-    // Once a view has agreed, a later lease of that address is repaired like any other.
     bench.tell(RouteMail::Leases(leases([])));
     bench.tell(RouteMail::Leases(leases([pod.address])));
     bench.settle();
+    assert!(bench.of(pod.address).is_empty());
+    // Once it is wired again it is repaired like any other.
+    let _answer = bench.wire(&pod, 50);
+    bench.settle();
+    bench.host.rules.retain(|rule| rule.to != Some(pod.address));
+    bench.pass(Duration::from_secs(31));
     assert_eq!(bench.of(pod.address).len(), 3);
+}
+
+#[test]
+fn an_address_is_not_called_gone_by_a_reading_that_is_not_whole() {
+    let (mut bench, pod) = with_pod();
+    let rules = std::mem::take(&mut bench.host.rules);
+    bench.host.complete = false;
+    let mut answer = bench.unwire(pod.address);
+    bench.settle();
+    assert!(answer.try_recv().is_err());
+    bench.host.rules = rules;
+    bench.host.complete = true;
+    bench.pass(Duration::from_millis(200));
+    assert_eq!(answer.try_recv(), Ok(Ok(())));
+    assert!(bench.of(pod.address).is_empty());
 }
 
 #[test]
