@@ -1,3 +1,7 @@
-//! What containerd executes.
+//! The binary: one CNI call in, one answer out. All of it is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cni_shim::run::main()
+}
