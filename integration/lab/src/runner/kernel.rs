@@ -1,0 +1,66 @@
+//! What a node's kernel shows, read with the machine's own tools: dumps to compare, and traces of one pod. Never changes
+//! anything.
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+use std::net::Ipv4Addr;
+
+use crate::netns::Netns;
+
+/// Everything a second daemon could have touched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Dump {
+    pub(crate) rules: String,
+    pub(crate) routes: String,
+    pub(crate) nft: String,
+    pub(crate) links: String,
+}
+
+/// Dumps a namespace.
+pub(crate) async fn dump(netns: &Netns) -> Result<Dump> {
+    Ok(Dump {
+        rules: netns.ip(&["rule"]).await?,
+        routes: netns.ip(&["route", "show", "table", "all"]).await?,
+        nft: netns.nft_list("ruleset").await?,
+        links: netns.ip(&["-br", "link"]).await?,
+    })
+}
+
+/// Traces of a pod on its node, each in words.
+pub(crate) async fn traces(netns: &Netns, address: Ipv4Addr, host_link: &str) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for link in json(netns, &["-j", "link"]).await? {
+        if text(&link, "ifname") == host_link {
+            found.push(format!("link {host_link}"));
+        }
+    }
+    let address = address.to_string();
+    for rule in json(netns, &["-j", "rule"]).await? {
+        if text(&rule, "src") == address || text(&rule, "dst") == address {
+            found.push(format!("rule {rule}"));
+        }
+    }
+    for route in json(netns, &["-j", "route", "show", "table", "all"]).await? {
+        if text(&route, "dst") == address || text(&route, "dev") == host_link {
+            found.push(format!("route {route}"));
+        }
+    }
+    for neighbour in json(netns, &["-j", "neigh"]).await? {
+        if text(&neighbour, "dst") == address && text(&neighbour, "dev") == host_link {
+            found.push(format!("neighbour {neighbour}"));
+        }
+    }
+    Ok(found)
+}
+
+async fn json(netns: &Netns, arguments: &[&str]) -> Result<Vec<Value>> {
+    let printed = netns.ip(arguments).await?;
+    if printed.trim().is_empty() {
+        return Ok(Vec::new()); // iproute2 prints nothing for an empty list of some kinds
+    }
+    serde_json::from_str(&printed).with_context(|| format!("`ip {}` printed no JSON", arguments.join(" ")))
+}
+
+fn text<'a>(object: &'a Value, key: &str) -> &'a str {
+    object.get(key).and_then(Value::as_str).unwrap_or_default()
+}
