@@ -1,6 +1,12 @@
 //! Where the daemon and the shim run, shown with stand-ins for them: what the daemon may and may not do in its box, and what
 //! the shim sees and gets. Needs root.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests are tests, which the lint sees only in functions that are marked so"
+)]
+
 use lab::{Binaries, Pod, Settings, World, WorldSpec, is_root};
 use region::{InstanceSpec, Knobs};
 use std::os::unix::fs::PermissionsExt;

@@ -1,6 +1,12 @@
 //! The lab itself, without the product: the fabric drops what EC2 would, EC2 and the metadata service answer inside it, and
 //! nothing is left. Needs root.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests are tests, which the lint sees only in functions that are marked so"
+)]
+
 use http_body_util::Full;
 use hyper::Request;
 use hyper::body::Bytes;
