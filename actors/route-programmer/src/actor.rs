@@ -33,7 +33,11 @@ impl Core for RouteProgrammer {
 
     fn plan(&mut self, now: Duration) -> Plan<RouteAction> {
         let (actions, wake_at) = self.turn(now);
-        Plan { actions, wake_at }
+        Plan {
+            actions,
+            wake_at,
+            ..Plan::default()
+        }
     }
 
     fn audit(&self) -> Vec<String> {
@@ -64,9 +68,23 @@ impl Performer<RouteProgrammer> for RoutePerformer {
         }
     }
 
-    fn perform(&self, action: RouteAction) -> BoxFuture<'static, Result<Option<RouteOutcome>, Broken>> {
+    fn perform_now(&self, action: RouteAction) -> Option<RouteAction> {
         match action {
-            RouteAction::Read { number } => {
+            RouteAction::Answer(answer) => {
+                say(answer);
+                None
+            }
+            RouteAction::Publish(view) => {
+                (self.publish)(view);
+                None
+            }
+            RouteAction::Read { .. } | RouteAction::Program { .. } => Some(action),
+        }
+    }
+
+    fn perform(&self, action: RouteAction) -> BoxFuture<'static, Result<Option<RouteOutcome>, Broken>> {
+        match self.perform_now(action) {
+            Some(RouteAction::Read { number }) => {
                 let read = self.host.snapshot();
                 async move {
                     let result = unbroken(read.await)?;
@@ -74,19 +92,12 @@ impl Performer<RouteProgrammer> for RoutePerformer {
                 }
                 .boxed()
             }
-            RouteAction::Program {
+            Some(RouteAction::Program {
                 target,
                 changes,
                 questions,
-            } => program(Arc::clone(&self.host), target, changes, questions).boxed(),
-            RouteAction::Answer(answer) => {
-                say(answer);
-                ready(Ok(None)).boxed()
-            }
-            RouteAction::Publish(view) => {
-                (self.publish)(view);
-                ready(Ok(None)).boxed()
-            }
+            }) => program(Arc::clone(&self.host), target, changes, questions).boxed(),
+            Some(RouteAction::Answer(_) | RouteAction::Publish(_)) | None => ready(Ok(None)).boxed(),
         }
     }
 }
