@@ -1,1 +1,72 @@
-//! A small AWS, pure: (request, now) -> reply and effects.
+//! A small AWS, pure: `(request, now) -> reply + effects`. It owns what EC2 and the instance metadata service would say about
+//! one account in one region: VPCs, subnets with real address bitmaps, instances with their type's limits, ENIs and their
+//! attachments, tags. It never does I/O, never reads a clock (`now` counts from the region's own start) and has no randomness:
+//! the same calls give the same ids, the same bytes and the same effects.
+//!
+//! What EC2 refuses is refused in EC2's code and words; what the region does not know is refused loudly, never ignored.
+//!
+//! ```
+//! use region::{InstanceSpec, QueryRequest, Region, RegionSpec};
+//! use std::time::Duration;
+//!
+//! let mut region = Region::new(RegionSpec::default());
+//! let vpc = region.add_vpc(&["10.0.0.0/16".parse()?])?;
+//! let subnet = region.add_subnet(&vpc, "10.0.1.0/24".parse()?, "a")?;
+//! let node = region.launch_instance(InstanceSpec::new("m5.large", &subnet), Duration::ZERO)?.instance;
+//!
+//! let request = QueryRequest::new("DescribeSubnets").by(&node).with("SubnetId.1", subnet.as_str());
+//! let reply = region.handle(request, Duration::from_secs(1));
+//! assert_eq!(reply.http_status, 200);
+//! assert!(reply.body.contains("<availableIpAddressCount>250</availableIpAddressCount>"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod actions;
+mod attachment;
+mod audit;
+mod bitmap;
+mod effect;
+mod eni;
+mod error;
+mod fault;
+mod handle;
+mod ids;
+mod imds;
+mod instance;
+mod instant;
+mod interface;
+mod journal;
+mod knobs;
+mod launch;
+mod limits;
+mod params;
+mod region;
+mod security_group;
+mod subnet;
+mod tags;
+mod throttle;
+mod transition;
+mod vpc;
+mod xml;
+
+#[cfg(test)]
+mod tests;
+
+pub use effect::Effect;
+pub use eni::{Attachment, AttachmentState, Eni};
+pub use error::{ApiError, RegionError};
+pub use fault::{Fault, FaultRule, When};
+pub use handle::{Delivery, QueryReply, QueryRequest};
+pub use ids::{AttachmentId, EniId, InstanceId, Mac, SecurityGroupId, SubnetId, VpcId};
+pub use imds::{ImdsReply, TOKEN_TTL_SECONDS_MAX};
+pub use instance::{Instance, InstanceSpec, InstanceState, InterfaceSpec};
+pub use journal::{Entry, Journal};
+pub use knobs::{ImdsLag, Knobs, NEVER_MILLISECONDS};
+pub use launch::Launch;
+pub use limits::{Limits, instance_types, limits_of};
+pub use region::{Region, RegionSpec};
+pub use security_group::SecurityGroup;
+pub use subnet::Subnet;
+pub use tags::Tags;
+pub use throttle::BucketSpec;
+pub use vpc::Vpc;

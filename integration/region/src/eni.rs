@@ -1,0 +1,128 @@
+//! An ENI, its addresses and its attachment, as EC2 sees it this instant. What the metadata service shows is a later copy, kept
+//! elsewhere.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use ipnet::Ipv4Net;
+
+use crate::ids::{AttachmentId, EniId, InstanceId, Mac, SecurityGroupId, SubnetId, VpcId};
+use crate::tags::Tags;
+
+/// How far an attachment has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AttachmentState {
+    /// Asked for; the guest has no link yet.
+    Attaching,
+    /// The guest has its link.
+    Attached,
+    /// To be taken away; the guest still has its link.
+    Detaching,
+}
+
+/// The attachment of an ENI.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attachment {
+    /// Its id.
+    pub id: AttachmentId,
+    /// The instance.
+    pub instance: InstanceId,
+    /// Device index on the card.
+    pub device_index: u32,
+    /// Network card.
+    pub card: u32,
+    /// Whether the ENI goes with the instance. False until somebody says otherwise, for one attached by call.
+    pub delete_on_termination: bool,
+    /// When it was asked for, since the region's start.
+    pub attach_time: Duration,
+    /// How far it has come.
+    pub state: AttachmentState,
+}
+
+/// An elastic network interface.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Eni {
+    /// Its id.
+    pub id: EniId,
+    /// Its MAC.
+    pub mac: Mac,
+    /// Its subnet.
+    pub subnet: SubnetId,
+    /// Its VPC.
+    pub vpc: VpcId,
+    /// Its availability zone.
+    pub zone: String,
+    /// Its own address.
+    pub primary: Ipv4Addr,
+    /// Secondary addresses, in the order they came.
+    pub secondaries: Vec<Ipv4Addr>,
+    /// Prefixes, in the order they came.
+    pub prefixes: Vec<Ipv4Net>,
+    /// Its groups.
+    pub groups: Vec<SecurityGroupId>,
+    /// Its description.
+    pub description: String,
+    /// Its tags.
+    pub tags: Tags,
+    /// Whether packets with a foreign source are dropped.
+    pub source_dest_check: bool,
+    /// Where it is attached, if anywhere.
+    pub attachment: Option<Attachment>,
+    /// From when on other calls find it, since the region's start.
+    pub visible_at: Duration,
+}
+
+// === impl AttachmentState ===
+
+impl AttachmentState {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Attaching => "attaching",
+            Self::Attached => "attached",
+            Self::Detaching => "detaching",
+        }
+    }
+}
+
+// === impl Eni ===
+
+impl Eni {
+    /// `NetworkInterface.status`.
+    #[must_use]
+    pub fn status(&self) -> &'static str {
+        match self.attachment.as_ref().map(|attachment| attachment.state) {
+            None => "available",
+            Some(AttachmentState::Attaching) => "attaching",
+            Some(AttachmentState::Attached) => "in-use",
+            Some(AttachmentState::Detaching) => "detaching",
+        }
+    }
+
+    /// Slots filled, of the type's addresses per ENI: a prefix fills one.
+    #[must_use]
+    pub fn slots(&self) -> u32 {
+        u32::try_from(1 + self.secondaries.len() + self.prefixes.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Every address, primary first, without prefixes.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<Ipv4Addr> {
+        let mut addresses = vec![self.primary];
+        addresses.extend(&self.secondaries);
+        addresses
+    }
+
+    /// Every address and prefix as blocks, primary first.
+    #[must_use]
+    pub fn blocks(&self) -> Vec<Ipv4Net> {
+        let mut blocks: Vec<Ipv4Net> = self.addresses().into_iter().map(Ipv4Net::from).collect();
+        blocks.extend(&self.prefixes);
+        blocks
+    }
+
+    pub(crate) fn attached_to(&self, instance: &InstanceId) -> Option<&Attachment> {
+        self.attachment
+            .as_ref()
+            .filter(|attachment| attachment.instance == *instance)
+    }
+}

@@ -1,0 +1,118 @@
+//! Instances, and what a plain call says to launch one. Which ENIs an instance has is the ENIs' to say.
+
+use std::time::Duration;
+
+use crate::ids::{InstanceId, SecurityGroupId, SubnetId, VpcId};
+use crate::limits::Limits;
+use crate::tags::Tags;
+
+/// Where an instance is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InstanceState {
+    /// It runs.
+    Running,
+    /// It is gone; EC2 still tells of it.
+    Terminated,
+}
+
+/// An instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instance {
+    /// Its id.
+    pub id: InstanceId,
+    /// Its type.
+    pub instance_type: String,
+    /// What its type allows.
+    pub limits: &'static Limits,
+    /// The VPC of its primary ENI.
+    pub vpc: VpcId,
+    /// The subnet of its primary ENI.
+    pub subnet: SubnetId,
+    /// Its availability zone.
+    pub zone: String,
+    /// Where it is in its life.
+    pub state: InstanceState,
+    /// The role its metadata service hands credentials for; `None`: no profile attached.
+    pub role: Option<String>,
+    /// When it was launched, since the region's start.
+    pub launched_at: Duration,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// An instance to launch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstanceSpec {
+    /// Its type, one of the limits table.
+    pub instance_type: String,
+    /// The subnet of its primary ENI.
+    pub subnet: SubnetId,
+    /// Groups of its primary ENI; empty: the VPC's default group.
+    pub groups: Vec<SecurityGroupId>,
+    /// Secondary addresses the primary ENI has from the start.
+    pub secondary_addresses: u32,
+    /// Prefixes the primary ENI has from the start.
+    pub prefixes: u32,
+    /// More ENIs, attached from the start.
+    pub interfaces: Vec<InterfaceSpec>,
+    /// The role of its profile.
+    pub role: Option<String>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// An ENI beyond the primary one, there from the start.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct InterfaceSpec {
+    /// Device index on its card.
+    pub device_index: u32,
+    /// Network card.
+    pub card: u32,
+    /// Its subnet; `None`: the primary ENI's.
+    pub subnet: Option<SubnetId>,
+    /// Its groups; empty: the VPC's default group.
+    pub groups: Vec<SecurityGroupId>,
+    /// Secondary addresses.
+    pub secondary_addresses: u32,
+    /// Prefixes.
+    pub prefixes: u32,
+    /// Its description.
+    pub description: String,
+    /// Whether it goes with the instance.
+    pub delete_on_termination: bool,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+// === impl InstanceSpec ===
+
+impl InstanceSpec {
+    /// The plainest instance: one ENI with one address, the role `node`.
+    #[must_use]
+    pub fn new(instance_type: impl Into<String>, subnet: &SubnetId) -> Self {
+        Self {
+            instance_type: instance_type.into(),
+            subnet: subnet.clone(),
+            groups: Vec::new(),
+            secondary_addresses: 0,
+            prefixes: 0,
+            interfaces: Vec::new(),
+            role: Some("node".to_owned()),
+            tags: Tags::new(),
+        }
+    }
+
+    /// With so many secondary addresses on the primary ENI.
+    #[must_use]
+    pub fn with_secondary_addresses(mut self, count: u32) -> Self {
+        self.secondary_addresses = count;
+        self
+    }
+
+    /// With one more ENI.
+    #[must_use]
+    pub fn with_interface(mut self, interface: InterfaceSpec) -> Self {
+        self.interfaces.push(interface);
+        self
+    }
+}

@@ -1,0 +1,344 @@
+//! The region itself: every noun by its id, how it is built by plain calls, and how it is looked at. What calls do to it lives
+//! with the calls.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use ipnet::Ipv4Net;
+
+use crate::actions;
+use crate::effect::Effect;
+use crate::eni::Eni;
+use crate::error::{ApiError, RegionError};
+use crate::fault::{FaultRule, Faults};
+use crate::ids::{EniId, InstanceId, Mint, SecurityGroupId, SubnetId, VpcId};
+use crate::imds::{Publications, TokenStore};
+use crate::instance::Instance;
+use crate::journal::Journal;
+use crate::knobs::Knobs;
+use crate::security_group::SecurityGroup;
+use crate::subnet::Subnet;
+use crate::tags::{self, Tags};
+use crate::throttle::Buckets;
+use crate::transition::Queue;
+use crate::vpc::{self, Vpc};
+
+/// What a region is called, and the seed of its ids.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegionSpec {
+    /// Its name.
+    pub name: String,
+    /// The account: 12 digits.
+    pub account: String,
+    /// Seed of ids, MACs and request ids.
+    pub seed: u64,
+}
+
+/// A small AWS: one account in one region. Cloning it gives a second world that goes its own way from here.
+#[derive(Debug, Clone)]
+pub struct Region {
+    pub(crate) spec: RegionSpec,
+    pub(crate) knobs: Knobs,
+    pub(crate) mint: Mint,
+    /// The latest `now` seen: time does not go back.
+    pub(crate) clock: Duration,
+    pub(crate) vpcs: BTreeMap<VpcId, Vpc>,
+    pub(crate) subnets: BTreeMap<SubnetId, Subnet>,
+    pub(crate) groups: BTreeMap<SecurityGroupId, SecurityGroup>,
+    pub(crate) instances: BTreeMap<InstanceId, Instance>,
+    pub(crate) enis: BTreeMap<EniId, Eni>,
+    /// Creates that carried a ClientToken, by token.
+    pub(crate) client_tokens: BTreeMap<String, Remembered>,
+    pub(crate) queue: Queue,
+    pub(crate) imds: Publications,
+    pub(crate) imds_tokens: TokenStore,
+    pub(crate) faults: Faults,
+    pub(crate) buckets: Buckets,
+    pub(crate) journal: Journal,
+    /// Effects nobody has taken yet.
+    pub(crate) effects: Vec<Effect>,
+}
+
+/// A create that carried a ClientToken.
+#[derive(Debug, Clone)]
+pub(crate) struct Remembered {
+    /// Everything asked but the token, sorted.
+    pub(crate) params: Vec<(String, String)>,
+    pub(crate) eni: EniId,
+    pub(crate) at: Duration,
+}
+
+impl Default for RegionSpec {
+    fn default() -> Self {
+        Self {
+            name: "eu-west-1".to_owned(),
+            account: "123456789012".to_owned(),
+            seed: 1,
+        }
+    }
+}
+
+// === impl Region: building ===
+
+impl Region {
+    /// An empty region.
+    #[must_use]
+    pub fn new(spec: RegionSpec) -> Self {
+        Self {
+            mint: Mint::new(spec.seed),
+            spec,
+            knobs: Knobs::default(),
+            clock: Duration::ZERO,
+            vpcs: BTreeMap::new(),
+            subnets: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            instances: BTreeMap::new(),
+            enis: BTreeMap::new(),
+            client_tokens: BTreeMap::new(),
+            queue: Queue::default(),
+            imds: Publications::default(),
+            imds_tokens: TokenStore::default(),
+            faults: Faults::default(),
+            buckets: Buckets::default(),
+            journal: Journal::default(),
+            effects: Vec::new(),
+        }
+    }
+
+    /// Makes a VPC, with a default security group.
+    ///
+    /// # Errors
+    /// No block, one of a size EC2 does not allow, or two that overlap.
+    pub fn add_vpc(&mut self, cidrs: &[Ipv4Net]) -> Result<VpcId, RegionError> {
+        if cidrs.is_empty() {
+            return Err(RegionError::NoCidr);
+        }
+        for (index, cidr) in cidrs.iter().enumerate() {
+            if !vpc::allowed_block(*cidr) {
+                return Err(RegionError::BlockSize { cidr: *cidr });
+            }
+            if let Some(other) = cidrs.iter().take(index).find(|other| vpc::overlap(other, cidr)) {
+                return Err(RegionError::Overlap {
+                    cidr: *cidr,
+                    other: *other,
+                });
+            }
+        }
+        let id = VpcId::mint(&mut self.mint);
+        let default_group = self.put_group(&id, "default");
+        let vpc = Vpc {
+            id: id.clone(),
+            cidrs: cidrs.to_vec(),
+            default_group,
+            tags: Tags::new(),
+        };
+        self.vpcs.insert(id.clone(), vpc);
+        Ok(id)
+    }
+
+    /// Makes a subnet in the zone with this letter.
+    ///
+    /// # Errors
+    /// No such VPC, a block outside it, one that overlaps another subnet's, or one of a size EC2 does not allow.
+    pub fn add_subnet(
+        &mut self,
+        vpc: &VpcId,
+        cidr: Ipv4Net,
+        zone_letter: &str,
+    ) -> Result<SubnetId, RegionError> {
+        let cidrs = &self.vpcs.get(vpc).ok_or_else(|| vpc.not_found())?.cidrs;
+        if !vpc::allowed_block(cidr) {
+            return Err(RegionError::BlockSize { cidr });
+        }
+        if !cidrs.iter().any(|block| block.contains(&cidr)) {
+            return Err(RegionError::OutsideVpc {
+                cidr,
+                vpc: vpc.to_string(),
+            });
+        }
+        let mut siblings = self.subnets.values().filter(|subnet| subnet.vpc == *vpc);
+        if let Some(other) = siblings.find(|subnet| vpc::overlap(&subnet.cidr, &cidr)) {
+            return Err(RegionError::Overlap {
+                cidr,
+                other: other.cidr,
+            });
+        }
+        let id = SubnetId::mint(&mut self.mint);
+        let zone = format!("{}{zone_letter}", self.spec.name);
+        self.subnets
+            .insert(id.clone(), Subnet::new(id.clone(), vpc.clone(), cidr, zone));
+        Ok(id)
+    }
+
+    /// Makes a security group.
+    ///
+    /// # Errors
+    /// No such VPC.
+    pub fn add_security_group(&mut self, vpc: &VpcId, name: &str) -> Result<SecurityGroupId, RegionError> {
+        if !self.vpcs.contains_key(vpc) {
+            return Err(vpc.not_found().into());
+        }
+        Ok(self.put_group(vpc, name))
+    }
+
+    /// Puts a tag on a VPC, subnet, group, instance or ENI, as `CreateTags` does.
+    ///
+    /// # Errors
+    /// Nothing has this id, or EC2 would not take the tag.
+    pub fn tag(&mut self, id: &str, key: &str, value: &str) -> Result<(), RegionError> {
+        tags::check(key, value)?;
+        let held = self.tags_mut(id)?;
+        *held = tags::merged(held, &Tags::from([(key.to_owned(), value.to_owned())]))?;
+        Ok(())
+    }
+
+    /// Replaces the settings. Buckets keep their level.
+    ///
+    /// # Errors
+    /// A knob names an action the region does not have; nothing is changed.
+    pub fn set_knobs(&mut self, knobs: Knobs) -> Result<(), RegionError> {
+        if let Some(unknown) = knobs.actions().find(|name| actions::find(name).is_none()) {
+            return Err(RegionError::UnknownAction(unknown.clone()));
+        }
+        self.knobs = knobs;
+        Ok(())
+    }
+
+    /// Arms a fault, after those already armed.
+    ///
+    /// # Errors
+    /// It names an action the region does not have, or a rate that is none.
+    pub fn add_fault(&mut self, rule: FaultRule) -> Result<(), RegionError> {
+        if rule.action != "*" && actions::find(&rule.action).is_none() {
+            return Err(RegionError::UnknownAction(rule.action));
+        }
+        self.faults.add(rule)
+    }
+
+    /// Disarms every fault.
+    pub fn clear_faults(&mut self) {
+        self.faults.clear();
+    }
+
+    fn put_group(&mut self, vpc: &VpcId, name: &str) -> SecurityGroupId {
+        let id = SecurityGroupId::mint(&mut self.mint);
+        let group = SecurityGroup {
+            id: id.clone(),
+            name: name.to_owned(),
+            vpc: vpc.clone(),
+            tags: Tags::new(),
+        };
+        self.groups.insert(id.clone(), group);
+        id
+    }
+}
+
+// === impl Region: looking ===
+
+impl Region {
+    /// Its name, account and seed.
+    #[must_use]
+    pub fn spec(&self) -> &RegionSpec {
+        &self.spec
+    }
+
+    /// Its settings.
+    #[must_use]
+    pub fn knobs(&self) -> &Knobs {
+        &self.knobs
+    }
+
+    /// Every call so far.
+    #[must_use]
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// A VPC.
+    #[must_use]
+    pub fn vpc(&self, id: &VpcId) -> Option<&Vpc> {
+        self.vpcs.get(id)
+    }
+
+    /// A subnet.
+    #[must_use]
+    pub fn subnet(&self, id: &SubnetId) -> Option<&Subnet> {
+        self.subnets.get(id)
+    }
+
+    /// Every subnet, by id.
+    pub fn subnets(&self) -> impl Iterator<Item = &Subnet> {
+        self.subnets.values()
+    }
+
+    /// An instance, running or terminated.
+    #[must_use]
+    pub fn instance(&self, id: &InstanceId) -> Option<&Instance> {
+        self.instances.get(id)
+    }
+
+    /// An ENI.
+    #[must_use]
+    pub fn eni(&self, id: &EniId) -> Option<&Eni> {
+        self.enis.get(id)
+    }
+
+    /// Every ENI, by id.
+    pub fn enis(&self) -> impl Iterator<Item = &Eni> {
+        self.enis.values()
+    }
+
+    /// The ENIs of an instance in any state of attachment, by card and device index.
+    #[must_use]
+    pub fn enis_of(&self, instance: &InstanceId) -> Vec<&Eni> {
+        let mut enis: Vec<&Eni> = self
+            .enis
+            .values()
+            .filter(|eni| eni.attached_to(instance).is_some())
+            .collect();
+        enis.sort_by_key(|eni| {
+            eni.attachment
+                .as_ref()
+                .map(|attachment| (attachment.card, attachment.device_index))
+        });
+        enis
+    }
+
+    /// The tags of whatever has this id.
+    pub(crate) fn tags_mut(&mut self, id: &str) -> Result<&mut Tags, ApiError> {
+        let kind = id.split_once('-').map_or("", |(kind, _)| kind);
+        match kind {
+            "eni" => EniId::parse(id).and_then(|id| Ok(&mut self.eni_mut(&id)?.tags)),
+            "subnet" => {
+                let id = SubnetId::parse(id)?;
+                Ok(&mut self.subnets.get_mut(&id).ok_or_else(|| id.not_found())?.tags)
+            }
+            "vpc" => {
+                let id = VpcId::parse(id)?;
+                Ok(&mut self.vpcs.get_mut(&id).ok_or_else(|| id.not_found())?.tags)
+            }
+            "i" => {
+                let id = InstanceId::parse(id)?;
+                Ok(&mut self.instances.get_mut(&id).ok_or_else(|| id.not_found())?.tags)
+            }
+            "sg" => {
+                let id = SecurityGroupId::parse(id)?;
+                Ok(&mut self.groups.get_mut(&id).ok_or_else(|| id.not_found())?.tags)
+            }
+            _ => Err(ApiError::new("InvalidID", format!("The ID '{id}' is not valid"))),
+        }
+    }
+
+    /// An ENI, if a call made now would find it.
+    pub(crate) fn visible_eni(&self, id: &EniId) -> Result<&Eni, ApiError> {
+        let eni = self.enis.get(id).filter(|eni| eni.visible_at <= self.clock);
+        eni.ok_or_else(|| id.not_found())
+    }
+
+    /// An ENI to change, if a call made now would find it.
+    pub(crate) fn eni_mut(&mut self, id: &EniId) -> Result<&mut Eni, ApiError> {
+        let clock = self.clock;
+        let eni = self.enis.get_mut(id).filter(|eni| eni.visible_at <= clock);
+        eni.ok_or_else(|| id.not_found())
+    }
+}

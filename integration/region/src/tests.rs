@@ -1,0 +1,16 @@
+//! The crate's own tests, by what they hold it to. They see its inside only to break it on purpose.
+
+mod support;
+
+mod audit;
+mod describe;
+mod describe_goldens;
+mod faults;
+mod goldens;
+mod imds;
+mod life;
+mod limits;
+mod parameters;
+mod property;
+mod refusals;
+mod tokens;

@@ -1,0 +1,132 @@
+//! The audit finds each kind of harm, done here by hand.
+
+use super::support::World;
+use crate::{AttachmentState, Region};
+
+fn check(harm: impl FnOnce(&mut World), expected: &str) {
+    let mut world = World::new();
+    assert_eq!(world.region.audit(), Vec::<String>::new());
+    harm(&mut world);
+    let found = world.region.audit();
+    assert!(
+        found.iter().any(|text| text.contains(expected)),
+        "{expected:?} not in {found:?}"
+    );
+}
+
+fn attach_by_hand(
+    region: &mut Region,
+    world_node: &crate::InstanceId,
+    eni: &crate::EniId,
+    device_index: u32,
+) {
+    let place = crate::attachment::Place {
+        instance: world_node.clone(),
+        card: 0,
+        device_index,
+    };
+    region.fasten(eni, &place, AttachmentState::Attached);
+}
+
+#[test]
+fn an_address_on_two_interfaces_is_found() {
+    check(
+        |world| {
+            let eni = world.create(&world.subnet.clone());
+            let stolen = world.region.enis[&world.primary].primary;
+            world.region.enis.get_mut(&eni).unwrap().secondaries.push(stolen);
+        },
+        "10.0.1.4 is on both",
+    );
+}
+
+#[test]
+fn an_address_that_is_held_but_free_is_found() {
+    check(
+        |world| {
+            let lost = world.region.enis[&world.primary].primary;
+            world
+                .region
+                .subnets
+                .get_mut(&world.subnet)
+                .unwrap()
+                .release(&[lost], &[]);
+        },
+        "10.0.1.4 is held, but free",
+    );
+}
+
+#[test]
+fn a_leaked_address_is_found() {
+    check(
+        |world| {
+            let want = crate::subnet::Want {
+                address_count: 1,
+                ..Default::default()
+            };
+            world
+                .region
+                .subnets
+                .get_mut(&world.subnet)
+                .unwrap()
+                .allocate(&want)
+                .unwrap();
+        },
+        "with 1 held by ENIs",
+    );
+}
+
+#[test]
+fn two_interfaces_in_one_place_are_found() {
+    check(
+        |world| {
+            let eni = world.create(&world.subnet.clone());
+            let node = world.node.clone();
+            attach_by_hand(&mut world.region, &node, &eni, 0);
+        },
+        "shares device 0 of card 0",
+    );
+}
+
+#[test]
+fn too_many_interfaces_or_addresses_are_found() {
+    check(
+        |world| {
+            for index in 1..=3 {
+                let eni = world.create(&world.subnet.clone());
+                let node = world.node.clone();
+                attach_by_hand(&mut world.region, &node, &eni, index);
+            }
+        },
+        "has 4 ENIs on card 0, too many",
+    );
+    check(
+        |world| {
+            for last in 100..110 {
+                let address = std::net::Ipv4Addr::new(10, 0, 1, last);
+                world
+                    .region
+                    .enis
+                    .get_mut(&world.primary)
+                    .unwrap()
+                    .secondaries
+                    .push(address);
+            }
+        },
+        "has 11 slots, too many",
+    );
+}
+
+#[test]
+fn an_attachment_to_nothing_and_an_instance_without_its_interface_are_found() {
+    check(
+        |world| {
+            world.region.instances.remove(&world.node);
+        },
+        "which does not run",
+    );
+    check(
+        |world| world.region.enis.get_mut(&world.primary).unwrap().attachment = None,
+        "has no primary ENI",
+    );
+}

@@ -1,0 +1,29 @@
+//! A VPC: a name over some blocks. Its subnets know it, not the other way round.
+
+use ipnet::Ipv4Net;
+
+use crate::ids::{SecurityGroupId, VpcId};
+use crate::tags::Tags;
+
+/// A VPC.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Vpc {
+    /// Its id.
+    pub id: VpcId,
+    /// Its blocks; the first is its primary one.
+    pub cidrs: Vec<Ipv4Net>,
+    /// What an ENI belongs to when nobody says otherwise.
+    pub default_group: SecurityGroupId,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// Whether EC2 takes a block of this size for a VPC or a subnet.
+pub(crate) fn allowed_block(cidr: Ipv4Net) -> bool {
+    (16..=28).contains(&cidr.prefix_len()) && cidr.trunc() == cidr
+}
+
+/// Whether two blocks share an address.
+pub(crate) fn overlap(one: &Ipv4Net, other: &Ipv4Net) -> bool {
+    one.contains(&other.network()) || other.contains(&one.network())
+}
