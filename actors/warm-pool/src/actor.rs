@@ -1,0 +1,234 @@
+//! WarmPool as an actor: mail in, actions out, and the hands that carry them out. Nothing is decided here.
+
+use contract::causes::Cause;
+use contract::mail::eni_manager::Demand;
+use contract::mail::route_programmer::RouteMail;
+use contract::mail::warm_pool::PoolMail;
+use contract::model::{AttachmentKey, LeaseView};
+use contract::ports::checkpoint::{Checkpoint, CheckpointImage};
+use contract::ports::host::{Host, HostError, HostSnapshot};
+use contract::{Boottime, Reply};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use kernel::{AskError, Broken, Core, Event, Link, Performer, Plan, Publisher};
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::recover::{Facts, recover};
+use crate::state::{Answer, Pool, PoolConfig};
+
+/// RouteProgrammer has this long to take one host side down.
+const UNWIRE_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Ports answer by their own timeouts, at most this.
+const PORT_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// What WarmPool has done for it.
+#[derive(Debug)]
+pub enum PoolAction {
+    /// Make the image durable.
+    Write {
+        /// Its number.
+        revision: u64,
+        /// All leases and what rests.
+        image: CheckpointImage,
+    },
+    /// Have the host side of an address taken down.
+    Unwire {
+        /// Whose it was.
+        key: AttachmentKey,
+        /// The address.
+        address: Ipv4Addr,
+    },
+    /// Read the kernel: is what is pinned still in use?
+    ReadUse,
+    /// Answer a question.
+    Answer(Answer),
+    /// Tell everybody.
+    PublishLeases(LeaseView),
+    /// Tell EniManager.
+    PublishDemand(Demand),
+}
+
+/// What came back.
+#[derive(Debug)]
+pub enum PoolOutcome {
+    /// A write ended.
+    Written {
+        /// Its number.
+        revision: u64,
+        /// How.
+        result: Result<(), Cause>,
+    },
+    /// A host side is down, or not.
+    Unwired {
+        /// Whose it was.
+        key: AttachmentKey,
+        /// How.
+        result: Result<(), Cause>,
+    },
+    /// The kernel as it is; `None` if it could not be read.
+    Use(Option<HostSnapshot>),
+}
+
+impl Core for Pool {
+    type Mail = PoolMail;
+    type Action = PoolAction;
+    type Outcome = PoolOutcome;
+
+    fn apply(&mut self, event: Event<PoolMail, PoolOutcome>, now: Boottime) {
+        match event {
+            Event::Mail(mail) => self.hear(mail, now),
+            Event::Outcome(PoolOutcome::Written { revision, result }) => self.written(revision, result, now),
+            Event::Outcome(PoolOutcome::Unwired { key, result }) => self.unwired(&key, result, now),
+            Event::Outcome(PoolOutcome::Use(snapshot)) => self.use_read(snapshot.as_ref()),
+            Event::Wake => {}
+        }
+    }
+
+    fn plan(&mut self, now: Boottime) -> Plan<PoolAction> {
+        self.plan_at(now)
+    }
+
+    fn audit(&self) -> Vec<String> {
+        self.violations()
+    }
+}
+
+/// Where WarmPool's snapshots go.
+#[derive(Clone)]
+pub struct PoolPublishers {
+    /// The leases, for everybody.
+    pub leases: Publisher<LeaseView>,
+    /// The demand, for EniManager.
+    pub demand: Publisher<Demand>,
+}
+
+/// The hands of WarmPool.
+pub struct PoolPerformer {
+    /// The disk.
+    pub checkpoint: Arc<dyn Checkpoint>,
+    /// The kernel, read only.
+    pub host: Arc<dyn Host>,
+    /// Who takes host sides down.
+    pub routes: Link<RouteMail>,
+    /// Who is told.
+    pub publish: PoolPublishers,
+}
+
+impl Performer<Pool> for PoolPerformer {
+    fn timeout(&self, action: &PoolAction) -> Duration {
+        match action {
+            PoolAction::Unwire { .. } => UNWIRE_DEADLINE,
+            PoolAction::Write { .. } | PoolAction::ReadUse => PORT_TIMEOUT,
+            PoolAction::Answer(_) | PoolAction::PublishLeases(_) | PoolAction::PublishDemand(_) => {
+                Duration::from_secs(1)
+            }
+        }
+    }
+
+    fn perform_now(&self, action: PoolAction) -> Option<PoolAction> {
+        match action {
+            PoolAction::Answer(answer) => say(answer),
+            PoolAction::PublishLeases(view) => self.publish.leases.publish(view),
+            PoolAction::PublishDemand(demand) => self.publish.demand.publish(demand),
+            later => return Some(later),
+        }
+        None
+    }
+
+    fn perform(&self, action: PoolAction) -> BoxFuture<'static, Result<Option<PoolOutcome>, Broken>> {
+        match action {
+            PoolAction::Write { revision, image } => {
+                let write = self.checkpoint.write(image);
+                async move {
+                    Ok(Some(PoolOutcome::Written {
+                        revision,
+                        result: write.await,
+                    }))
+                }
+                .boxed()
+            }
+            PoolAction::Unwire { key, address } => unwire(self.routes.clone(), key, address).boxed(),
+            PoolAction::ReadUse => {
+                let read = self.host.snapshot();
+                async move {
+                    match read.await {
+                        Ok(snapshot) => Ok(Some(PoolOutcome::Use(Some(snapshot)))),
+                        Err(HostError::ConnectionLost { detail }) => Err(Broken { reason: detail }),
+                        Err(_) => Ok(Some(PoolOutcome::Use(None))),
+                    }
+                }
+                .boxed()
+            }
+            // Done by `perform_now`.
+            PoolAction::Answer(_) | PoolAction::PublishLeases(_) | PoolAction::PublishDemand(_) => {
+                futures::future::ready(Ok(None)).boxed()
+            }
+        }
+    }
+}
+
+async fn unwire(
+    routes: Link<RouteMail>,
+    key: AttachmentKey,
+    address: Ipv4Addr,
+) -> Result<Option<PoolOutcome>, Broken> {
+    let asked = routes
+        .ask(UNWIRE_DEADLINE, |reply| RouteMail::Unwire { address, reply })
+        .await;
+    let result = asked.unwrap_or_else(|error| {
+        Err(match error {
+            AskError::Poisoned => Cause::Poisoned {
+                room: "route-programmer",
+            },
+            other => Cause::RoomUnavailable {
+                room: "route-programmer",
+                detail: other.to_string(),
+            },
+        })
+    });
+    Ok(Some(PoolOutcome::Unwired { key, result }))
+}
+
+/// An asker who has gone away does not hear the answer; what was answered stands, and is undone by its own path.
+fn say(answer: Answer) {
+    fn send<T>(reply: Reply<T>, value: T) {
+        drop(reply.send(value));
+    }
+    match answer {
+        Answer::Lease(reply, value) => send(reply, value),
+        Answer::Step(reply, value) => send(reply, value),
+        Answer::Release(reply, value) => send(reply, value),
+    }
+}
+
+/// Reads the disk and the kernel and makes the pool of them.
+///
+/// # Errors
+/// When the checkpoint or the kernel cannot be read: without them nobody knows which addresses are in use.
+pub async fn recover_from_world(
+    config: PoolConfig,
+    checkpoint: &dyn Checkpoint,
+    host: &dyn Host,
+    now: Boottime,
+) -> Result<Pool, Cause> {
+    let loaded = checkpoint.load().await?;
+    let host = host.snapshot().await.map_err(|error| Cause::HostWiring {
+        step: "read the kernel".into(),
+        detail: error.to_string(),
+    })?;
+    if !host.complete {
+        let detail = "it changed faster than it could be read".to_owned();
+        return Err(Cause::HostWiring {
+            step: "read the kernel".into(),
+            detail,
+        });
+    }
+    let (pool, notes) = recover(config, Facts { loaded, host, now });
+    for note in notes {
+        tracing::warn!(note, "recovered");
+    }
+    Ok(pool)
+}

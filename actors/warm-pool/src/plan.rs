@@ -1,0 +1,287 @@
+//! What is to be done now: who in line is served, what goes to disk, what is taken down, what the others are told, and when
+//! to look again. Pure.
+
+use contract::Boottime;
+use contract::causes::Cause;
+use contract::mail::eni_manager::Demand;
+use contract::mail::warm_pool::LeaseGrant;
+use contract::model::{AttachmentKey, Eni, LeasePhase, LeaseView, PoolCounts};
+use contract::ports::checkpoint::{CheckpointImage, Cooling};
+use kernel::Plan;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use crate::actor::PoolAction;
+use crate::state::{Answer, Pool};
+
+/// Host sides taken down at a time: each is one short netlink transaction in RouteProgrammer.
+const UNWIRES_MAX: usize = 16;
+
+/// Pins are read again this often; a pin that stays costs an address, not correctness.
+const PIN_RECHECK: Duration = Duration::from_secs(30);
+
+impl Pool {
+    pub(crate) fn plan_at(&mut self, now: Boottime) -> Plan<PoolAction> {
+        self.cooling.retain(|_, until| *until > now);
+        self.turn_away_the_late(now);
+        self.undo_the_abandoned(now);
+        self.serve_the_line();
+        let mut actions = Vec::new();
+        self.plan_unwires(now, &mut actions);
+        self.plan_write(now, &mut actions);
+        self.plan_pin_recheck(now, &mut actions);
+        actions.extend(self.ready.drain(..).map(PoolAction::Answer));
+        self.plan_publication(now, &mut actions);
+        Plan {
+            actions,
+            wake_at: self.next_wake(now),
+            restart: None,
+        }
+    }
+
+    fn turn_away_the_late(&mut self, now: Boottime) {
+        for waiter in self.line.too_late(now) {
+            let waited_seconds = now.saturating_sub(waiter.request.arrived_at).as_secs();
+            let cause = Cause::WaitedTooLong {
+                waited_seconds,
+                because: Box::new(self.why_waiting()),
+            };
+            self.ready.push(Answer::Lease(waiter.reply, Err(cause)));
+        }
+    }
+
+    fn undo_the_abandoned(&mut self, now: Boottime) {
+        let due: Vec<AttachmentKey> = self
+            .leases
+            .iter()
+            .filter(|(_, held)| held.undo_at.is_some_and(|at| at <= now))
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in due {
+            self.begin_release(&key, now);
+        }
+    }
+
+    /// First come, first served. Who has a lease is served from it as soon as its ENI is known, and holds up nobody.
+    fn serve_the_line(&mut self) {
+        if self.line.is_empty() {
+            return;
+        }
+        let keys: Vec<AttachmentKey> = self.line.keys().cloned().collect();
+        for key in keys {
+            let grant = match self.leases.get(&key) {
+                Some(held) => self.grant_of(held.lease.address),
+                None => self.next_free(),
+            };
+            if let Some(grant) = grant
+                && let Some(waiter) = self.line.leave(&key)
+            {
+                self.serve(waiter, grant);
+            }
+        }
+    }
+
+    /// The next address to hand out: from the fullest ENI that has one, so that the others can empty; its lowest.
+    fn next_free(&self) -> Option<LeaseGrant> {
+        let free_on = |eni: &Eni| {
+            eni.addresses
+                .iter()
+                .filter(|on| self.can_hand_out(on.address))
+                .count()
+        };
+        let fullest = self
+            .enis
+            .enis
+            .iter()
+            .map(|eni| (free_on(eni), eni))
+            .filter(|(free, _)| *free > 0)
+            .min_by_key(|(free, eni)| (*free, eni.card, eni.device))?
+            .1;
+        let address = fullest
+            .addresses
+            .iter()
+            .map(|on| on.address)
+            .filter(|a| self.can_hand_out(*a))
+            .min()?;
+        Some(grant(fullest, address))
+    }
+
+    fn grant_of(&self, address: Ipv4Addr) -> Option<LeaseGrant> {
+        let eni = self
+            .enis
+            .enis
+            .iter()
+            .find(|eni| eni.addresses.iter().any(|on| on.address == address))?;
+        Some(grant(eni, address))
+    }
+
+    fn can_hand_out(&self, address: Ipv4Addr) -> bool {
+        !self.taken.contains(&address)
+            && !self.cooling.contains_key(&address)
+            && !self.pinned.contains_key(&address)
+    }
+
+    fn plan_unwires(&mut self, now: Boottime, actions: &mut Vec<PoolAction>) {
+        let under_way = self.leases.values().filter(|held| held.unwiring).count();
+        let due = self.leases.values_mut().filter(|held| {
+            held.lease.phase == LeasePhase::Releasing && !held.unwiring && held.unwire_at <= now
+        });
+        for held in due.take(UNWIRES_MAX.saturating_sub(under_way)) {
+            held.unwiring = true;
+            actions.push(PoolAction::Unwire {
+                key: held.lease.key.clone(),
+                address: held.lease.address,
+            });
+        }
+    }
+
+    fn plan_write(&mut self, now: Boottime, actions: &mut Vec<PoolAction>) {
+        if self.disk.writing || self.disk.durable >= self.disk.revision || self.disk.retry_at > now {
+            return;
+        }
+        self.disk.writing = true;
+        let mut leases: Vec<_> = self.leases.values().map(|held| held.lease.clone()).collect();
+        leases.sort_by_key(|lease| lease.address);
+        let cooling = self
+            .cooling
+            .iter()
+            .map(|(address, until)| Cooling {
+                address: *address,
+                until: *until,
+            })
+            .collect();
+        let image = CheckpointImage { leases, cooling };
+        actions.push(PoolAction::Write {
+            revision: self.disk.revision,
+            image,
+        });
+    }
+
+    fn plan_pin_recheck(&mut self, now: Boottime, actions: &mut Vec<PoolAction>) {
+        if !self.pinned.is_empty() && !self.rechecking_pins && self.recheck_pins_at <= now {
+            self.rechecking_pins = true;
+            self.recheck_pins_at = now + PIN_RECHECK;
+            actions.push(PoolAction::ReadUse);
+        }
+    }
+
+    fn plan_publication(&mut self, now: Boottime, actions: &mut Vec<PoolAction>) {
+        let view = self.view();
+        let demand = self.demand(&view.counts);
+        if self.published.as_ref() != Some(&view) {
+            self.published = Some(view.clone());
+            actions.push(PoolAction::PublishLeases(view));
+        }
+        if self.demanded == Some(demand) {
+            self.gather_until = None;
+            return;
+        }
+        let at = *self.gather_until.get_or_insert(now + self.config.gather);
+        if self.demanded.is_none() || at <= now {
+            self.gather_until = None;
+            self.demanded = Some(demand);
+            actions.push(PoolAction::PublishDemand(demand));
+        }
+    }
+
+    fn view(&self) -> LeaseView {
+        let waiting = !self.line.is_empty();
+        let mut leases: Vec<_> = self.leases.values().map(|held| held.lease.clone()).collect();
+        leases.sort_by_key(|lease| lease.address);
+        LeaseView {
+            leases,
+            counts: self.counts(),
+            waiting_since: self.line.oldest(),
+            waiting_for: waiting.then(|| self.why_waiting()),
+            checkpoint_trouble: self.disk.trouble.clone(),
+        }
+    }
+
+    fn counts(&self) -> PoolCounts {
+        let mut counts = PoolCounts {
+            leased: count(self.leases.len()),
+            waiting: count(self.line.len()),
+            ..PoolCounts::default()
+        };
+        for on_it in self.enis.enis.iter().flat_map(|eni| &eni.addresses) {
+            counts.total += 1;
+            if self.taken.contains(&on_it.address) {
+            } else if self.cooling.contains_key(&on_it.address) {
+                counts.cooling += 1;
+            } else if self.pinned.contains_key(&on_it.address) {
+                counts.pinned += 1;
+            } else {
+                counts.free += 1;
+            }
+        }
+        counts
+    }
+
+    /// Totals for the ENIs: what is in use on them, and those in line who have no address yet.
+    fn demand(&self, counts: &PoolCounts) -> Demand {
+        let waiting = count(
+            self.line
+                .keys()
+                .filter(|key| !self.leases.contains_key(*key))
+                .count(),
+        );
+        let used = counts.total.saturating_sub(counts.free);
+        let per_eni = self
+            .enis
+            .enis
+            .iter()
+            .filter_map(|eni| eni.address_limit)
+            .max()
+            .unwrap_or(0);
+        let needed = used.saturating_add(waiting);
+        let wanted = self
+            .config
+            .targets
+            .wanted(needed, counts.free, per_eni.saturating_sub(1));
+        Demand {
+            needed,
+            wanted: wanted.max(needed),
+            waiting,
+        }
+    }
+
+    fn next_wake(&self, now: Boottime) -> Option<Boottime> {
+        let undo = self.leases.values().filter_map(|held| held.undo_at).min();
+        let unwire = self
+            .leases
+            .values()
+            .filter(|held| {
+                held.lease.phase == LeasePhase::Releasing && !held.unwiring && held.unwire_at > now
+            })
+            .map(|held| held.unwire_at)
+            .min();
+        let write =
+            (!self.disk.writing && self.disk.durable < self.disk.revision).then_some(self.disk.retry_at);
+        let pins = (!self.pinned.is_empty() && !self.rechecking_pins).then_some(self.recheck_pins_at);
+        let rested = self.cooling.values().min().copied();
+        [
+            undo,
+            unwire,
+            write,
+            pins,
+            rested,
+            self.line.next_deadline(),
+            self.gather_until,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+}
+
+fn grant(eni: &Eni, address: Ipv4Addr) -> LeaseGrant {
+    LeaseGrant {
+        address,
+        table: eni.table(),
+        device: eni.device,
+    }
+}
+
+fn count(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}

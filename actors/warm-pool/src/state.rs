@@ -1,0 +1,344 @@
+//! The leases and the line as one value, and what each event does to it. Pure: what is to be done about it is `plan.rs`.
+
+use contract::causes::Cause;
+use contract::mail::eni_manager::Demand;
+use contract::mail::warm_pool::{LeaseGrant, LeaseRequest, PoolMail, StreamId};
+use contract::model::{AttachmentKey, EniView, Growth, Lease, LeasePhase, LeaseView};
+use contract::ports::host::HostSnapshot;
+use contract::{Boottime, Reply};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use crate::line::{Line, Waiter};
+use crate::targets::WarmTargets;
+
+/// What the pool is told by the settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PoolConfig {
+    /// An address rests this long after use (IP_COOLDOWN_PERIOD).
+    pub cooldown: Duration,
+    /// ADDs that may stand in line.
+    pub line_bound: u32,
+    /// Demand of new waiters is gathered this long, so that one EC2 call serves a burst.
+    pub gather: Duration,
+    /// A lease that is not assigned and has no shim is undone after this.
+    pub undo_after: Duration,
+    /// The same right after a restart of the daemon: its shims need a moment to come back.
+    pub undo_after_restart: Duration,
+    /// What failed is tried again after this.
+    pub retry_after: Duration,
+    /// The reserve.
+    pub targets: WarmTargets,
+}
+
+/// An answer that is ready to go.
+#[derive(Debug)]
+pub enum Answer {
+    /// To `PoolMail::Lease`.
+    Lease(Reply<Result<LeaseGrant, Cause>>, Result<LeaseGrant, Cause>),
+    /// To `PoolMail::Wired` and `PoolMail::Assign`.
+    Step(Reply<Result<(), Cause>>, Result<(), Cause>),
+    /// To `PoolMail::Release`.
+    Release(
+        Reply<Result<Option<Ipv4Addr>, Cause>>,
+        Result<Option<Ipv4Addr>, Cause>,
+    ),
+}
+
+impl Answer {
+    /// The same answer, had the disk refused it. A release stands all the same: it is safe in memory, and every later write
+    /// carries it.
+    fn not_durable(self, cause: &Cause) -> Self {
+        match self {
+            Self::Lease(reply, _) => Self::Lease(reply, Err(cause.clone())),
+            Self::Step(reply, _) => Self::Step(reply, Err(cause.clone())),
+            released @ Self::Release(..) => released,
+        }
+    }
+}
+
+/// A lease and what hangs on it.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) lease: Lease,
+    /// The shim that works on it, if one does.
+    pub(crate) stream: Option<StreamId>,
+    /// Without a shim and not assigned: undone at.
+    pub(crate) undo_at: Option<Boottime>,
+    /// Releasing: the host side is being taken down, or will be at `unwire_at`.
+    pub(crate) unwiring: bool,
+    /// Releasing: the next attempt, after one that failed.
+    pub(crate) unwire_at: Boottime,
+    /// DELs that wait for the release.
+    pub(crate) released: Vec<Reply<Result<Option<Ipv4Addr>, Cause>>>,
+}
+
+/// What is on disk, and what is on its way there. Changes are numbered; one write is under way at a time and carries all
+/// that has changed until it begins (group commit).
+#[derive(Debug, Default)]
+pub(crate) struct Disk {
+    /// The newest change.
+    pub(crate) revision: u64,
+    /// The newest change on disk.
+    pub(crate) durable: u64,
+    /// A write is under way.
+    pub(crate) writing: bool,
+    /// After a failure: not before.
+    pub(crate) retry_at: Boottime,
+    /// The last write failed.
+    pub(crate) trouble: Option<Cause>,
+    /// Answers that wait for their change to be durable.
+    pub(crate) answers: Vec<(u64, Answer)>,
+}
+
+/// The state of WarmPool.
+#[derive(Debug)]
+pub struct Pool {
+    pub(crate) config: PoolConfig,
+    pub(crate) enis: EniView,
+    pub(crate) leases: BTreeMap<AttachmentKey, Held>,
+    pub(crate) taken: BTreeSet<Ipv4Addr>,
+    pub(crate) cooling: BTreeMap<Ipv4Addr, Boottime>,
+    /// In use by the kernel's word, by link, and nobody's lease.
+    pub(crate) pinned: BTreeMap<Ipv4Addr, u32>,
+    pub(crate) recheck_pins_at: Boottime,
+    pub(crate) rechecking_pins: bool,
+    pub(crate) line: Line,
+    pub(crate) disk: Disk,
+    /// Answers that wait for nothing.
+    pub(crate) ready: Vec<Answer>,
+    pub(crate) published: Option<LeaseView>,
+    pub(crate) demanded: Option<Demand>,
+    /// The demand has grown for waiters; it goes out then.
+    pub(crate) gather_until: Option<Boottime>,
+}
+
+impl Pool {
+    /// Takes in one message.
+    pub(crate) fn hear(&mut self, mail: PoolMail, now: Boottime) {
+        match mail {
+            PoolMail::Lease { request, reply } => self.ask_for_lease(request, reply),
+            PoolMail::Wired { key, stream, reply } => self.step(&key, stream, LeasePhase::Wired, reply),
+            PoolMail::Assign { key, stream, reply } => self.step(&key, stream, LeasePhase::Assigned, reply),
+            PoolMail::StreamClosed { key, stream } => self.hang_up(&key, stream, now),
+            PoolMail::Release { key, reply } => self.release(&key, reply, now),
+            PoolMail::Enis(view) => self.enis = view,
+        }
+    }
+
+    /// Every ADD stands in line, also one that has its address already: its ENI may not be known again yet.
+    fn ask_for_lease(&mut self, request: LeaseRequest, reply: Reply<Result<LeaseGrant, Cause>>) {
+        if let Some(held) = self.leases.get_mut(&request.key) {
+            if held.lease.phase == LeasePhase::Releasing {
+                let cause = Cause::Superseded {
+                    by: "a DEL that is under way for this attachment",
+                };
+                self.ready.push(Answer::Lease(reply, Err(cause)));
+                return;
+            }
+            held.stream = Some(request.stream);
+            held.undo_at = None;
+        }
+        if let Some(older) = self.line.leave(&request.key) {
+            let cause = Cause::Superseded {
+                by: "a newer ADD for this attachment",
+            };
+            self.ready.push(Answer::Lease(older.reply, Err(cause)));
+        } else if self.line.len() >= self.config.line_bound as usize {
+            let cause = Cause::LineFull {
+                bound: self.config.line_bound,
+            };
+            self.ready.push(Answer::Lease(reply, Err(cause)));
+            return;
+        }
+        self.line.join(Waiter { request, reply });
+    }
+
+    /// Reserves the granted address for a waiter who has left the line; one who has a lease already keeps it.
+    pub(crate) fn serve(&mut self, waiter: Waiter, grant: LeaseGrant) {
+        let Waiter { request, reply } = waiter;
+        if !self.leases.contains_key(&request.key) {
+            let lease = Lease {
+                key: request.key.clone(),
+                pod: request.pod,
+                address: grant.address,
+                phase: LeasePhase::Reserved,
+                allocated_unix_nanoseconds: request.unix_nanoseconds,
+            };
+            self.taken.insert(grant.address);
+            self.leases
+                .insert(request.key, Held::new(lease, Some(request.stream)));
+            self.disk.revision += 1;
+        }
+        self.when_durable(Answer::Lease(reply, Ok(grant)));
+    }
+
+    fn step(
+        &mut self,
+        key: &AttachmentKey,
+        stream: StreamId,
+        to: LeasePhase,
+        reply: Reply<Result<(), Cause>>,
+    ) {
+        let name = if to == LeasePhase::Wired {
+            "mark wired"
+        } else {
+            "assign"
+        };
+        let refusal = match self.leases.get_mut(key) {
+            None => Some(Cause::NoLease {
+                step: name,
+                key: key.to_string(),
+            }),
+            Some(held) if held.lease.phase == LeasePhase::Releasing => Some(Cause::Superseded {
+                by: "a DEL for this attachment",
+            }),
+            Some(held) if held.stream.is_some_and(|owner| owner != stream) => Some(Cause::Superseded {
+                by: "a newer ADD for this attachment",
+            }),
+            Some(held) => {
+                held.stream = Some(stream);
+                held.undo_at = None;
+                if held.lease.phase < to {
+                    held.lease.phase = to;
+                    self.disk.revision += 1;
+                }
+                None
+            }
+        };
+        match refusal {
+            Some(cause) => self.ready.push(Answer::Step(reply, Err(cause))),
+            None => self.when_durable(Answer::Step(reply, Ok(()))),
+        }
+    }
+
+    fn hang_up(&mut self, key: &AttachmentKey, stream: StreamId, now: Boottime) {
+        drop(self.line.hang_up(key, stream));
+        if let Some(held) = self.leases.get_mut(key)
+            && held.stream == Some(stream)
+        {
+            held.stream = None;
+            if matches!(held.lease.phase, LeasePhase::Reserved | LeasePhase::Wired) {
+                held.undo_at = Some(now + self.config.undo_after);
+            }
+        }
+    }
+
+    fn release(&mut self, key: &AttachmentKey, reply: Reply<Result<Option<Ipv4Addr>, Cause>>, now: Boottime) {
+        if let Some(waiter) = self.line.leave(key) {
+            let cause = Cause::Superseded {
+                by: "a DEL for this attachment",
+            };
+            self.ready.push(Answer::Lease(waiter.reply, Err(cause)));
+        }
+        match self.leases.get_mut(key) {
+            None => self.ready.push(Answer::Release(reply, Ok(None))),
+            Some(held) => {
+                held.released.push(reply);
+                self.begin_release(key, now);
+            }
+        }
+    }
+
+    /// The host side is to be taken down, at once; for DEL and undo alike.
+    pub(crate) fn begin_release(&mut self, key: &AttachmentKey, now: Boottime) {
+        if let Some(held) = self.leases.get_mut(key) {
+            if held.lease.phase != LeasePhase::Releasing {
+                held.lease.phase = LeasePhase::Releasing;
+                held.undo_at = None;
+                self.disk.revision += 1;
+            }
+            held.unwire_at = now;
+        }
+    }
+
+    /// The host side of a lease is down, or could not be taken down.
+    pub(crate) fn unwired(&mut self, key: &AttachmentKey, result: Result<(), Cause>, now: Boottime) {
+        let Some(held) = self.leases.get_mut(key) else {
+            return;
+        };
+        held.unwiring = false;
+        let waiting = std::mem::take(&mut held.released);
+        match result {
+            Err(cause) => {
+                held.unwire_at = now + self.config.retry_after;
+                let answers = waiting
+                    .into_iter()
+                    .map(|reply| Answer::Release(reply, Err(cause.clone())));
+                self.ready.extend(answers);
+            }
+            Ok(()) => {
+                let address = held.lease.address;
+                self.leases.remove(key);
+                self.taken.remove(&address);
+                self.cooling.insert(address, now + self.config.cooldown);
+                self.disk.revision += 1;
+                for reply in waiting {
+                    self.when_durable(Answer::Release(reply, Ok(Some(address))));
+                }
+            }
+        }
+    }
+
+    /// A write has ended.
+    pub(crate) fn written(&mut self, revision: u64, result: Result<(), Cause>, now: Boottime) {
+        self.disk.writing = false;
+        match result {
+            Ok(()) => {
+                self.disk.durable = self.disk.durable.max(revision);
+                self.disk.trouble = None;
+                let durable = self.disk.durable;
+                let answers = self.disk.answers.extract_if(.., |(needs, _)| *needs <= durable);
+                self.ready.extend(answers.map(|(_, answer)| answer));
+            }
+            Err(cause) => {
+                self.disk.retry_at = now + self.config.retry_after;
+                let answers = self.disk.answers.extract_if(.., |(needs, _)| *needs <= revision);
+                self.ready
+                    .extend(answers.map(|(_, answer)| answer.not_durable(&cause)));
+                self.disk.trouble = Some(cause);
+            }
+        }
+    }
+
+    /// The kernel was read again: pins that it no longer shows are gone. Absence in a partial reading means nothing.
+    pub(crate) fn use_read(&mut self, snapshot: Option<&HostSnapshot>) {
+        self.rechecking_pins = false;
+        if let Some(snapshot) = snapshot
+            && let Some(used) = crate::recover::in_use(snapshot)
+        {
+            self.pinned.retain(|address, _| used.contains_key(address));
+        }
+    }
+
+    /// An answer that says what is only true once everything up to now is on disk.
+    fn when_durable(&mut self, answer: Answer) {
+        if self.disk.durable >= self.disk.revision {
+            self.ready.push(answer);
+        } else {
+            self.disk.answers.push((self.disk.revision, answer));
+        }
+    }
+
+    /// Why nobody in line is served.
+    pub(crate) fn why_waiting(&self) -> Cause {
+        match &self.enis.growth {
+            Growth::Held(cause) | Growth::AtLimit(cause) => cause.clone(),
+            Growth::Possible | Growth::UnderWay => self.enis.trouble.clone().unwrap_or(Cause::PoolEmpty),
+        }
+    }
+}
+
+impl Held {
+    pub(crate) fn new(lease: Lease, stream: Option<StreamId>) -> Self {
+        Self {
+            lease,
+            stream,
+            undo_at: None,
+            unwiring: false,
+            unwire_at: Duration::ZERO,
+            released: Vec::new(),
+        }
+    }
+}

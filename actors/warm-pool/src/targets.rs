@@ -1,0 +1,90 @@
+//! How many addresses the node should have: for those who are here, and in reserve. The knobs mean what they mean to the
+//! agent we replace, counted on addresses that can really be handed out: a resting address is no reserve.
+
+/// The warm targets that are set; an absent one has no effect of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct WarmTargets {
+    /// WARM_ENI_TARGET: whole ENIs in reserve. Ignored when one of the next two is set.
+    pub enis: u32,
+    /// WARM_IP_TARGET: addresses in reserve.
+    pub addresses: Option<u32>,
+    /// MINIMUM_IP_TARGET: addresses the node has at least.
+    pub addresses_min: Option<u32>,
+}
+
+impl WarmTargets {
+    /// How many addresses the ENIs should carry, when `used` of them are leased, resting or pinned, and one ENI carries at
+    /// most `per_eni` (0 while unknown).
+    ///
+    /// With WARM_IP_TARGET or MINIMUM_IP_TARGET: max(used + W, M). Otherwise whole ENIs: used + E × N, and with E = 0 one
+    /// more ENI's worth once nothing is free.
+    pub(crate) fn wanted(&self, used: u32, free: u32, per_eni: u32) -> u32 {
+        if self.addresses.is_none() && self.addresses_min.is_none() {
+            let reserve = match self.enis {
+                0 if free == 0 => per_eni,
+                0 => free,
+                enis => per_eni.saturating_mul(enis),
+            };
+            return used.saturating_add(reserve);
+        }
+        let reserve = self.addresses.unwrap_or(0);
+        used.saturating_add(reserve).max(self.addresses_min.unwrap_or(0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// (W, M, total, assigned, short): the vectors of the agent we replace, with nothing resting.
+    #[test]
+    fn warm_address_targets_fall_short_by_what_the_agent_we_replace_falls_short() {
+        for (warm, minimum, total, assigned, short) in [
+            (5, 0, 0, 0, 5),
+            (5, 0, 2, 0, 3),
+            (5, 0, 9, 4, 0),
+            (5, 0, 9, 8, 4),
+            (2, 12, 9, 3, 3),
+            (2, 12, 20, 3, 0),
+            (0, 10, 10, 10, 0),
+            (1, 1, 49, 0, 0),
+        ] {
+            let targets = WarmTargets {
+                enis: 1,
+                addresses: Some(warm),
+                addresses_min: Some(minimum),
+            };
+            let wanted = targets.wanted(assigned, total - assigned, 14);
+            assert_eq!(
+                wanted.saturating_sub(total),
+                short,
+                "W={warm} M={minimum} total={total} assigned={assigned}"
+            );
+        }
+    }
+
+    /// (N, E, total, used, too low?)
+    #[test]
+    fn whole_enis_are_wanted_when_less_than_that_is_free() {
+        for (per_eni, enis, total, used, low) in [
+            (14, 1, 0, 0, true),
+            (14, 0, 0, 0, true),
+            (3, 1, 3, 0, false),
+            (3, 1, 3, 1, true),
+            (3, 0, 3, 1, false),
+            (3, 0, 3, 3, true),
+        ] {
+            let targets = WarmTargets {
+                enis,
+                addresses: None,
+                addresses_min: None,
+            };
+            let wanted = targets.wanted(used, total - used, per_eni);
+            assert_eq!(
+                wanted > total,
+                low,
+                "N={per_eni} E={enis} total={total} used={used}"
+            );
+        }
+    }
+}
