@@ -1,0 +1,250 @@
+//! What EniManager knows, and what each event does to it. Pure.
+
+use contract::Boottime;
+use contract::causes::Cause;
+use contract::mail::eni_manager::{Demand, EniMail};
+use contract::model::{EniId, EniView, InstanceId, NodeFacts, SubnetId, SubnetView};
+use contract::ports::ec2::{EniDescription, InstanceLimits};
+use contract::ports::imds::ImdsInterfaces;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use crate::actor::{EniAction, EniOutcome};
+use crate::backoff::Backoff;
+use crate::limits::limits_of;
+
+/// What EniManager is told by the settings and at start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EniConfig {
+    /// Spreads retries over a fleet.
+    pub seed: u64,
+}
+
+/// How long we hold a subnet to be full on our own; SubnetScout's word replaces it.
+const HEARSAY: Duration = Duration::from_secs(30);
+
+/// A call of which one is under way at a time.
+#[derive(Debug, Default)]
+pub(crate) struct Call {
+    pub(crate) under_way: bool,
+    pub(crate) backoff: Backoff,
+    /// The last attempt failed.
+    pub(crate) trouble: Option<Cause>,
+}
+
+/// The addresses that EC2 gave us for one ENI.
+#[derive(Debug, Default)]
+pub(crate) struct Growing {
+    /// An Assign is under way, for this many.
+    pub(crate) asked: Option<u32>,
+    /// The subnet had no room for more than this at once.
+    pub(crate) at_most: Option<u32>,
+}
+
+/// The state of EniManager.
+#[derive(Debug)]
+pub struct EniManager {
+    pub(crate) config: EniConfig,
+    pub(crate) node: Option<NodeFacts>,
+    pub(crate) limits: Option<InstanceLimits>,
+    /// By EC2's word; `None` until it was first heard.
+    pub(crate) attached: Option<BTreeMap<EniId, EniDescription>>,
+    /// By the metadata service's word.
+    pub(crate) seen: ImdsInterfaces,
+    pub(crate) subnets: SubnetView,
+    pub(crate) demand: Demand,
+    pub(crate) growing: BTreeMap<EniId, Growing>,
+    /// EC2 must be read before anything is bought: an answer was lost, or two views differ.
+    pub(crate) read_back: bool,
+    pub(crate) read_node: Call,
+    pub(crate) read_interfaces: Call,
+    pub(crate) next_interfaces_at: Boottime,
+    pub(crate) describe: Call,
+    pub(crate) ask_limits: Call,
+    pub(crate) assign: Call,
+    /// Mail for SubnetScout.
+    pub(crate) tidings: Vec<EniAction>,
+    pub(crate) published: Option<EniView>,
+}
+
+impl EniManager {
+    /// Knows nothing yet, and claims nothing: all it needs comes later, as events.
+    #[must_use]
+    pub fn new(config: EniConfig) -> Self {
+        Self {
+            config,
+            node: None,
+            limits: None,
+            attached: None,
+            seen: ImdsInterfaces {
+                interfaces: Vec::new(),
+                partial: Vec::new(),
+                vpc_cidrs: Vec::new(),
+            },
+            subnets: SubnetView::default(),
+            demand: Demand::default(),
+            growing: BTreeMap::new(),
+            read_back: true,
+            read_node: Call::default(),
+            read_interfaces: Call::default(),
+            next_interfaces_at: Boottime::ZERO,
+            describe: Call::default(),
+            ask_limits: Call::default(),
+            assign: Call::default(),
+            tidings: Vec::new(),
+            published: None,
+        }
+    }
+
+    pub(crate) fn hear(&mut self, mail: EniMail) {
+        match mail {
+            EniMail::Demand(demand) => self.demand = demand,
+            EniMail::Subnets(view) => self.subnets = view,
+        }
+    }
+
+    pub(crate) fn learn(&mut self, outcome: EniOutcome, now: Boottime) {
+        let seed = self.config.seed;
+        match outcome {
+            EniOutcome::Node(result) => {
+                if let Some(node) = self.read_node.ended(result, now, seed) {
+                    self.limits = limits_of(&node.instance_type);
+                    self.tidings.push(EniAction::publish_place(&node));
+                    self.node = Some(node);
+                }
+            }
+            EniOutcome::Interfaces(result) => {
+                if let Some(seen) = self.read_interfaces.ended(result, now, seed) {
+                    self.next_interfaces_at = now + crate::plan::INTERFACES_EVERY;
+                    self.see(seen);
+                }
+            }
+            EniOutcome::Described { asked_for, result } => {
+                if let Some(list) = self.describe.ended(result, now, seed) {
+                    self.described(&asked_for, list);
+                }
+            }
+            EniOutcome::Limits(result) => {
+                if let Some(limits) = self.ask_limits.ended(result, now, seed) {
+                    self.limits = Some(limits);
+                }
+            }
+            EniOutcome::Assigned { eni, subnet, result } => self.assigned(&eni, subnet, result, now),
+        }
+    }
+
+    /// The metadata service may add: an interface that EC2 has not told us of makes us ask EC2.
+    fn see(&mut self, seen: ImdsInterfaces) {
+        if let Some(attached) = &self.attached {
+            let known: BTreeSet<&EniId> = attached.keys().collect();
+            if seen
+                .interfaces
+                .iter()
+                .any(|interface| !known.contains(&interface.id))
+            {
+                self.read_back = true;
+            }
+        }
+        self.seen = seen;
+    }
+
+    fn described(&mut self, instance: &InstanceId, list: Vec<EniDescription>) {
+        let ours = list.into_iter().filter(|eni| {
+            eni.attachment
+                .as_ref()
+                .is_some_and(|at| &at.instance == instance && at.attached)
+                && managed(eni)
+        });
+        self.attached = Some(ours.map(|eni| (eni.id.clone(), eni)).collect());
+        self.read_back = false;
+    }
+
+    fn assigned(
+        &mut self,
+        eni: &EniId,
+        subnet: SubnetId,
+        result: Result<Vec<Ipv4Addr>, Cause>,
+        now: Boottime,
+    ) {
+        let asked = self
+            .growing
+            .entry(eni.clone())
+            .or_default()
+            .asked
+            .take()
+            .unwrap_or(1);
+        match result {
+            Ok(addresses) => {
+                self.assign.backoff.worked();
+                self.assign.trouble = None;
+                let known = self.attached.as_mut().and_then(|attached| attached.get_mut(eni));
+                match known {
+                    Some(known) if !addresses.is_empty() => {
+                        known.secondary_addresses.extend(&addresses);
+                        known.secondary_addresses.sort_unstable();
+                        known.secondary_addresses.dedup();
+                    }
+                    // Nothing came, or for an ENI we do not know: EC2 must say what is so.
+                    _ => self.read_back = true,
+                }
+                self.tidings.push(EniAction::TellRoom { subnet });
+            }
+            Err(cause @ Cause::SubnetExhausted { .. }) => self.no_room(eni, subnet, asked, cause, now),
+            Err(cause) => {
+                // Whether it was done is unknown, or our picture was wrong: read before buying again.
+                self.read_back = !matches!(cause, Cause::Throttled { .. } | Cause::Unauthorized { .. });
+                self.assign.backoff.failed(now, self.config.seed);
+                self.assign.trouble = Some(cause);
+            }
+        }
+    }
+
+    /// All or nothing, says EC2: so half of it is asked next, and one address refused means that there is none.
+    fn no_room(&mut self, eni: &EniId, subnet: SubnetId, asked: u32, cause: Cause, now: Boottime) {
+        let growing = self.growing.entry(eni.clone()).or_default();
+        if asked > 1 {
+            growing.at_most = Some(asked / 2);
+        } else {
+            growing.at_most = None;
+            self.subnets.believe_full(&subnet, &cause, now + HEARSAY);
+            self.tidings.push(EniAction::TellNoRoom { subnet, cause });
+        }
+    }
+}
+
+impl Call {
+    pub(crate) fn may_start(&self, now: Boottime) -> bool {
+        !self.under_way && self.backoff.open(now)
+    }
+
+    fn ended<T>(&mut self, result: Result<T, Cause>, now: Boottime, seed: u64) -> Option<T> {
+        self.under_way = false;
+        match result {
+            Ok(value) => {
+                self.backoff.worked();
+                self.trouble = None;
+                Some(value)
+            }
+            Err(cause) => {
+                self.backoff.failed(now, seed);
+                self.trouble = Some(cause);
+                None
+            }
+        }
+    }
+}
+
+/// ENIs tagged by their owner as not ours to manage, and those on other network cards, carry none of our pods.
+fn managed(eni: &EniDescription) -> bool {
+    let kept_from_us = eni
+        .tags
+        .iter()
+        .any(|(key, value)| key == "node.k8s.amazonaws.com/no_manage" && value == "true");
+    let primary = eni
+        .attachment
+        .as_ref()
+        .is_some_and(|at| at.card == 0 && at.device == 0);
+    let first_card = eni.attachment.as_ref().is_some_and(|at| at.card == 0);
+    first_card && (primary || !kept_from_us)
+}
