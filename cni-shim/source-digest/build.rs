@@ -1,6 +1,7 @@
 //! Takes the digest of the product's sources and hands it to the compiler.
 
 #[path = "src/sources.rs"]
+#[allow(unreachable_pub, reason = "the same file is a public module of the library")]
 mod sources;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

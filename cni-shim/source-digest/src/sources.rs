@@ -65,7 +65,7 @@ fn counts(path: &Path) -> bool {
         .extension()
         .and_then(|ending| ending.to_str())
         .unwrap_or_default();
-    matches!(ends, "rs" | "toml" | "lock" | "proto" | "json")
+    matches!(ends, "rs" | "toml" | "lock" | "proto" | "json" | "txt")
 }
 
 fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), DigestError> {

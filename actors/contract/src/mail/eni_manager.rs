@@ -2,15 +2,16 @@
 
 use crate::model::SubnetView;
 
-/// What WarmPool wants, published whole: a level, not an order, so that hearing it twice buys nothing twice.
+/// How many secondary addresses WarmPool wants on the node's ENIs, published whole. Totals, not increments: once the ENIs
+/// carry that many, hearing it again buys nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Demand {
-    /// Addresses that waiting ADDs need beyond what is free.
+    /// To serve every lease, resting or pinned address and waiting ADD.
+    pub needed: u32,
+    /// The same with the reserve that the warm targets ask for; at least `needed`.
+    pub wanted: u32,
+    /// ADDs in the waiting line: somebody waits for `needed`.
     pub waiting: u32,
-    /// Addresses wanted in reserve beyond what is free, by the warm targets.
-    pub reserve: u32,
-    /// The most pods this node can run, which no reserve needs to pass; 0 if unknown.
-    pub pods_max: u32,
 }
 
 /// Mail for EniManager.

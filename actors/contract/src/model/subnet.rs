@@ -42,13 +42,28 @@ pub struct SubnetView {
 }
 
 impl SubnetView {
-    /// The mark on `subnet`, if it is believed to have no room.
+    /// The mark on `subnet`, if it is believed to have no room at `now`.
     #[must_use]
-    pub fn mark(&self, subnet: &SubnetId) -> Option<&SubnetMark> {
-        self.subnets
-            .iter()
-            .find(|known| &known.id == subnet)?
-            .mark
-            .as_ref()
+    pub fn mark(&self, subnet: &SubnetId, now: Boottime) -> Option<&SubnetMark> {
+        let known = self.subnets.iter().find(|known| &known.id == subnet)?;
+        known.mark.as_ref().filter(|mark| mark.until > now)
+    }
+
+    /// Notes that `subnet` has no room, until the owner of this view says more.
+    pub fn believe_full(&mut self, subnet: &SubnetId, cause: &Cause, until: Boottime) {
+        let mark = Some(SubnetMark {
+            cause: cause.clone(),
+            until,
+            failures: 1,
+        });
+        match self.subnets.iter_mut().find(|known| &known.id == subnet) {
+            Some(known) => known.mark = mark,
+            None => self.subnets.push(Subnet {
+                id: subnet.clone(),
+                cidr: None,
+                free_addresses: None,
+                mark,
+            }),
+        }
     }
 }
