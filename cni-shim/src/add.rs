@@ -21,7 +21,8 @@ use crate::plan::{self, CheckedPlan};
 use crate::result::{self, Granted, Names};
 use crate::wiring::Site;
 
-/// A daemon that says nothing at all for so long is absent: the 90 s an ADD may stand in line, and a margin.
+/// A daemon that has said nothing for so long, over all connections, is absent: the 90 s an ADD may stand in line by
+/// default, and a margin.
 pub const ABSENT_SECONDS: u64 = 100;
 /// After a failed wiring the daemon only has to put it into words.
 const FAILURE_ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -151,7 +152,7 @@ impl Add<'_> {
         })
     }
 
-    async fn next(&self, conversation: &mut Conversation) -> Result<from_daemon::Frame, End> {
+    async fn next(&mut self, conversation: &mut Conversation) -> Result<from_daemon::Frame, End> {
         let until = if conversation.heard {
             self.over_at
         } else {
@@ -160,6 +161,9 @@ impl Add<'_> {
         match timeout_at(until, conversation.from_daemon.message()).await {
             Ok(Ok(Some(FromDaemon { frame: Some(frame) }))) => {
                 conversation.heard = true;
+                self.absent_at = self
+                    .over_at
+                    .min(Instant::now() + Duration::from_secs(ABSENT_SECONDS));
                 Ok(frame)
             }
             Ok(Ok(Some(FromDaemon { frame: None }))) => {

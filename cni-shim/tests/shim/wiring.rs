@@ -130,4 +130,18 @@ fn what_is_not_ours_is_left_alone() {
     let (_, text) = wire(&node, &other).error();
     assert!(text.contains("is not the other end of"), "{text}");
     assert_eq!((node.host.state(), other.state()), kept);
+
+    // Both ends are of this pod and this host, and each belongs to another pair.
+    let crossed = Namespace::new();
+    for (inside, outside) in [("eth0", "other0"), ("eth1", "keep0")] {
+        node.host.ip(&[
+            "link", "add", outside, "type", "veth", "peer", "name", inside, "netns", &crossed.0,
+        ]);
+    }
+    node.host.ip(&["link", "del", HOST_VETH]);
+    node.host.ip(&["link", "set", "keep0", "name", HOST_VETH]);
+    let kept = (node.host.state(), crossed.state());
+    let (_, text) = wire(&node, &crossed).error();
+    assert!(text.contains("is not the other end of"), "{text}");
+    assert_eq!((node.host.state(), crossed.state()), kept);
 }
