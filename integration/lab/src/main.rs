@@ -114,7 +114,7 @@ fn list(names_only: bool) -> Result<bool> {
             say(&name);
         } else {
             let scenario = Scenario::read(&lab::find(&name)?.1)?;
-            say(&format!("{name:<28} {}", scenario.summary));
+            say(&format!("{name:<30} {}", scenario.summary));
         }
     }
     Ok(true)

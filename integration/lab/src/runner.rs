@@ -192,7 +192,9 @@ impl<'a> Stage<'a> {
     fn logs(&self) -> String {
         let mut text = String::new();
         for name in self.world.node_names() {
-            if let Ok(lab) = self.world.node(name) {
+            if let Ok(lab) = self.world.node(name)
+                && !lab.node.log_tail().is_empty()
+            {
                 text.push_str(&format!(
                     "\n--- log of the daemon on {name} ends:\n{}\n---\n",
                     lab.node.log_tail()

@@ -1,0 +1,174 @@
+//! The runner and its judge, shown with a stand-in for the shim that wires a pod with `ip`: what holds is said to hold, and
+//! every expectation turns red when it is broken. Needs root.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "helpers of tests are tests, which the lint sees only in functions that are marked so"
+)]
+
+use lab::{Binaries, Report, Scenario, is_root, run};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+/// Wires the pod on the primary ENI, whose first secondary address is 10.0.0.5, and keeps a checkpoint of its own.
+const PLUGIN: &str = r#"#!/bin/sh
+set -e
+cat >/dev/null
+link=eni$(printf %s "$CNI_CONTAINERID" | tail -c 8)
+checkpoint=/var/run/aws-node/ipam.json
+if [ "$CNI_COMMAND" = DEL ]; then
+    ip rule del to 10.0.0.5 lookup main priority 512 2>/dev/null || true
+    echo '{"version":"vpc-cni-ipam/1","allocations":[]}' >$checkpoint
+    exit 0
+fi
+pod=$(basename "$CNI_NETNS")
+ip link add "$link" type veth peer name eth0 netns "$pod"
+ip link set "$link" up
+ip route add 10.0.0.5/32 dev "$link"
+ip rule add to 10.0.0.5 lookup main priority 512
+mac=$(ip -o link show "$link" | sed 's/.*ether \([^ ]*\).*/\1/')
+ip -n "$pod" link set eth0 up
+ip -n "$pod" addr add 10.0.0.5/32 dev eth0
+ip -n "$pod" route add 169.254.1.1 dev eth0 scope link
+ip -n "$pod" route add default via 169.254.1.1 dev eth0
+ip -n "$pod" neigh add 169.254.1.1 lladdr "$mac" nud permanent dev eth0
+echo "{\"version\":\"vpc-cni-ipam/1\",\"allocations\":[{\"containerID\":\"$CNI_CONTAINERID\",\"ipv4\":\"10.0.0.5\"}]}" >$checkpoint
+echo "{\"cniVersion\":\"1.0.0\",\"interfaces\":[{\"name\":\"$link\"},{\"name\":\"eth0\",\"sandbox\":\"$CNI_NETNS\"}],\"ips\":[{\"interface\":1,\"address\":\"10.0.0.5/32\"}]}"
+"#;
+
+const SCENARIO: &str = r#"
+summary = "a pod that a stand-in wires"
+sabotage = "see the test"
+[region]
+subnet = [{ name = "a", cidr = "10.0.0.0/24" }]
+[[node]]
+name = "node"
+subnet = "a"
+secondary_addresses = 1
+[[step]]
+do = "add"
+pod = "web"
+device = 0
+[[step]]
+do = "probe"
+pod = "web"
+count = 5
+[[step]]
+do = "delete"
+pod = "web"
+[expect]
+journal = { AssignPrivateIpAddresses = 0 }
+nothing_left = true
+spoofed_packets = 0
+"#;
+
+async fn play(directory: &Path, plugin: &str, scenario: &str) -> Report {
+    let shim = directory.join("enid-cni");
+    std::fs::write(&shim, plugin).unwrap();
+    std::fs::set_permissions(&shim, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let binaries = Binaries {
+        daemon: "/bin/false".into(),
+        shim,
+    };
+    let scenario = Scenario::parse(scenario).unwrap();
+    run("stand_in", &scenario, &binaries, &mut |_| {}).await
+}
+
+#[tokio::test]
+async fn a_pod_that_is_wired_reached_and_gone_holds() {
+    if !is_root() {
+        println!("SKIPPED the runner: not root");
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let report = play(directory.path(), PLUGIN, SCENARIO).await;
+    assert!(report.holds, "{:?}", report.failures);
+    assert_eq!(report.steps.len(), 3);
+    assert_eq!(report.measured.leaks, Some(0));
+    assert!(
+        report.figure.ends_with("probes 10/10 both ways, 0 leaks"),
+        "{}",
+        report.figure
+    );
+}
+
+#[tokio::test]
+async fn every_expectation_turns_red_when_what_it_expects_is_broken() {
+    if !is_root() {
+        println!("SKIPPED the judge: not root");
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let broken_plugin = [
+        ("    ip rule del", "    : ip rule del", "left of pod web: rule"),
+        (
+            "    echo '{\"version\":\"vpc-cni-ipam/1\",\"allocations\":[]}' >$checkpoint\n",
+            "",
+            "left of pod web: allocation",
+        ),
+        ("ip route add 10.0.0.5/32", "true", "VPC to web 0/5"),
+        ("ip -n \"$pod\" route add default", "true", "web to VPC 0/5"),
+        (
+            "10.0.0.5/32\\\"}]}\"",
+            "10.0.0.6/32\\\"}]}\"",
+            "on no ENI of node",
+        ),
+        ("set -e\n", "exit 1\n", "ADD failed"),
+    ];
+    for (from, to, reason) in broken_plugin {
+        assert!(PLUGIN.contains(from), "{from}");
+        let report = play(directory.path(), &PLUGIN.replacen(from, to, 1), SCENARIO).await;
+        assert!(!report.holds, "{to} was not noticed");
+        let said = report.failures.join("\n");
+        assert!(said.contains(reason), "{reason} is not in:\n{said}");
+        assert!(report.figure.contains("DOES NOT HOLD"), "{}", report.figure);
+    }
+    let broken_scenario = [
+        (
+            "AssignPrivateIpAddresses = 0",
+            "AssignPrivateIpAddresses = 1",
+            "was called 0 times instead of 1",
+        ),
+        (
+            "spoofed_packets = 0",
+            "spoofed_packets = 1",
+            "0 packets were dropped",
+        ),
+        ("count = 5", "count = 5\nreach = \"neither\"", "expected silence"),
+        ("device = 0", "device = 1", "device 0 instead of 1"),
+        ("device = 0", "code = 11", "expected a refusal with code 11"),
+        (
+            "device = 0",
+            "at_least_milliseconds = 60000",
+            "cannot have waited",
+        ),
+        ("device = 0", "within_milliseconds = 0", "instead of 0 ms"),
+    ];
+    for (from, to, reason) in broken_scenario {
+        assert!(SCENARIO.contains(from), "{from}");
+        let report = play(directory.path(), PLUGIN, &SCENARIO.replacen(from, to, 1)).await;
+        let said = report.failures.join("\n");
+        assert!(
+            !report.holds && said.contains(reason),
+            "{reason} is not in:\n{said}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_scenario_that_hangs_ends_with_its_time_and_names_its_last_step() {
+    if !is_root() {
+        println!("SKIPPED a scenario that hangs: not root");
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let hanging = PLUGIN.replacen("cat >/dev/null", "exec sleep 1000", 1);
+    let scenario = format!("time_limit_seconds = 2\n{SCENARIO}");
+    let report = play(directory.path(), &hanging, &scenario).await;
+    assert!(!report.holds);
+    assert!(
+        report.failures.concat().contains("not over after 2 s"),
+        "{:?}",
+        report.failures
+    );
+}
