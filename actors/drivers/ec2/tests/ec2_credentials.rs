@@ -84,8 +84,12 @@ async fn the_standard_variables_say_where_aws_is_and_who_we_are() {
 
 #[tokio::test]
 async fn without_credentials_nothing_is_sent_and_the_cause_says_so() {
+    // Only the timeout of the credentials is short, so that it is this one which ends a silence.
     let hasty = AwsSettings {
-        credentials_timeout: Duration::from_secs(2),
+        credentials_timeout: Duration::from_millis(500),
+        imds_timeout: Duration::from_millis(100),
+        imds_key_timeout: Duration::from_secs(60),
+        ec2_timeout: Duration::from_secs(5),
         ..AwsSettings::default()
     };
     if told_by_child(hasty).await {

@@ -100,7 +100,7 @@ async fn each_call_sends_what_ec2_expects_and_reads_what_it_says() {
 }
 
 #[tokio::test]
-async fn a_list_is_read_to_its_end_within_one_timeout() {
+async fn a_list_is_read_to_its_end_and_no_further() {
     let page = |token: &str, inside: &str| {
         let next = if token.is_empty() {
             String::new()
