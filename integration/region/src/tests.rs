@@ -3,6 +3,7 @@
 mod support;
 
 mod audit;
+mod bitmap;
 mod describe;
 mod describe_goldens;
 mod faults;

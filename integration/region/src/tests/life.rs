@@ -303,3 +303,18 @@ fn tags_are_set_changed_and_removed() {
     world.done(delete(None));
     assert_eq!(held(&world), None);
 }
+
+#[test]
+fn time_does_not_go_back() {
+    let mut world = World::new();
+    world.knobs(|knobs| knobs.attach_milliseconds = 1_000);
+    world.region.advance(milliseconds(5_000));
+    world.now = milliseconds(2_000);
+    let eni = world.create(&world.subnet.clone());
+    world.attach(&eni, 1);
+    assert_eq!(world.region.next_transition(), Some(milliseconds(6_000)));
+    assert_eq!(
+        world.region.journal().entries().next_back().unwrap().at,
+        milliseconds(5_000)
+    );
+}

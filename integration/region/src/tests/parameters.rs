@@ -87,6 +87,11 @@ fn malformed_ids_are_told_from_unknown_ones() {
         "Invalid id: \"eni-xyz\"",
     );
     check(
+        describe("eni-0123"),
+        "InvalidNetworkInterfaceID.Malformed",
+        "Invalid id: \"eni-0123\"",
+    );
+    check(
         describe("i-0123456789abcdef0"),
         "InvalidNetworkInterfaceID.Malformed",
         "Invalid id: \"i-0123456789abcdef0\" (expecting \"eni-...\")",

@@ -114,6 +114,8 @@ impl Run {
     }
 
     fn take(&mut self, step: Step) {
+        // A detach whose time has come changes what an interface may hold: both models look after it.
+        self.world.region.advance(self.world.now);
         match step {
             Step::Create {
                 small,
