@@ -79,11 +79,18 @@ pub(crate) fn run_counting(arguments: &[&str]) -> Result<Outcome, String> {
     run(&all)
 }
 
+/// Runs tests. Not quietly: quiet test programs do not name what failed.
+pub(crate) fn run_tests(arguments: &[&str]) -> Result<Outcome, String> {
+    collect(cargo().args(arguments).env("CARGO_TERM_COLOR", "never"))
+}
+
 /// Runs cargo, quietly, and keeps what it prints on stdout.
 pub(crate) fn run(arguments: &[&str]) -> Result<Outcome, String> {
-    let mut child = cargo()
-        .args(arguments)
-        .env("CARGO_TERM_QUIET", "true")
+    collect(cargo().args(arguments).env("CARGO_TERM_QUIET", "true"))
+}
+
+fn collect(command: &mut Command) -> Result<Outcome, String> {
+    let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()

@@ -60,7 +60,7 @@ pub(crate) fn lint() -> Result<Found, String> {
 
 /// Unit, property and flow tests.
 pub(crate) fn tests() -> Result<Found, String> {
-    let outcome = cargo::run(&["test", "--workspace", "--no-fail-fast", "--", "--show-output"])?;
+    let outcome = cargo::run_tests(&["test", "--workspace", "--no-fail-fast", "--", "--show-output"])?;
     let mut tally = Tally::of_tests(&outcome.text);
     if !outcome.ok {
         if tally.failed.is_empty() {
