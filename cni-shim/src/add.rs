@@ -272,7 +272,8 @@ impl Add<'_> {
     fn forget_spooled(&self) {
         let common = &self.conf.common;
         let id = &self.call.container_id;
-        if let Err(error) = crate::spool::remove(&common.spool_directory, &common.name, id, &self.call.ifname)
+        if let Err(error) =
+            protocol::spool::remove(&common.spool_directory, &common.name, id, &self.call.ifname)
         {
             eprintln!("enid-cni: ADD {id}: {error}");
         }

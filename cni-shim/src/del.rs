@@ -13,8 +13,8 @@ use crate::env::DelCall;
 use crate::error::ShimError;
 use crate::netconf::Netconf;
 use crate::netns::{NamespaceError, Namespaces};
-use crate::spool::{self, Record};
 use crate::wiring;
+use protocol::spool::{self, Record};
 
 /// A daemon too busy to accept gets this long.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

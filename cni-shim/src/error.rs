@@ -103,7 +103,7 @@ pub enum ShimError {
     Wiring(#[source] WiringError),
     /// A DEL could neither be told to the daemon nor be spooled.
     #[error("the enid daemon is away, and the DEL could not be spooled")]
-    Spool(#[source] crate::spool::SpoolError),
+    Spool(#[source] protocol::spool::SpoolError),
     /// The process could not get what it needs from the system.
     #[error("cannot {step}")]
     System {
@@ -134,7 +134,7 @@ impl ShimError {
             Self::StdinTooLong { .. } | Self::Decode(_) => 6,
             Self::Config { .. } => 7,
             Self::DaemonAbsent { .. } | Self::TooLong { .. } => 11,
-            Self::Spool(crate::spool::SpoolError::Full { .. }) => 11,
+            Self::Spool(protocol::spool::SpoolError::Full { .. }) => 11,
             Self::Daemon { code: 0, .. } => CODE_INTERNAL,
             Self::Daemon { code, .. } => *code,
             Self::Stdin(_)

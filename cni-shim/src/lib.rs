@@ -14,7 +14,6 @@ pub mod client;
 pub mod clock;
 pub mod netlink;
 pub mod netns;
-pub mod spool;
 pub mod wiring;
 
 pub mod add;

@@ -1,7 +1,8 @@
-//! The wire format shared by the shim and the daemon. Data only: who says what when is told in `proto/enid.proto`, and
-//! neither side's behaviour lives here.
+//! What the shim and the daemon share: the wire format (who says what when is told in `proto/enid.proto`), and the spool in
+//! which a shim leaves the DELs it could not bring.
 
 mod generated;
+pub mod spool;
 
 pub use generated::*;
 

@@ -1,7 +1,7 @@
 //! ADD against a daemon: what is said, what is printed, and what happens when the daemon fails, lies or goes away.
 
 use cni_shim::names;
-use cni_shim::spool::{self, FORMAT, Record};
+use protocol::spool::{self, FORMAT, Record};
 use serde_json::json;
 use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;

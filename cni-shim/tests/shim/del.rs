@@ -1,7 +1,7 @@
 //! DEL with and without a daemon, with and without a namespace: it succeeds, and nothing is forgotten.
 
-use cni_shim::spool;
 use protocol::Failure;
+use protocol::spool;
 use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 

@@ -1,6 +1,6 @@
 //! The spool: durable, bounded, and not to be led astray.
 
-use cni_shim::spool::{Contents, FORMAT, RECORDS_MAX, Record, SpoolError, file_name, read, remove, write};
+use protocol::spool::{Contents, FORMAT, RECORDS_MAX, Record, SpoolError, file_name, read, remove, write};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 

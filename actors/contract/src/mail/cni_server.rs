@@ -14,6 +14,9 @@ pub enum CniMail {
         /// It was an ADD that `AddBegan` counted.
         ends_add: bool,
     },
-    /// A DEL was taken from the spool and done.
-    SpoolWorkedOff,
+    /// The socket's server has ended by itself.
+    ServerEnded {
+        /// In words.
+        reason: String,
+    },
 }

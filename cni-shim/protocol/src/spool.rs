@@ -18,12 +18,11 @@
 
 use rustix::fs::{Mode, OFlags, open};
 use serde::{Deserialize, Serialize};
+use sha1::{Digest, Sha1};
 use std::fs::{DirBuilder, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
-
-use crate::names::hex_sha1;
 
 /// Version of the record's format.
 pub const FORMAT: u32 = 1;
@@ -111,7 +110,8 @@ pub enum SpoolError {
 /// The file name of an attachment's record.
 #[must_use]
 pub fn file_name(network: &str, container_id: &str, ifname: &str) -> String {
-    let digest = hex_sha1(format!("{network}/{container_id}/{ifname}").as_bytes());
+    let digest = Sha1::digest(format!("{network}/{container_id}/{ifname}").as_bytes());
+    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     let id: String = container_id.chars().take(ID_CHARACTERS_MAX).collect();
     format!("{id}-{digest}.json")
 }
@@ -156,6 +156,16 @@ pub fn remove(directory: &Path, network: &str, container_id: &str, ifname: &str)
         Ok(()) => sync_directory(directory),
         Err(_) => Ok(()),
     }
+}
+
+/// Puts a file that is no record out of the way, under a name that is not read again.
+///
+/// # Errors
+/// What the system says.
+pub fn set_aside(path: &Path) -> Result<PathBuf, SpoolError> {
+    let aside = path.with_extension("json.bad");
+    std::fs::rename(path, &aside).map_err(step("rename", path))?;
+    Ok(aside)
 }
 
 /// Reads the spool. No directory is an empty one.

@@ -1,0 +1,104 @@
+//! CniServer as an actor: mail in, actions out, and the hands that open the socket and read the spool. Nothing is decided here.
+
+use contract::Boottime;
+use contract::mail::cni_server::CniMail;
+use contract::mail::health_server::FrontView;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use kernel::{Broken, Core, Event, Fence, Performer, Plan, Publisher};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::front::Front;
+use crate::state::CniServer;
+use crate::{serve, spool};
+
+/// Opening a socket is local.
+const SERVE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What CniServer has done for it.
+#[derive(Debug)]
+pub enum CniAction {
+    /// Release what the spool says.
+    WorkOffSpool,
+    /// Open the socket and serve it.
+    Serve,
+    /// Tell everybody.
+    Publish(FrontView),
+}
+
+/// What came back.
+#[derive(Debug)]
+pub enum CniOutcome {
+    /// The spool was read, and this many DELs are done. Those that could not be done lie there still.
+    SpoolRead {
+        /// DELs.
+        worked_off: u64,
+    },
+    /// The socket is open, or why not.
+    Served(Result<(), String>),
+}
+
+impl Core for CniServer {
+    type Mail = CniMail;
+    type Action = CniAction;
+    type Outcome = CniOutcome;
+
+    fn apply(&mut self, event: Event<CniMail, CniOutcome>, now: Boottime) {
+        match event {
+            Event::Mail(mail) => self.hear(mail, now),
+            Event::Outcome(outcome) => self.learn(outcome, now),
+            Event::Wake => {}
+        }
+    }
+
+    fn plan(&mut self, now: Boottime) -> Plan<CniAction> {
+        self.plan_at(now)
+    }
+}
+
+/// The hands of CniServer.
+pub struct CniPerformer {
+    /// What serves the verbs.
+    pub front: Arc<Front>,
+    /// The server lives as long as this incarnation.
+    pub fence: Fence,
+    /// Who is told.
+    pub publish: Publisher<FrontView>,
+}
+
+impl Performer<CniServer> for CniPerformer {
+    fn timeout(&self, action: &CniAction) -> Duration {
+        match action {
+            CniAction::WorkOffSpool => spool::WORK_OFF_MAX,
+            CniAction::Serve | CniAction::Publish(_) => SERVE_TIMEOUT,
+        }
+    }
+
+    fn perform_now(&self, action: CniAction) -> Option<CniAction> {
+        match action {
+            CniAction::Publish(view) => {
+                self.publish.publish(view);
+                None
+            }
+            later => Some(later),
+        }
+    }
+
+    fn perform(&self, action: CniAction) -> BoxFuture<'static, Result<Option<CniOutcome>, Broken>> {
+        let front = self.front.clone();
+        match action {
+            CniAction::WorkOffSpool => async move {
+                let worked_off = spool::work_off(&front).await;
+                Ok(Some(CniOutcome::SpoolRead { worked_off }))
+            }
+            .boxed(),
+            CniAction::Serve => {
+                let fence = self.fence.clone();
+                async move { Ok(Some(CniOutcome::Served(serve::open(front, fence).await))) }.boxed()
+            }
+            // Done by `perform_now`.
+            CniAction::Publish(_) => futures::future::ready(Ok(None)).boxed(),
+        }
+    }
+}
