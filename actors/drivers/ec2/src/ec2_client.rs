@@ -16,6 +16,7 @@ use aws_sdk_ec2::config::{
 use aws_sdk_ec2::error::BoxError;
 use futures::FutureExt as _;
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use crate::connect::https_client;
 use crate::ec2_errors::of_panic;
@@ -42,14 +43,15 @@ pub(crate) async fn make(settings: &AwsSettings, region: Region) -> Client {
         .imds_client(imds_client::build(settings))
         .build()
         .await;
-    let credentials_timeout = settings.credentials_timeout.min(settings.ec2_timeout / 2);
+    let timeout = settings.credentials_timeout.min(settings.ec2_timeout / 2);
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .region(region)
         .http_client(http)
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts)
-        .credentials_provider(SharedCredentialsProvider::new(Guarded(credentials)))
-        .identity_cache(IdentityCache::lazy().load_timeout(credentials_timeout).build())
+        .credentials_provider(SharedCredentialsProvider::new(Guarded { credentials, timeout }))
+        // Longer than the guard's own: what the cache gives up on is told as a timeout of the call.
+        .identity_cache(IdentityCache::lazy().load_timeout(settings.ec2_timeout).build())
         // A stalled body ends with the call's own timeout, and is then told as one.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
     if let Ok(name) = AppName::new("enid") {
@@ -64,23 +66,35 @@ pub(crate) async fn make(settings: &AwsSettings, region: Region) -> Client {
     Client::from_conf(config.build())
 }
 
-/// The standard chain, so that a panic in it is an error: it has one for a role whose name is no path.
+/// The standard chain, so that its slowness and a panic in it are errors of credentials. It has a panic for a role whose
+/// name is no path.
 #[derive(Debug)]
-struct Guarded(DefaultCredentialsChain);
+struct Guarded {
+    credentials: DefaultCredentialsChain,
+    timeout: Duration,
+}
 
 impl ProvideCredentials for Guarded {
     fn provide_credentials<'a>(&'a self) -> Provided<'a>
     where
         Self: 'a,
     {
-        let asked = AssertUnwindSafe(self.0.provide_credentials()).catch_unwind();
-        Provided::new(asked.map(|outcome| {
-            outcome.unwrap_or_else(|panic| Err(CredentialsError::unhandled(of_panic(panic.as_ref()))))
-        }))
+        Provided::new(async {
+            let asked = AssertUnwindSafe(self.credentials.provide_credentials()).catch_unwind();
+            match tokio::time::timeout(self.timeout, asked).await {
+                Ok(Ok(outcome)) => outcome,
+                Ok(Err(panic)) => Err(CredentialsError::unhandled(of_panic(panic.as_ref()))),
+                // What was had last may still be good, even past its expiry: the metadata service extends it when it cannot
+                // renew.
+                Err(_) => self
+                    .fallback_on_interrupt()
+                    .ok_or_else(|| CredentialsError::provider_timed_out(self.timeout)),
+            }
+        })
     }
 
     fn fallback_on_interrupt(&self) -> Option<Credentials> {
-        self.0.fallback_on_interrupt()
+        self.credentials.fallback_on_interrupt()
     }
 }
 
