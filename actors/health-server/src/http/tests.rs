@@ -36,9 +36,9 @@ async fn get(at: SocketAddr, path: &str) -> String {
     let mut stream = TcpStream::connect(at).await.unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nHost: node\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
-    // The answer ends the connection: without that, this would wait for its life to be over.
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
     answer
 }
 
@@ -140,6 +140,7 @@ async fn when_the_incarnation_ends_so_does_its_server() {
     } = site(4, CONNECTION_LIFE).await;
     drop(server);
     // The server holds the only other end: it is gone when that is.
-    pictures.closed().await;
+    let gone = tokio::time::timeout(Duration::from_secs(5), pictures.closed()).await;
+    assert!(gone.is_ok());
     assert!(TcpListener::bind(at).await.is_ok());
 }
