@@ -1,3 +1,24 @@
-//! The wiring: the supervision tree as data and the enid command line.
+//! The `enid` command. `run` is the daemon; the rest tells about it.
 
-fn main() {}
+mod children;
+mod command_line;
+mod log;
+mod node_time;
+mod one_writer;
+mod run;
+mod vitals;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+use command_line::{Command, CommandLine};
+
+fn main() -> ExitCode {
+    match CommandLine::parse().command {
+        Command::Run { config } => run::run(config),
+        Command::Version => {
+            println!("{}", command_line::version());
+            ExitCode::SUCCESS
+        }
+    }
+}

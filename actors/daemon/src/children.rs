@@ -1,0 +1,313 @@
+//! The supervision tree as data: who lives, in which order, with which links and ports, and what follows a death.
+
+use cni_server::{CniPerformer, CniServer, Front, FrontConfig};
+use config::Settings;
+use contract::mail::cni_server::CniMail;
+use contract::mail::eni_manager::{Demand, EniMail};
+use contract::mail::health_server::{FrontView, HealthMail};
+use contract::mail::route_programmer::{HostView, RouteMail};
+use contract::mail::subnet_scout::{Place, SubnetMail};
+use contract::mail::warm_pool::PoolMail;
+use contract::model::{EniView, LeaseView, SubnetView, VethPrefix};
+use contract::ports::checkpoint::Checkpoint;
+use contract::ports::ec2::Ec2;
+use contract::ports::host::Host;
+use contract::ports::imds::Imds;
+use eni_manager::{EniConfig, EniManager, EniPerformer};
+use health_server::{HealthBoard, HealthConfig, HealthPerformer, HealthServer};
+use kernel::{
+    Clock, Core, Inbox, Link, Past, Performer, Policy, Publisher, Seat, Spec, StartError, Tree, Vitals, link,
+};
+use linux::LinuxHost;
+use route_programmer::{RouteConfig, RoutePerformer, RouteProgrammer};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+use subnet_scout::{ScoutPerformer, SubnetScout};
+use warm_pool::{PoolConfig, PoolPerformer, PoolPublishers, WarmTargets, recover_from_world};
+
+use crate::node_time;
+
+/// One netlink call, with all its messages.
+const NETLINK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A lease that is not assigned and whose shim is gone is undone after this.
+const UNDO_AFTER: Duration = Duration::from_secs(5);
+
+/// The same after a restart of the daemon: a shim connects again within half a second, and its runtime may be slow.
+const UNDO_AFTER_RESTART: Duration = Duration::from_secs(15);
+
+/// What failed locally is tried again after this.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// The world, as the drivers give it.
+pub(crate) struct World {
+    pub(crate) ec2: Arc<dyn Ec2>,
+    pub(crate) imds: Arc<dyn Imds>,
+    pub(crate) checkpoint: Arc<dyn Checkpoint>,
+}
+
+/// Everything the children are made with.
+pub(crate) struct Household {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) veth_prefix: VethPrefix,
+    pub(crate) world: World,
+    pub(crate) vitals: Publisher<Vec<Vitals>>,
+    pub(crate) alive: Arc<dyn Fn() -> bool + Send + Sync>,
+    pub(crate) clock: Clock,
+    pub(crate) seed: u64,
+}
+
+/// Who tells what to whom.
+#[derive(Clone, Default)]
+struct Boards {
+    enis: Publisher<EniView>,
+    leases: Publisher<LeaseView>,
+    demand: Publisher<Demand>,
+    subnets: Publisher<SubnetView>,
+    place: Publisher<Place>,
+    host: Publisher<HostView>,
+    front: Publisher<FrontView>,
+}
+
+/// The links that rooms hold to one another.
+struct Links {
+    pool: Link<PoolMail>,
+    routes: Link<RouteMail>,
+    scout: Link<SubnetMail>,
+    front: Link<CniMail>,
+}
+
+type Made<C> = (C, Arc<dyn Performer<C>>);
+
+/// Adds the children to the tree, in the order in which they start: what is asked first, who asks last.
+pub(crate) fn add_all(tree: &mut Tree, house: &Household) {
+    let boards = Boards::default();
+    let (pool, pool_inbox) = link("warm-pool");
+    let (routes, routes_inbox) = link("route-programmer");
+    let (scout, scout_inbox) = link("subnet-scout");
+    let (front, front_inbox) = link("cni-server");
+    let (_, eni_inbox) = link("eni-manager");
+    let links = Links {
+        pool,
+        routes,
+        scout,
+        front,
+    };
+
+    let daemon = &house.settings.daemon;
+    let board = HealthBoard::new();
+    tree.add(health(
+        "health-server",
+        daemon.health_bind,
+        board.clone(),
+        house,
+        &boards,
+    ));
+    if daemon.metrics && daemon.metrics_bind != daemon.health_bind {
+        tree.add(health(
+            "metrics-server",
+            daemon.metrics_bind,
+            HealthBoard::new(),
+            house,
+            &boards,
+        ));
+    }
+    tree.add(route_programmer(routes_inbox, house, &boards));
+    tree.add(warm_pool(pool_inbox, house, &boards, &links));
+    tree.add(subnet_scout(scout_inbox, house, &boards));
+    tree.add(eni_manager(eni_inbox, house, &boards, &links));
+    tree.add(cni_server(front_inbox, house, &boards, &links, &board));
+}
+
+/// Without these three no pod is served: past their intensity a fresh process is better.
+fn indispensable() -> Policy {
+    Policy {
+        past: Past::EndProcess,
+        ..Policy::default()
+    }
+}
+
+fn health(
+    name: &'static str,
+    bind: SocketAddr,
+    board: HealthBoard,
+    house: &Household,
+    boards: &Boards,
+) -> Spec<HealthServer> {
+    let (_, inbox) = link(name);
+    let config = HealthConfig {
+        bind,
+        version: source_digest::VERSION.to_owned(),
+    };
+    let alive = house.alive.clone();
+    Spec::new(name, Policy::default(), inbox, move |_seat| {
+        let performer = HealthPerformer::new(board.clone(), alive.clone());
+        std::future::ready(Ok(made(HealthServer::recover(config.clone()), performer)))
+    })
+    .follow(boards.enis.subscribe(), HealthMail::Enis)
+    .follow(boards.leases.subscribe(), HealthMail::Leases)
+    .follow(boards.subnets.subscribe(), HealthMail::Subnets)
+    .follow(boards.host.subscribe(), HealthMail::Host)
+    .follow(boards.front.subscribe(), HealthMail::Front)
+    .follow(house.vitals.subscribe(), |vitals| {
+        HealthMail::Children(crate::vitals::children(vitals))
+    })
+}
+
+fn route_programmer(inbox: Inbox<RouteMail>, house: &Household, boards: &Boards) -> Spec<RouteProgrammer> {
+    let config = RouteConfig {
+        eni_mtu_bytes: house.settings.node.eni_mtu_bytes,
+        veth_prefix: house.veth_prefix.clone(),
+    };
+    let publish = boards.host.clone();
+    let start = move |_seat: Seat| {
+        let (config, publish) = (config.clone(), publish.clone());
+        async move {
+            let host = netlink()?;
+            let snapshot = host.snapshot().await.map_err(not_started)?;
+            let performer = RoutePerformer::new(host, Arc::new(move |view| publish.publish(view)));
+            Ok(made(RouteProgrammer::recover(config, snapshot), performer))
+        }
+    };
+    Spec::new("route-programmer", indispensable(), inbox, start)
+        .follow(boards.enis.subscribe(), RouteMail::Enis)
+        .follow(boards.leases.subscribe(), RouteMail::Leases)
+}
+
+fn warm_pool(
+    inbox: Inbox<PoolMail>,
+    house: &Household,
+    boards: &Boards,
+    links: &Links,
+) -> Spec<warm_pool::Pool> {
+    let config = pool_config(&house.settings);
+    let (checkpoint, routes) = (house.world.checkpoint.clone(), links.routes.clone());
+    let publish = PoolPublishers {
+        leases: boards.leases.clone(),
+        demand: boards.demand.clone(),
+    };
+    let start = move |seat: Seat| {
+        let (config, checkpoint) = (config.clone(), checkpoint.clone());
+        let (routes, publish) = (routes.clone(), publish.clone());
+        async move {
+            let host = netlink()?;
+            let pool = recover_from_world(config, checkpoint.as_ref(), host.as_ref(), seat.clock.now());
+            let pool = pool.await.map_err(not_started)?;
+            Ok(made(
+                pool,
+                PoolPerformer {
+                    checkpoint,
+                    host,
+                    routes,
+                    publish,
+                },
+            ))
+        }
+    };
+    Spec::new("warm-pool", indispensable(), inbox, start).follow(boards.enis.subscribe(), PoolMail::Enis)
+}
+
+fn pool_config(settings: &Settings) -> PoolConfig {
+    let pool = &settings.pool;
+    PoolConfig {
+        cooldown: Duration::from_secs(pool.cooldown_seconds.into()),
+        line_bound: pool.waiting_line_max,
+        gather: Duration::from_millis(pool.gather_milliseconds.into()),
+        undo_after: UNDO_AFTER,
+        undo_after_restart: UNDO_AFTER_RESTART,
+        retry_after: RETRY_AFTER,
+        targets: WarmTargets {
+            enis: pool.warm_eni_target,
+            addresses: pool.warm_ip_target,
+            addresses_min: pool.minimum_ip_target,
+        },
+    }
+}
+
+fn subnet_scout(inbox: Inbox<SubnetMail>, house: &Household, boards: &Boards) -> Spec<SubnetScout> {
+    let (ec2, publish) = (house.world.ec2.clone(), boards.subnets.clone());
+    let start = move |_seat| {
+        let performer = ScoutPerformer {
+            ec2: ec2.clone(),
+            publish: publish.clone(),
+        };
+        std::future::ready(Ok(made(SubnetScout::default(), performer)))
+    };
+    Spec::new("subnet-scout", Policy::default(), inbox, start)
+        .follow(boards.place.subscribe(), SubnetMail::Place)
+}
+
+fn eni_manager(inbox: Inbox<EniMail>, house: &Household, boards: &Boards, links: &Links) -> Spec<EniManager> {
+    let config = EniConfig { seed: house.seed };
+    let (ec2, imds) = (house.world.ec2.clone(), house.world.imds.clone());
+    let (scout, place, publish) = (links.scout.clone(), boards.place.clone(), boards.enis.clone());
+    let start = move |_seat| {
+        let performer = EniPerformer {
+            ec2: ec2.clone(),
+            imds: imds.clone(),
+            scout: scout.clone(),
+            place: place.clone(),
+            publish: publish.clone(),
+        };
+        std::future::ready(Ok(made(EniManager::new(config), performer)))
+    };
+    Spec::new("eni-manager", Policy::default(), inbox, start)
+        .follow(boards.demand.subscribe(), EniMail::Demand)
+        .follow(boards.subnets.subscribe(), EniMail::Subnets)
+}
+
+fn cni_server(
+    inbox: Inbox<CniMail>,
+    house: &Household,
+    boards: &Boards,
+    links: &Links,
+    board: &HealthBoard,
+) -> Spec<CniServer> {
+    let settings = &house.settings;
+    let front = Front {
+        config: FrontConfig {
+            socket: settings.daemon.socket_path.clone(),
+            spool: settings.daemon.spool_directory.clone(),
+            add_deadline: Duration::from_secs(settings.cni.add_deadline_seconds.into()),
+            veth_prefix: house.veth_prefix.clone(),
+            pod_mtu_bytes: settings.pod_mtu_bytes(),
+            version: source_digest::VERSION.to_owned(),
+            source_digest: source_digest::BUILT_FROM.to_owned(),
+        },
+        pool: links.pool.clone(),
+        routes: links.routes.clone(),
+        counts: links.front.clone(),
+        leases: boards.leases.subscribe(),
+        ready: board.ready(),
+        clock: house.clock,
+        wall: node_time::unix_nanoseconds,
+        streams: Arc::new(AtomicU64::new(1)),
+    };
+    let (front, publish) = (Arc::new(front), boards.front.clone());
+    let start = move |seat: Seat| {
+        let performer = CniPerformer {
+            front: front.clone(),
+            fence: seat.fence,
+            publish: publish.clone(),
+        };
+        std::future::ready(Ok(made(CniServer::default(), performer)))
+    };
+    Spec::new("cni-server", indispensable(), inbox, start)
+}
+
+fn made<C: Core>(core: C, performer: impl Performer<C>) -> Made<C> {
+    (core, Arc::new(performer))
+}
+
+/// Each room that reads the kernel has a connection of its own: a lost one costs its owner alone.
+fn netlink() -> Result<Arc<dyn Host>, StartError> {
+    Ok(Arc::new(
+        LinuxHost::connect(NETLINK_TIMEOUT).map_err(not_started)?,
+    ))
+}
+
+fn not_started(error: impl std::fmt::Display) -> StartError {
+    StartError(error.to_string())
+}
