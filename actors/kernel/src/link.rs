@@ -1,13 +1,11 @@
 //! The way to a child, whichever incarnation it is in. Made before the child exists, and good for as long as the process.
 
 use actix::Recipient;
-use actix::dev::SendError;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::{oneshot, watch};
-use tokio::time::Instant;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 use crate::fence::Fence;
 
@@ -23,6 +21,8 @@ pub(crate) struct Envelope<M> {
     pub(crate) mail: M,
     /// Set when its handler begins: from then on its effects are unknown if the actor dies.
     pub(crate) begun: Arc<AtomicBool>,
+    /// Its place in the mailbox, free again once its handler begins; none for what the kernel itself delivers.
+    pub(crate) slot: Option<OwnedSemaphorePermit>,
 }
 
 impl<M: Send + 'static> actix::Message for Envelope<M> {
@@ -34,22 +34,57 @@ pub(crate) enum Door<M: Send + 'static> {
     /// Nobody yet, or between two lives.
     Closed,
     /// A living incarnation.
-    Open {
-        mailbox: Recipient<Envelope<M>>,
-        fence: Fence,
-    },
+    Open(Way<M>),
     /// Nobody for a while: parked or stopped.
     Shut,
+}
+
+/// The way into one incarnation.
+pub(crate) struct Way<M: Send + 'static> {
+    pub(crate) mailbox: Recipient<Envelope<M>>,
+    pub(crate) fence: Fence,
+    /// Bounds the mail that waits. actix's own bound does not: each clone of an address may put one message beyond it.
+    pub(crate) slots: Arc<Semaphore>,
+}
+
+/// Why mail was not put into a mailbox.
+enum Refused {
+    Full,
+    Gone,
+}
+
+impl<M: Send + 'static> Way<M> {
+    fn put(&self, mail: M, begun: Arc<AtomicBool>) -> Result<(), Refused> {
+        if self.fence.is_over() {
+            return Err(Refused::Gone);
+        }
+        let slot = self
+            .slots
+            .clone()
+            .try_acquire_owned()
+            .map_err(|_| Refused::Full)?;
+        let slot = Some(slot);
+        let envelope = Envelope { mail, begun, slot };
+        // The mailbox itself takes all that has a slot: it refuses only when it is closed.
+        self.mailbox.try_send(envelope).map_err(|_| Refused::Gone)
+    }
+}
+
+impl<M: Send + 'static> Clone for Way<M> {
+    fn clone(&self) -> Self {
+        Self {
+            mailbox: self.mailbox.clone(),
+            fence: self.fence.clone(),
+            slots: self.slots.clone(),
+        }
+    }
 }
 
 impl<M: Send + 'static> Clone for Door<M> {
     fn clone(&self) -> Self {
         match self {
             Self::Closed => Self::Closed,
-            Self::Open { mailbox, fence } => Self::Open {
-                mailbox: mailbox.clone(),
-                fence: fence.clone(),
-            },
+            Self::Open(way) => Self::Open(way.clone()),
             Self::Shut => Self::Shut,
         }
     }
@@ -61,13 +96,14 @@ pub enum AskError {
     /// No answer by the deadline; whether it was handled is unknown.
     #[error("no answer by the deadline")]
     Deadline,
-    /// The mailbox is full: not handled.
+    /// The mailbox is full: no living incarnation handles it.
     #[error("the mailbox is full")]
     Overloaded,
     /// The actor died twice after it had begun to handle it: it is not sent a third time.
     #[error("the actor died twice while it handled this")]
     Poisoned,
-    /// The child is parked or stopped: not handled.
+    /// The child is parked or stopped, or dies too often to take it: no living incarnation handles it. One that died may have
+    /// begun to.
     #[error("the actor is parked or stopped")]
     Unavailable,
     /// The actor lives and has dropped the question unanswered.
@@ -81,7 +117,7 @@ pub enum TellError {
     /// The mailbox is full.
     #[error("the mailbox is full")]
     Overloaded,
-    /// Nobody is there now.
+    /// Nobody is there now, or the one who is there is dying.
     #[error("the actor is between two lives, parked or stopped")]
     Unavailable,
 }
@@ -156,10 +192,9 @@ impl<M: Send + 'static> Link<M> {
         make: impl Fn(oneshot::Sender<T>) -> M + Send + Sync,
     ) -> Result<T, AskError> {
         let asked = self.ask_until_answered(make);
-        match tokio::time::timeout_at(Instant::now() + deadline, asked).await {
-            Ok(answer) => answer,
-            Err(_) => Err(AskError::Deadline),
-        }
+        tokio::time::timeout(deadline, asked)
+            .await
+            .unwrap_or(Err(AskError::Deadline))
     }
 
     async fn ask_until_answered<T: Send + 'static>(
@@ -169,9 +204,9 @@ impl<M: Send + 'static> Link<M> {
         let mut door = self.door.clone();
         let mut deaths_after_begun = 0;
         for _ in 0..RESENDS_MAX {
-            let (mailbox, fence) = living(&mut door).await?;
+            let way = living(&mut door).await?;
             let (sender, receiver) = oneshot::channel();
-            match attempt(&mailbox, &fence, make(sender), receiver).await {
+            match attempt(&way, make(sender), receiver).await {
                 Attempt::Answered(answer) => return Ok(answer),
                 Attempt::Failed(error) => return Err(error),
                 Attempt::Died { begun: false } => {}
@@ -186,39 +221,33 @@ impl<M: Send + 'static> Link<M> {
         Err(AskError::Unavailable)
     }
 
-    /// Drops a hint. Never waits.
+    /// Drops a hint. Never waits. What is delivered is still lost if its receiver dies before its handler begins.
     ///
     /// # Errors
     /// When it was not delivered; the loss is counted in the child's vitals.
     pub fn tell(&self, mail: M) -> Result<(), TellError> {
-        let Door::Open { mailbox, .. } = self.door.borrow().clone() else {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
-            return Err(TellError::Unavailable);
+        let door = self.door.borrow().clone();
+        let put = match door {
+            Door::Open(way) => way.put(mail, Arc::default()),
+            Door::Closed | Door::Shut => Err(Refused::Gone),
         };
-        mailbox
-            .try_send(Envelope {
-                mail,
-                begun: Arc::default(),
-            })
-            .map_err(|error| {
-                self.dropped.fetch_add(1, Ordering::Relaxed);
-                match error {
-                    SendError::Full(_) => TellError::Overloaded,
-                    SendError::Closed(_) => TellError::Unavailable,
-                }
-            })
+        put.map_err(|refused| {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+            match refused {
+                Refused::Full => TellError::Overloaded,
+                Refused::Gone => TellError::Unavailable,
+            }
+        })
     }
 }
 
 /// Waits for an incarnation that lives.
-async fn living<M: Send + 'static>(
-    door: &mut watch::Receiver<Door<M>>,
-) -> Result<(Recipient<Envelope<M>>, Fence), AskError> {
+async fn living<M: Send + 'static>(door: &mut watch::Receiver<Door<M>>) -> Result<Way<M>, AskError> {
     loop {
         match door.borrow_and_update().clone() {
-            Door::Open { mailbox, fence } if !fence.is_over() => return Ok((mailbox, fence)),
+            Door::Open(way) if !way.fence.is_over() => return Ok(way),
             Door::Shut => return Err(AskError::Unavailable),
-            Door::Open { .. } | Door::Closed => {}
+            Door::Open(_) | Door::Closed => {}
         }
         if door.changed().await.is_err() {
             return Err(AskError::Unavailable);
@@ -226,20 +255,13 @@ async fn living<M: Send + 'static>(
     }
 }
 
-async fn attempt<M: Send + 'static, T>(
-    mailbox: &Recipient<Envelope<M>>,
-    fence: &Fence,
-    mail: M,
-    answer: oneshot::Receiver<T>,
-) -> Attempt<T> {
+async fn attempt<M: Send + 'static, T>(way: &Way<M>, mail: M, answer: oneshot::Receiver<T>) -> Attempt<T> {
+    let fence = &way.fence;
     let begun = Arc::new(AtomicBool::new(false));
-    match mailbox.try_send(Envelope {
-        mail,
-        begun: begun.clone(),
-    }) {
+    match way.put(mail, begun.clone()) {
         Ok(()) => {}
-        Err(SendError::Full(_)) => return Attempt::Failed(AskError::Overloaded),
-        Err(SendError::Closed(_)) => {
+        Err(Refused::Full) => return Attempt::Failed(AskError::Overloaded),
+        Err(Refused::Gone) => {
             fence.revoked().await;
             return Attempt::Died { begun: false };
         }

@@ -1,22 +1,25 @@
 //! Where the incarnations of one child live: makes a room of its spec on a thread of its own (or on the one paused runtime),
 //! opens the door to it, and closes it again. Which, when and why is decided elsewhere.
 
-use actix::{Actor, Addr, Arbiter};
+use actix::dev::channel::channel;
+use actix::{Addr, Arbiter, Context, Recipient};
 use futures::FutureExt;
 use futures::future::{BoxFuture, LocalBoxFuture};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::clock::Clock;
 use crate::core::{Core, Performer};
 use crate::fence::Fence;
-use crate::link::Door;
+use crate::link::{Door, Envelope, Way};
 use crate::room::{Counters, Pulse, Room, words_of};
 use crate::spec::{Policy, Seat, Spec};
 use crate::tree::Strategy;
+use crate::verdict::Death;
 use crate::vitals::Counts;
 
 /// What all children share.
@@ -97,7 +100,7 @@ impl<C: Core> Nest for NestOf<C> {
             }
             let (core, performer) = make(&spec, &fence, &house).await?;
             fence.check().map_err(|over| over.to_string())?;
-            Ok(seat(&spec, core, performer, fence, counters, &house))
+            seat(&spec, core, performer, fence, counters, &house)
         }
         .boxed_local()
     }
@@ -138,9 +141,7 @@ async fn make<C: Core>(
         Ok(Ok(Some(Ok(made)))) => Ok(made),
         Ok(Ok(Some(Err(error)))) => Err(error.0),
         Ok(Ok(None)) => Err("revoked while it started".to_owned()),
-        Ok(Err(failed)) if failed.is_panic() => {
-            Err(format!("panic: {}", words_of(failed.into_panic().as_ref())))
-        }
+        Ok(Err(failed)) if failed.is_panic() => Err(format!("panic: {}", words_of(failed.into_panic()))),
         Ok(Err(_)) => Err("the I/O runtime has ended".to_owned()),
         Err(_) => {
             reading.abort();
@@ -149,7 +150,7 @@ async fn make<C: Core>(
     }
 }
 
-/// Puts the core into a room, opens the door and has the snapshots it follows delivered.
+/// Puts the core into a room, has the snapshots it follows delivered, and opens the door.
 fn seat<C: Core>(
     spec: &Spec<C>,
     core: C,
@@ -157,7 +158,7 @@ fn seat<C: Core>(
     fence: Fence,
     counters: Arc<Counters>,
     house: &House,
-) -> Seated {
+) -> Result<Seated, String> {
     let (alive, ended) = oneshot::channel();
     let room = Room {
         core,
@@ -166,34 +167,60 @@ fn seat<C: Core>(
         clock: house.clock,
         io: house.io.clone(),
         grace: spec.policy.grace,
-        mailbox: spec.policy.mailbox,
         counters,
         _alive: alive,
-        wake: None,
+        wake_at: None,
+        timer: None,
     };
-    let (address, arbiter): (Addr<Room<C>>, _) = match house.strategy {
+    // Without a bound of actix's: mail takes a slot first, and all else is bounded by what is under way.
+    let (sender, receiver) = channel(0);
+    let address: Addr<Room<C>> = Addr::new(sender);
+    let arbiter = match house.strategy {
         Strategy::Threads => {
-            let arbiter = Arbiter::new();
-            (
-                Room::start_in_arbiter(&arbiter.handle(), move |_| room),
-                Some(arbiter),
-            )
+            let arbiter = Arbiter::try_new().map_err(|error| format!("no thread for it: {error}"))?;
+            // An arbiter that has ended drops the room, which is noticed as its end.
+            arbiter.spawn_fn(move || drop(Context::with_receiver(receiver).run(room)));
+            Some(arbiter)
         }
-        Strategy::OneRuntime => (room.start(), None),
+        Strategy::OneRuntime => {
+            Context::with_receiver(receiver).run(room);
+            None
+        }
     };
     let mailbox = address.clone().recipient();
-    for follow in &spec.follows {
-        let (delivery, within) = (follow(mailbox.clone()), fence.clone());
-        house.io.spawn(async move { within.within(delivery).await });
-    }
-    spec.inbox.door.send_replace(Door::Open { mailbox, fence });
+    follow(spec, &mailbox, &fence, house);
+    let slots = Arc::new(Semaphore::new(spec.policy.mailbox.min(Semaphore::MAX_PERMITS)));
+    let way = Way {
+        mailbox,
+        fence,
+        slots,
+    };
+    spec.inbox.door.send_replace(Door::Open(way));
     let pulse = move || {
         let answer = address.send(Pulse);
         async move { answer.await.is_ok() }.boxed()
     };
-    Seated {
+    Ok(Seated {
         arbiter,
         ended,
         pulse: Box::new(pulse),
+    })
+}
+
+/// Puts the newest snapshots into the mailbox, and keeps delivering newer ones.
+fn follow<C: Core>(spec: &Spec<C>, mailbox: &Recipient<Envelope<C::Mail>>, fence: &Fence, house: &House) {
+    for follow in &spec.follows {
+        let (delivery, within) = (follow(mailbox.clone()), fence.clone());
+        let mut delivery = async move {
+            let delivered = AssertUnwindSafe(within.within(delivery)).catch_unwind();
+            if let Err(panic) = delivered.await {
+                within.condemn(Death::Panic(words_of(panic)));
+            }
+        }
+        .boxed();
+        // What is there already goes in now, before the door opens to others.
+        if (&mut delivery).now_or_never().is_none() {
+            house.io.spawn(delivery);
+        }
     }
 }

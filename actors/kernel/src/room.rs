@@ -38,11 +38,14 @@ pub(crate) struct Room<C: Core> {
     pub(crate) clock: Clock,
     pub(crate) io: Handle,
     pub(crate) grace: Duration,
-    pub(crate) mailbox: usize,
     pub(crate) counters: Arc<Counters>,
     /// Dropped with the room: how its end is noticed, whatever ended it.
     pub(crate) _alive: oneshot::Sender<()>,
-    pub(crate) wake: Option<SpawnHandle>,
+    /// When the core wants to look again.
+    pub(crate) wake_at: Option<Duration>,
+    /// The one timer, and when it rings. It may ring early, and is set anew then: a burst of mail that moves `wake_at` on and
+    /// on leaves no heap of cancelled timers behind.
+    pub(crate) timer: Option<(Duration, SpawnHandle)>,
 }
 
 /// An outcome on its way back.
@@ -66,7 +69,10 @@ impl<C: Core> Actor for Room<C> {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.set_mailbox_capacity(self.mailbox);
+        // Where the room has no thread of its own to be thrown away, this is its end.
+        let fence = self.fence.clone();
+        let over = async move { fence.revoked().await }.into_actor(self);
+        ctx.spawn(over.map(|(), _, ctx| ctx.terminate()));
         self.take_step(None, ctx);
     }
 }
@@ -75,11 +81,13 @@ impl<C: Core> Handler<Envelope<C::Mail>> for Room<C> {
     type Result = ();
 
     fn handle(&mut self, envelope: Envelope<C::Mail>, ctx: &mut Self::Context) {
+        let Envelope { mail, begun, slot } = envelope;
+        drop(slot);
         if self.fence.is_over() {
             return;
         }
-        envelope.begun.store(true, Ordering::Release);
-        self.take_step(Some(Event::Mail(envelope.mail)), ctx);
+        begun.store(true, Ordering::Release);
+        self.take_step(Some(Event::Mail(mail)), ctx);
     }
 }
 
@@ -106,6 +114,9 @@ impl<C: Core> Handler<Pulse> for Room<C> {
 impl<C: Core> Room<C> {
     /// One turn: the event, the plan, the actions. `None` only plans, for a room that has just begun.
     fn take_step(&mut self, event: Option<Event<C::Mail, C::Outcome>>, ctx: &mut Context<Self>) {
+        if self.fence.is_over() {
+            return ctx.terminate();
+        }
         let now = self.clock.now();
         let turned = catch_unwind(AssertUnwindSafe(|| {
             if let Some(event) = event {
@@ -117,7 +128,7 @@ impl<C: Core> Room<C> {
         match turned {
             Ok(None) => {}
             Ok(Some(reason)) => self.end(Death::Stopped(reason), ctx),
-            Err(panic) => self.end(Death::Panic(words_of(panic.as_ref())), ctx),
+            Err(panic) => self.end(Death::Panic(words_of(panic)), ctx),
         }
     }
 
@@ -136,44 +147,76 @@ impl<C: Core> Room<C> {
                 self.spawn_effect(action, ctx);
             }
         }
-        if let Some(earlier) = self.wake.take() {
-            ctx.cancel_future(earlier);
-        }
-        if let Some(at) = plan.wake_at {
-            let pause = at.saturating_sub(now).max(WAKE_MIN);
-            self.wake = Some(ctx.run_later(pause, |room, ctx| {
-                room.wake = None;
-                room.take_step(Some(Event::Wake), ctx);
-            }));
-        }
+        self.wake_at = plan.wake_at;
+        self.set_timer(now, ctx);
         plan.restart
     }
 
+    /// Sees to it that the timer rings at `wake_at` or earlier.
+    fn set_timer(&mut self, now: Duration, ctx: &mut Context<Self>) {
+        let Some(wake_at) = self.wake_at else {
+            return;
+        };
+        let rings_at = wake_at.max(now.saturating_add(WAKE_MIN));
+        match self.timer {
+            Some((earlier, _)) if earlier <= rings_at => return,
+            Some((_, later)) => drop(ctx.cancel_future(later)),
+            None => {}
+        }
+        let timer = ctx.run_later(rings_at.saturating_sub(now), Self::ring);
+        self.timer = Some((rings_at, timer));
+    }
+
+    fn ring(&mut self, ctx: &mut Context<Self>) {
+        self.timer = None;
+        let now = self.clock.now();
+        if self.wake_at.is_some_and(|at| at <= now) {
+            self.wake_at = None;
+            self.take_step(Some(Event::Wake), ctx);
+        } else {
+            self.set_timer(now, ctx);
+        }
+    }
+
     fn spawn_effect(&self, action: C::Action, ctx: &mut Context<Self>) {
-        let at_most = self.performer.timeout(&action).saturating_add(self.grace);
         let effect = Effect {
+            at_most: self.performer.timeout(&action).saturating_add(self.grace),
             performer: self.performer.clone(),
             action,
-            at_most,
             fence: self.fence.clone(),
-            counters: self.counters.clone(),
         };
-        let room = ctx.address();
-        self.counters.in_flight.fetch_add(1, Ordering::Relaxed);
+        let (room, fence) = (ctx.address(), self.fence.clone());
+        let under_way = UnderWay::new(self.counters.clone());
         self.io.spawn(async move {
-            let Effect { fence, counters, .. } = &effect;
-            let (fence, counters) = (fence.clone(), counters.clone());
             if let Some(Some(outcome)) = fence.within(effect.run()).await {
                 let back = Back {
                     incarnation: fence.incarnation(),
                     outcome,
                 };
                 if room.send(back).await.is_err() {
-                    counters.stale_outcomes.fetch_add(1, Ordering::Relaxed);
+                    let stale = &under_way.counters.stale_outcomes;
+                    stale.fetch_add(1, Ordering::Relaxed);
                 }
             }
-            counters.in_flight.fetch_sub(1, Ordering::Relaxed);
         });
+    }
+}
+
+/// Counts an action that is under way, until it is dropped in whatever manner.
+struct UnderWay {
+    counters: Arc<Counters>,
+}
+
+impl UnderWay {
+    fn new(counters: Arc<Counters>) -> Self {
+        counters.in_flight.fetch_add(1, Ordering::Relaxed);
+        Self { counters }
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.counters.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -183,7 +226,6 @@ struct Effect<C: Core> {
     action: C::Action,
     at_most: Duration,
     fence: Fence,
-    counters: Arc<Counters>,
 }
 
 impl<C: Core> Effect<C> {
@@ -195,31 +237,28 @@ impl<C: Core> Effect<C> {
             action,
             at_most,
             fence,
-            ..
         } = self;
         let work = AssertUnwindSafe(async move { performer.perform(action).await }).catch_unwind();
-        match tokio::time::timeout(at_most, work).await {
-            Ok(Ok(Ok(outcome))) => outcome,
-            Ok(Ok(Err(Broken { reason }))) => {
-                fence.condemn(Death::Broken(reason));
-                None
-            }
-            Ok(Err(panic)) => {
-                fence.condemn(Death::Panic(words_of(panic.as_ref())));
-                None
-            }
-            Err(_) => {
-                fence.condemn(Death::StalledCall(format!("no outcome within {at_most:?}")));
-                None
-            }
-        }
+        let death = match tokio::time::timeout(at_most, work).await {
+            Ok(Ok(Ok(outcome))) => return outcome,
+            Ok(Ok(Err(Broken { reason }))) => Death::Broken(reason),
+            Ok(Err(panic)) => Death::Panic(words_of(panic)),
+            Err(_) => Death::StalledCall(format!("no outcome within {at_most:?}")),
+        };
+        fence.condemn(death);
+        None
     }
 }
 
-/// What a panic said.
-pub(crate) fn words_of(panic: &(dyn Any + Send)) -> String {
-    let words = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    words
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "a panic without words".to_owned())
+/// What a panic said. A payload that is not words is forgotten, not dropped: its drop may panic in its turn.
+pub(crate) fn words_of(panic: Box<dyn Any + Send>) -> String {
+    let strange = match panic.downcast::<String>() {
+        Ok(words) => return *words,
+        Err(other) => match other.downcast::<&str>() {
+            Ok(words) => return (*words).to_owned(),
+            Err(strange) => strange,
+        },
+    };
+    std::mem::forget(strange);
+    "a panic without words".to_owned()
 }

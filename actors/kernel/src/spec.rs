@@ -43,13 +43,14 @@ pub struct Policy {
     pub pulse: Duration,
     /// Pulses that may go unanswered.
     pub missed_max: u32,
-    /// It starts within this, or has failed to.
+    /// It starts within this, or has failed to. Waiting for what the last incarnation holds comes before and is `drain`'s.
     pub start_deadline: Duration,
     /// An action's own timeout and this, and it is stalled.
     pub grace: Duration,
     /// The next incarnation waits this long for effects of the last that cannot be dropped.
     pub drain: Duration,
-    /// Mail that may wait.
+    /// Mail that may wait, of all senders together. Outcomes, snapshots and pulses do not count: they are bounded by what is
+    /// under way.
     pub mailbox: usize,
 }
 
@@ -128,7 +129,8 @@ impl<C: Core> Spec<C> {
         }
     }
 
-    /// Each newest snapshot becomes mail; every incarnation begins with the newest.
+    /// Each newest snapshot becomes mail, one at a time; what was replaced before it could be delivered is skipped. Every
+    /// incarnation begins with the newest, ahead of all other mail. A `to_mail` that panics is a panic of the child.
     #[must_use]
     pub fn follow<T: Clone + Send + Sync + 'static>(
         mut self,
@@ -156,6 +158,7 @@ async fn deliver<T, M>(
         let envelope = Envelope {
             mail: to_mail(snapshot),
             begun: Arc::default(),
+            slot: None,
         };
         if mailbox.send(envelope).await.is_err() || !subscription.changed().await {
             return;

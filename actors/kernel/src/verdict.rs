@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::spec::{Past, Policy};
 
-/// Deaths remembered for the backoff: more than any intensity in use.
+/// Deaths remembered, at least: for the backoff, and one more than the intensity to see that it is passed.
 const DEATHS_REMEMBERED: usize = 64;
 
 /// How an incarnation ended.
@@ -20,7 +20,7 @@ pub enum Death {
     StalledCall(String),
     /// A connection is gone for good.
     Broken(String),
-    /// Its thread does not turn: three pulses went unanswered.
+    /// Its thread does not turn: its pulses went unanswered.
     LostThread,
     /// It could not start.
     FailedStart(String),
@@ -151,8 +151,8 @@ impl Child {
     #[must_use]
     pub fn next_due(&self, policy: &Policy) -> Option<Duration> {
         match self.life {
-            Life::Running { heard, asked: false } => Some(heard + policy.pulse),
-            Life::Running { heard, asked: true } => Some(heard + policy.silence_max()),
+            Life::Running { heard, asked: false } => Some(heard.saturating_add(policy.pulse)),
+            Life::Running { heard, asked: true } => Some(heard.saturating_add(policy.silence_max())),
             Life::Backoff { until } | Life::Parked { until } => Some(until),
             Life::Idle | Life::Starting | Life::Stopped => None,
         }
@@ -197,7 +197,7 @@ pub fn step(
         Signal::Tick => tick(policy, &mut child, now, jitter, &mut commands),
         Signal::Forgive(late) => {
             if let Life::Running { heard, .. } = &mut child.life {
-                *heard = (*heard + late).min(now);
+                *heard = heard.saturating_add(late).min(now);
             }
         }
         Signal::Stop => {
@@ -214,10 +214,10 @@ pub fn step(
 fn tick(policy: &Policy, child: &mut Child, now: Duration, jitter: u64, commands: &mut Vec<Command>) {
     match child.life {
         Life::Backoff { until } | Life::Parked { until } if until <= now => commands.push(child.begin_next()),
-        Life::Running { heard, .. } if now >= heard + policy.silence_max() => {
+        Life::Running { heard, .. } if now >= heard.saturating_add(policy.silence_max()) => {
             bury(policy, child, Death::LostThread, now, jitter, commands);
         }
-        Life::Running { heard, asked: false } if now >= heard + policy.pulse => {
+        Life::Running { heard, asked: false } if now >= heard.saturating_add(policy.pulse) => {
             child.life = Life::Running { heard, asked: true };
             commands.push(Command::AskPulse(child.incarnation));
         }
@@ -236,10 +236,14 @@ fn bury(
 ) {
     commands.push(Command::Revoke(child.incarnation));
     *child.deaths.entry(death.label()).or_default() += 1;
-    child.recent.retain(|(at, _)| *at + policy.window > now);
+    child
+        .recent
+        .retain(|(at, _)| at.saturating_add(policy.window) > now);
     child.recent.push_back((now, death.counts()));
-    while child.recent.len() > DEATHS_REMEMBERED {
-        child.recent.pop_front();
+    while child.recent.len() > DEATHS_REMEMBERED.max(policy.intensity as usize + 1) {
+        // Those that count go last: the world's deaths never push them out of the count.
+        let oldest = child.recent.iter().position(|(_, counts)| !counts).unwrap_or(0);
+        child.recent.remove(oldest);
     }
     let counted = child.recent.iter().filter(|(_, counts)| *counts).count();
     let failed_start = matches!(death, Death::FailedStart(_));
@@ -252,14 +256,14 @@ fn bury(
             commands.push(Command::EndProcess(words));
         } else {
             child.life = Life::Parked {
-                until: now + policy.parked,
+                until: now.saturating_add(policy.parked),
             };
         }
     } else if child.recent.len() == 1 {
         commands.push(child.begin_next());
     } else {
         child.life = Life::Backoff {
-            until: now + pause(policy, child.recent.len(), jitter),
+            until: now.saturating_add(pause(policy, child.recent.len(), jitter)),
         };
     }
 }
@@ -275,5 +279,5 @@ fn pause(policy: &Policy, deaths: usize, jitter: u64) -> Duration {
         .min(policy.backoff_max);
     let half = whole / 2;
     let share = u32::try_from(jitter % 1024).unwrap_or(0);
-    half + half * share / 1024
+    half + half.saturating_mul(share) / 1024
 }
