@@ -24,8 +24,17 @@ pub fn connect(settings: AwsSettings) -> (Arc<dyn Ec2>, Arc<dyn Imds>) {
     (Arc::new(ec2), Arc::new(imds))
 }
 
+/// The client for EC2 at this endpoint, and for the credentials that go with it. An endpoint in plain text is somebody's own
+/// stand-in: it needs no certificates, and a node without any can use it.
+pub(crate) fn client_for(endpoint: Option<&str>) -> SharedHttpClient {
+    match endpoint {
+        Some(endpoint) if endpoint.starts_with("http://") => http_client(),
+        _ => https_client(),
+    }
+}
+
 /// Speaks TLS to `https` endpoints and plain text to `http` ones.
-pub(crate) fn https_client() -> SharedHttpClient {
+fn https_client() -> SharedHttpClient {
     Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
         .build_https()

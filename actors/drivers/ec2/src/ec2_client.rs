@@ -18,14 +18,14 @@ use futures::FutureExt as _;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use crate::connect::https_client;
+use crate::connect::client_for;
 use crate::ec2_errors::of_panic;
 use crate::imds_client;
 use crate::settings::AwsSettings;
 
 /// Local only: the environment and the shared configuration files are read, nothing is sent.
 pub(crate) async fn make(settings: &AwsSettings, region: Region) -> Client {
-    let http = https_client();
+    let http = client_for(settings.ec2_endpoint.as_deref());
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(settings.connect_timeout)
         .read_timeout(settings.ec2_timeout)
