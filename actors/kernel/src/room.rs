@@ -5,7 +5,6 @@ use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseActFuture,
     SpawnHandle, WrapFuture,
 };
-use futures::FutureExt;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -13,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
 use crate::core::{Broken, Core, Event, Performer, Plan};
@@ -178,28 +178,55 @@ impl<C: Core> Room<C> {
         }
     }
 
+    /// Two tasks, so that an effect that blocks its thread and is never polled again is still overdue.
     fn spawn_effect(&self, action: C::Action, ctx: &mut Context<Self>) {
-        let effect = Effect {
-            at_most: self.performer.timeout(&action).saturating_add(self.grace),
-            performer: self.performer.clone(),
-            action,
-            fence: self.fence.clone(),
-        };
+        let at_most = self.performer.timeout(&action).saturating_add(self.grace);
+        let under_way = Arc::new(UnderWay::new(self.counters.clone()));
+        let (performer, within, counted) = (self.performer.clone(), self.fence.clone(), under_way.clone());
+        let effect = self.io.spawn(async move {
+            let _counted = counted;
+            within
+                .within(async move { performer.perform(action).await })
+                .await
+        });
         let (room, fence) = (ctx.address(), self.fence.clone());
-        let under_way = UnderWay::new(self.counters.clone());
         self.io.spawn(async move {
-            if let Some(Some(outcome)) = fence.within(effect.run()).await {
-                let back = Back {
-                    incarnation: fence.incarnation(),
-                    outcome,
-                };
-                if room.send(back).await.is_err() {
-                    let stale = &under_way.counters.stale_outcomes;
-                    stale.fetch_add(1, Ordering::Relaxed);
-                }
+            let Some(outcome) = outcome_of(effect, at_most, &fence).await else {
+                return;
+            };
+            let back = Back {
+                incarnation: fence.incarnation(),
+                outcome,
+            };
+            if room.send(back).await.is_err() {
+                let stale = &under_way.counters.stale_outcomes;
+                stale.fetch_add(1, Ordering::Relaxed);
             }
         });
     }
+}
+
+/// Waits for an effect. One that panics, breaks or never ends condemns its incarnation, which would otherwise wait for an
+/// outcome for ever.
+async fn outcome_of<O>(
+    effect: JoinHandle<Option<Result<Option<O>, Broken>>>,
+    at_most: Duration,
+    fence: &Fence,
+) -> Option<O> {
+    let death = match tokio::time::timeout(at_most, effect).await {
+        Ok(Ok(Some(Ok(outcome)))) => return outcome,
+        Ok(Ok(Some(Err(Broken { reason })))) => Death::Broken(reason),
+        // Its incarnation is over.
+        Ok(Ok(None)) => return None,
+        Ok(Err(failed)) => match failed.try_into_panic() {
+            Ok(panic) => Death::Panic(words_of(panic)),
+            // The I/O runtime ends, and with it the process.
+            Err(_) => return None,
+        },
+        Err(_) => Death::StalledCall(format!("no outcome within {at_most:?}")),
+    };
+    fence.condemn(death);
+    None
 }
 
 /// Counts an action that is under way, until it is dropped in whatever manner.
@@ -217,36 +244,6 @@ impl UnderWay {
 impl Drop for UnderWay {
     fn drop(&mut self) {
         self.counters.in_flight.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// One action under way.
-struct Effect<C: Core> {
-    performer: Arc<dyn Performer<C>>,
-    action: C::Action,
-    at_most: Duration,
-    fence: Fence,
-}
-
-impl<C: Core> Effect<C> {
-    /// Does it. An effect that panics, breaks or never ends condemns its incarnation, which would otherwise wait for an
-    /// outcome for ever.
-    async fn run(self) -> Option<C::Outcome> {
-        let Self {
-            performer,
-            action,
-            at_most,
-            fence,
-        } = self;
-        let work = AssertUnwindSafe(async move { performer.perform(action).await }).catch_unwind();
-        let death = match tokio::time::timeout(at_most, work).await {
-            Ok(Ok(Ok(outcome))) => return outcome,
-            Ok(Ok(Err(Broken { reason }))) => Death::Broken(reason),
-            Ok(Err(panic)) => Death::Panic(words_of(panic)),
-            Err(_) => Death::StalledCall(format!("no outcome within {at_most:?}")),
-        };
-        fence.condemn(death);
-        None
     }
 }
 

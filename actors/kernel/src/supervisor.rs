@@ -269,7 +269,11 @@ impl Supervisor {
             self.signal(index, Signal::Stop);
             if let (Some(nest), Some(Some(fence))) = (self.nests.get(index), self.fences.get(index)) {
                 nest.shut();
-                fence.drained(nest.policy().drain).await;
+                let mut draining = std::pin::pin!(fence.drained(nest.policy().drain));
+                // The loop still turns: whoever watches its pulse is to see that.
+                while tokio::time::timeout(TICK, &mut draining).await.is_err() {
+                    self.config.pulse.fetch_add(1, Ordering::Relaxed);
+                }
             }
         }
         self.publish();

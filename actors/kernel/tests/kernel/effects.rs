@@ -239,6 +239,21 @@ fn what_cannot_be_dropped_holds_the_next_life_back_until_it_has_ended() {
 }
 
 #[test]
+fn a_stopping_tree_waits_for_what_is_held_and_its_pulse_goes_on() {
+    in_virtual_time(async {
+        let (stage, link, _journal, mut fences) = with_fences(Policy::default());
+        hello(&link).await.unwrap();
+        let _hold = fences.recv().await.unwrap().hold().unwrap();
+        let (began, clock, pulse) = (stage.clock.now(), stage.clock, stage.pulse.clone());
+        let before = pulse.load(Ordering::Relaxed);
+        stage.close().await;
+        let took = clock.now() - began;
+        assert!(took >= seconds(5) && took < millis(5_050), "{took:?}");
+        assert!(pulse.load(Ordering::Relaxed) >= before + 9);
+    });
+}
+
+#[test]
 fn what_never_ends_holds_the_next_life_back_no_longer_than_the_drain() {
     in_virtual_time(async {
         let waited = second_start(seconds(500)).await;

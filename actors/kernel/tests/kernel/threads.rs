@@ -100,6 +100,37 @@ fn a_question_that_blocks_its_thread_is_asked_once_more_and_the_first_answer_doe
 }
 
 #[test]
+fn an_effect_that_blocks_its_thread_is_overdue_like_any_other() {
+    in_real_time(async |io| {
+        let journal = Journal::new();
+        let policy = Policy {
+            grace: millis(100),
+            ..Policy::default()
+        };
+        let (link, spec) = puppet("owner", policy, &journal);
+        let mut stage = Stage::threads(io, |tree| tree.add(spec));
+        hello(&link).await.unwrap();
+        let (let_go, held) = blocking::channel::<()>();
+        let blocks = work(move || async move {
+            let _ = held.recv();
+            Ok(Some(Fruit::Value(5)))
+        });
+        link.tell(Say::Run {
+            timeout: millis(100),
+            work: blocks,
+        })
+        .unwrap();
+        let vitals = stage
+            .until(|vitals| vitals.incarnation == 2 && vitals.running())
+            .await;
+        assert_eq!(deaths(&vitals, "stalled_call"), 1);
+        assert_eq!(hello(&link).await.unwrap().incarnation, 2);
+        let_go.send(()).unwrap();
+        stage.close().await;
+    });
+}
+
+#[test]
 fn one_who_floods_itself_is_seen_and_replaced() {
     in_real_time(async |io| {
         let mut journal = Journal::new();
