@@ -84,7 +84,7 @@ impl<'a> Seen<'a> {
 
     /// A VLAN or macvlan link made on an ENI carries the ENI's MAC too; the ENI was there first, so its index is lower.
     fn note_eni_link(&mut self, link: &'a Link) {
-        let Some(mac) = link.mac.filter(|_| !link.veth_to_elsewhere) else {
+        let Some(mac) = link.mac else {
             return;
         };
         let first = self.eni_links.entry(mac).or_insert(link);
