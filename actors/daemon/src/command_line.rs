@@ -20,8 +20,24 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
+    /// Tell about the settings.
+    Config {
+        #[command(subcommand)]
+        verb: ConfigVerb,
+    },
     /// Tell which build this is, as JSON.
     Version,
+}
+
+/// What to tell about the settings.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigVerb {
+    /// Every setting, its value, and the layer it is from.
+    Explain {
+        /// The settings file; without this, /etc/enid/enid.toml if it is there.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
 }
 
 /// Version, source digest and protocol, as one JSON object.

@@ -2,6 +2,7 @@
 
 mod children;
 mod command_line;
+mod gaps;
 mod log;
 mod node_time;
 mod one_writer;
@@ -11,11 +12,14 @@ mod vitals;
 use clap::Parser;
 use std::process::ExitCode;
 
-use command_line::{Command, CommandLine};
+use command_line::{Command, CommandLine, ConfigVerb};
 
 fn main() -> ExitCode {
     match CommandLine::parse().command {
         Command::Run { config } => run::run(config),
+        Command::Config {
+            verb: ConfigVerb::Explain { config },
+        } => run::explain(config),
         Command::Version => {
             println!("{}", command_line::version());
             ExitCode::SUCCESS

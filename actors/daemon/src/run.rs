@@ -14,6 +14,7 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::children::{Household, World, add_all};
+use crate::gaps::gaps;
 use crate::{log, node_time, one_writer};
 
 /// Settings that cannot be used.
@@ -53,6 +54,26 @@ pub(crate) fn run(file: Option<PathBuf>) -> ExitCode {
     }
 }
 
+/// `enid config explain`: what would be in force in this environment, and what of it is not done yet.
+pub(crate) fn explain(file: Option<PathBuf>) -> ExitCode {
+    match load(file, &environment()) {
+        Ok(Loaded {
+            settings,
+            warnings,
+            provenance,
+        }) => {
+            provenance.iter().for_each(|setting| println!("{setting}"));
+            warnings.iter().for_each(|warning| println!("warning: {warning}"));
+            gaps(&settings).iter().for_each(|gap| println!("not yet: {gap}"));
+            ExitCode::SUCCESS
+        }
+        Err(Failed { code, words }) => {
+            eprintln!("enid: {words}");
+            ExitCode::from(code)
+        }
+    }
+}
+
 fn serve(file: Option<PathBuf>) -> Result<(), Failed> {
     let environment = environment();
     let Loaded {
@@ -61,6 +82,9 @@ fn serve(file: Option<PathBuf>) -> Result<(), Failed> {
     log::start(settings.daemon.log_level, settings.daemon.log_destination);
     for warning in warnings {
         tracing::warn!(%warning, "settings");
+    }
+    for gap in gaps(&settings) {
+        tracing::warn!(gap, "not yet");
     }
     let veth_prefix = VethPrefix::new(&settings.dataplane.veth_prefix).map_err(failed(EXIT_SETTINGS))?;
     let daemon = &settings.daemon;

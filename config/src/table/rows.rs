@@ -150,7 +150,11 @@ pub const SETTINGS: &[Row] = &[
         SWITCH,
         TOLERANT,
         "ENIs that do not carry this instance's tag are used and released like our own.",
-    ),
+    )
+    .standing(Standing::Only {
+        value: "true",
+        otherwise: "leaving ENIs alone that do not carry this instance's tag does not exist yet",
+    }),
     row(
         "subnets.discovery",
         "ENABLE_SUBNET_DISCOVERY",
@@ -192,7 +196,11 @@ pub const SETTINGS: &[Row] = &[
         Kind::Cidrs,
         TOLERANT_OR_EMPTY,
         "Destinations that are routed by the main table whatever the source.",
-    ),
+    )
+    .standing(Standing::Only {
+        value: "",
+        otherwise: "routing other destinations by the main table does not exist yet",
+    }),
     row(
         "dataplane.randomize_snat",
         "AWS_VPC_K8S_CNI_RANDOMIZESNAT",

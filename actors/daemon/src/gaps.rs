@@ -1,0 +1,63 @@
+//! What the settings ask for and this version does not do yet, where a node can be served all the same. Told at every start;
+//! what would make serving wrong is refused by name instead, by `config`.
+
+use config::Settings;
+
+/// The gaps, in words an operator can act on.
+pub(crate) fn gaps(settings: &Settings) -> Vec<String> {
+    let dataplane = &settings.dataplane;
+    let pool = &settings.pool;
+    [
+        (
+            !dataplane.external_snat,
+            "SNAT for destinations outside the VPC is not programmed yet: AWS_VPC_K8S_CNI_EXTERNALSNAT=true is what is in force",
+        ),
+        (
+            dataplane.node_port_support,
+            "the return path of NodePort traffic to pods on secondary ENIs is not programmed yet",
+        ),
+        (
+            pool.warm_eni_target > 0 || pool.warm_ip_target.is_some() || pool.minimum_ip_target.is_some(),
+            "warm targets fill the ENIs that are attached; no ENI is created and nothing is released yet",
+        ),
+        (
+            dataplane.network_policy_mode.is_some(),
+            "the network policy agent is not asked yet: no policy is enforced on new pods",
+        ),
+        (settings.daemon.introspection, "the introspection pages are not served yet"),
+    ]
+    .into_iter()
+    .filter(|(asked, _)| *asked)
+    .map(|(_, gap)| gap.to_owned())
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(environment: &[(&str, &str)]) -> Vec<String> {
+        let pairs = environment
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        gaps(&Settings::load(None, pairs).unwrap().settings)
+    }
+
+    #[test]
+    fn the_defaults_have_gaps_and_each_is_told_once() {
+        let told = of(&[]);
+        assert_eq!(told.len(), 4, "{told:?}");
+        assert!(told.iter().any(|gap| gap.contains("SNAT")));
+    }
+
+    #[test]
+    fn what_is_not_asked_for_is_no_gap() {
+        let told = of(&[
+            ("AWS_VPC_K8S_CNI_EXTERNALSNAT", "true"),
+            ("AWS_VPC_CNI_NODE_PORT_SUPPORT", "false"),
+            ("WARM_ENI_TARGET", "0"),
+            ("DISABLE_INTROSPECTION", "true"),
+        ]);
+        assert_eq!(told, Vec::<String>::new());
+    }
+}
