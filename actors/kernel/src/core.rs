@@ -47,7 +47,8 @@ pub struct Plan<A> {
     pub actions: Vec<A>,
     /// Look again then, if nothing happens before.
     pub wake_at: Option<Duration>,
-    /// The core gives itself up: start a fresh one. In words.
+    /// The core gives itself up: start a fresh one. In words. Of this plan's actions those that need no waiting are still done;
+    /// the others are not.
     pub restart: Option<String>,
 }
 
@@ -63,10 +64,12 @@ impl<A> Default for Plan<A> {
 
 /// Carries out the actions of a core, on the shared I/O runtime.
 pub trait Performer<C: Core>: Send + Sync + 'static {
-    /// By when the action's own port answers, at the latest. No outcome by then and a grace is a stalled call.
+    /// By when the action's own port answers, at the latest. No outcome by then and a grace is a stalled call, which costs the
+    /// actor a restart.
     fn timeout(&self, action: &C::Action) -> Duration;
 
-    /// Does what needs no waiting (an answer, a snapshot), at once and in order; gives back what it does not do.
+    /// Does what needs no waiting (an answer, a snapshot), at once and in order; gives back what it does not do. It runs on the
+    /// actor's own thread: if it blocks, it may come to after its incarnation is over.
     fn perform_now(&self, action: C::Action) -> Option<C::Action> {
         Some(action)
     }

@@ -1,5 +1,5 @@
 //! The fence of one incarnation: alive, condemned with a cause, or revoked. No effect starts behind a revoked fence; what is
-//! under way is dropped; what cannot be dropped is held, and drained before the next incarnation reads the world.
+//! under way is dropped at its next await; what cannot be dropped is held, and drained before the next incarnation starts.
 
 use std::future::Future;
 use std::time::Duration;
@@ -55,7 +55,8 @@ impl Fence {
         self.incarnation
     }
 
-    /// To be asked right before an effect that the outside sees.
+    /// To be asked right before an effect that the outside sees. It may be over a moment later: what must not be overtaken takes
+    /// [`hold`](Self::hold).
     ///
     /// # Errors
     /// When the incarnation is over.

@@ -69,6 +69,7 @@ fn a_dead_life_is_not_woken_and_its_core_is_gone() {
             .until(|vitals| vitals.incarnation == 2 && vitals.running())
             .await;
         journal.until("1: is gone").await;
+        assert!(stage.clock.now() < at, "it stayed until it was woken");
         tokio::time::sleep(seconds(20)).await;
         assert_eq!(journal.count("1: wakes"), 0);
     });
