@@ -1,0 +1,37 @@
+//! The places where sleeping has a reason.
+
+use rules::sleeps::{Allowed, broken};
+
+use crate::repository::{holds, tree};
+
+const ALLOWED: &[Allowed<'_>] = &[
+    Allowed {
+        path: "actors/kernel",
+        why: "backoff before a restart, and its tests sleep in paused time, which costs nothing and lets other tasks run",
+    },
+    Allowed {
+        path: "actors/cni-server/src/add.rs",
+        why: "the end of a stream is told again, bounded, to a room whose mailbox is full: nobody announces that it has room",
+    },
+    Allowed {
+        path: "actors/health-server/src/http/listener.rs",
+        why: "a connection's time limit, raced against its reads and writes",
+    },
+    Allowed {
+        path: "cni-shim/src/add.rs",
+        why: "backoff between attempts to reach a daemon that restarts: no event says that it is back",
+    },
+    Allowed {
+        path: "cni-shim/src/del.rs",
+        why: "pause between attempts at a full socket: the kernel does not say when it has room",
+    },
+    Allowed {
+        path: "integration/lab",
+        why: "the region's scripted latencies happen in real time, and conditions of other processes are polled",
+    },
+];
+
+#[test]
+fn nobody_sleeps_without_a_reason() {
+    holds(&broken(tree(), ALLOWED));
+}
