@@ -12,8 +12,8 @@ use crate::view::{count, room_on};
 /// The metadata service is read this often for what somebody else changed; it costs EC2 nothing.
 pub(crate) const INTERFACES_EVERY: Duration = Duration::from_secs(60);
 
-/// The same while it has named an interface that it cannot describe yet.
-const INTERFACES_PARTIAL_EVERY: Duration = Duration::from_secs(1);
+/// The first pause after it has named an interface that it cannot describe yet; doubled while that lasts.
+const INTERFACES_PARTIAL_FIRST: Duration = Duration::from_secs(1);
 
 /// One Assign never asks for more: the largest instance type carries 50 addresses on an ENI.
 const ASSIGN_MAX: u32 = 50;
@@ -48,15 +48,15 @@ impl EniManager {
         }
     }
 
-    /// An interface named and not yet described is looked at again soon; otherwise once a minute.
+    /// An interface named and not yet described is looked at again soon, and ever less often; otherwise once a minute.
     fn interfaces_due(&self) -> Boottime {
-        if self.seen.partial.is_empty() || self.next_interfaces_at.is_zero() {
-            self.next_interfaces_at
-        } else {
-            self.next_interfaces_at
-                .saturating_sub(INTERFACES_EVERY)
-                .saturating_add(INTERFACES_PARTIAL_EVERY)
-        }
+        let Some(rounds) = self.partial_rounds.checked_sub(1) else {
+            return self.next_interfaces_at;
+        };
+        let pause = INTERFACES_PARTIAL_FIRST.saturating_mul(1 << rounds.min(6));
+        self.next_interfaces_at
+            .saturating_sub(INTERFACES_EVERY)
+            .saturating_add(pause.min(INTERFACES_EVERY))
     }
 
     fn plan_ec2(&mut self, node: &NodeFacts, now: Boottime, actions: &mut Vec<EniAction>) {
@@ -84,6 +84,10 @@ impl EniManager {
         let carried = count(enis.iter().map(|eni| eni.addresses.len()).sum());
         let coming: u32 = self.growing.values().filter_map(|growing| growing.asked).sum();
         let mut short = self.demand.wanted.saturating_sub(carried.saturating_add(coming));
+        // What failed lately hinders nobody once nothing is wanted.
+        if short == 0 && coming == 0 {
+            self.assign.worked();
+        }
         enis.sort_by_key(|eni| (room_on(eni), eni.card, eni.device));
         for eni in enis {
             if short == 0 {
@@ -106,7 +110,7 @@ impl EniManager {
             return None;
         }
         let growing = self.growing.entry(eni.id.clone()).or_default();
-        if growing.asked.is_some() {
+        if growing.asked.is_some() || !growing.backoff.open(now) {
             return None;
         }
         let asked = short
@@ -131,10 +135,16 @@ impl EniManager {
             idle(&self.ask_limits, self.ask_limits.backoff.not_before())
                 .filter(|_| known && self.limits.is_none()),
             Some(self.assign.backoff.not_before()),
+            self.growing
+                .values()
+                .map(|growing| growing.backoff.not_before())
+                .filter(|at| *at > now)
+                .min(),
             self.subnets
                 .subnets
                 .iter()
                 .filter_map(|subnet| Some(subnet.mark.as_ref()?.until))
+                .filter(|until| *until > now)
                 .min(),
         ]
         .into_iter()

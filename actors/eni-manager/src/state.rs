@@ -38,8 +38,10 @@ pub(crate) struct Call {
 pub(crate) struct Growing {
     /// An Assign is under way, for this many.
     pub(crate) asked: Option<u32>,
-    /// The subnet had no room for more than this at once.
+    /// The subnet had no room for more than this at once; doubled by each success.
     pub(crate) at_most: Option<u32>,
+    /// EC2 refuses this ENI.
+    pub(crate) backoff: Backoff,
 }
 
 /// The state of EniManager.
@@ -50,6 +52,8 @@ pub struct EniManager {
     pub(crate) limits: Option<InstanceLimits>,
     /// By EC2's word; `None` until it was first heard.
     pub(crate) attached: Option<BTreeMap<EniId, EniDescription>>,
+    /// Attached here by EC2's word, and not ours to use.
+    pub(crate) not_ours: BTreeSet<EniId>,
     /// By the metadata service's word.
     pub(crate) seen: ImdsInterfaces,
     pub(crate) subnets: SubnetView,
@@ -60,6 +64,8 @@ pub struct EniManager {
     pub(crate) read_node: Call,
     pub(crate) read_interfaces: Call,
     pub(crate) next_interfaces_at: Boottime,
+    /// Readings in a row that named an interface without describing it.
+    pub(crate) partial_rounds: u32,
     pub(crate) describe: Call,
     pub(crate) ask_limits: Call,
     pub(crate) assign: Call,
@@ -77,6 +83,7 @@ impl EniManager {
             node: None,
             limits: None,
             attached: None,
+            not_ours: BTreeSet::new(),
             seen: ImdsInterfaces {
                 interfaces: Vec::new(),
                 partial: Vec::new(),
@@ -89,6 +96,7 @@ impl EniManager {
             read_node: Call::default(),
             read_interfaces: Call::default(),
             next_interfaces_at: Boottime::ZERO,
+            partial_rounds: 0,
             describe: Call::default(),
             ask_limits: Call::default(),
             assign: Call::default(),
@@ -122,7 +130,7 @@ impl EniManager {
             }
             EniOutcome::Described { asked_for, result } => {
                 if let Some(list) = self.describe.ended(result, now, seed) {
-                    self.described(&asked_for, list);
+                    self.described(&asked_for, list, now);
                 }
             }
             EniOutcome::Limits(result) => {
@@ -137,26 +145,37 @@ impl EniManager {
     /// The metadata service may add: an interface that EC2 has not told us of makes us ask EC2.
     fn see(&mut self, seen: ImdsInterfaces) {
         if let Some(attached) = &self.attached {
-            let known: BTreeSet<&EniId> = attached.keys().collect();
-            if seen
-                .interfaces
-                .iter()
-                .any(|interface| !known.contains(&interface.id))
-            {
-                self.read_back = true;
-            }
+            let known = |id: &EniId| attached.contains_key(id) || self.not_ours.contains(id);
+            self.read_back |= seen.interfaces.iter().any(|interface| !known(&interface.id));
         }
+        self.partial_rounds = if seen.partial.is_empty() {
+            0
+        } else {
+            self.partial_rounds.saturating_add(1)
+        };
         self.seen = seen;
     }
 
-    fn described(&mut self, instance: &InstanceId, list: Vec<EniDescription>) {
-        let ours = list.into_iter().filter(|eni| {
-            eni.attachment
-                .as_ref()
-                .is_some_and(|at| &at.instance == instance && at.attached)
-                && managed(eni)
-        });
-        self.attached = Some(ours.map(|eni| (eni.id.clone(), eni)).collect());
+    fn described(&mut self, instance: &InstanceId, list: Vec<EniDescription>, now: Boottime) {
+        let here = |eni: &EniDescription| {
+            let at = eni.attachment.as_ref();
+            at.is_some_and(|at| &at.instance == instance && at.attached)
+        };
+        let (ours, others): (Vec<_>, Vec<_>) = list
+            .into_iter()
+            .filter(here)
+            .partition(|eni| is_primary(eni) || managed(eni));
+        // No instance is without its primary ENI: an answer that lacks it is not believed.
+        if !ours.iter().any(is_primary) {
+            self.describe.backoff.failed(now, self.config.seed);
+            let detail = "its answer lacks the primary ENI".to_owned();
+            self.describe.trouble = Some(strange("DescribeNetworkInterfaces", detail));
+            return;
+        }
+        self.not_ours = others.into_iter().map(|eni| eni.id).collect();
+        self.attached = Some(ours.into_iter().map(|eni| (eni.id.clone(), eni)).collect());
+        self.growing
+            .retain(|id, _| self.attached.iter().any(|attached| attached.contains_key(id)));
         self.read_back = false;
     }
 
@@ -176,28 +195,49 @@ impl EniManager {
             .unwrap_or(1);
         match result {
             Ok(addresses) => {
-                self.assign.backoff.worked();
-                self.assign.trouble = None;
-                let known = self.attached.as_mut().and_then(|attached| attached.get_mut(eni));
-                match known {
-                    Some(known) if !addresses.is_empty() => {
-                        known.secondary_addresses.extend(&addresses);
-                        known.secondary_addresses.sort_unstable();
-                        known.secondary_addresses.dedup();
-                    }
-                    // Nothing came, or for an ENI we do not know: EC2 must say what is so.
-                    _ => self.read_back = true,
+                if self.bought(eni, &addresses) {
+                    self.assign.worked();
+                } else {
+                    // For an ENI we do not know, or nothing new: EC2 must say what is so, and is not asked again at once.
+                    self.read_back = true;
+                    let detail = format!("{eni} was given nothing new");
+                    self.assign_failed(eni, strange("AssignPrivateIpAddresses", detail), now);
                 }
                 self.tidings.push(EniAction::TellRoom { subnet });
             }
             Err(cause @ Cause::SubnetExhausted { .. }) => self.no_room(eni, subnet, asked, cause, now),
             Err(cause) => {
                 // Whether it was done is unknown, or our picture was wrong: read before buying again.
-                self.read_back = !matches!(cause, Cause::Throttled { .. } | Cause::Unauthorized { .. });
-                self.assign.backoff.failed(now, self.config.seed);
-                self.assign.trouble = Some(cause);
+                self.read_back |= !matches!(cause, Cause::Throttled { .. } | Cause::Unauthorized { .. });
+                self.assign_failed(eni, cause, now);
             }
         }
+    }
+
+    /// Notes what came; whether any of it is new.
+    fn bought(&mut self, eni: &EniId, addresses: &[Ipv4Addr]) -> bool {
+        let growing = self.growing.entry(eni.clone()).or_default();
+        growing.backoff.worked();
+        growing.at_most = growing.at_most.map(|at_most| at_most.saturating_mul(2));
+        let Some(known) = self.attached.as_mut().and_then(|attached| attached.get_mut(eni)) else {
+            return false;
+        };
+        let before = known.secondary_addresses.len();
+        known.secondary_addresses.extend(addresses);
+        known.secondary_addresses.sort_unstable();
+        known.secondary_addresses.dedup();
+        known.secondary_addresses.len() > before
+    }
+
+    /// What EC2 refuses for a reason of its own, it refuses this ENI: the others may still grow. Any other failure is the
+    /// node's.
+    fn assign_failed(&mut self, eni: &EniId, cause: Cause, now: Boottime) {
+        let backoff = match cause {
+            Cause::Ec2Refused { .. } => &mut self.growing.entry(eni.clone()).or_default().backoff,
+            _ => &mut self.assign.backoff,
+        };
+        backoff.failed(now, self.config.seed);
+        self.assign.trouble = Some(cause);
     }
 
     /// All or nothing, says EC2: so half of it is asked next, and one address refused means that there is none.
@@ -218,12 +258,17 @@ impl Call {
         !self.under_way && self.backoff.open(now)
     }
 
+    /// All is well with it, as far as anybody knows.
+    pub(crate) fn worked(&mut self) {
+        self.backoff.worked();
+        self.trouble = None;
+    }
+
     fn ended<T>(&mut self, result: Result<T, Cause>, now: Boottime, seed: u64) -> Option<T> {
         self.under_way = false;
         match result {
             Ok(value) => {
-                self.backoff.worked();
-                self.trouble = None;
+                self.worked();
                 Some(value)
             }
             Err(cause) => {
@@ -235,16 +280,21 @@ impl Call {
     }
 }
 
+fn is_primary(eni: &EniDescription) -> bool {
+    let at = eni.attachment.as_ref();
+    at.is_some_and(|at| at.card == 0 && at.device == 0)
+}
+
 /// ENIs tagged by their owner as not ours to manage, and those on other network cards, carry none of our pods.
 fn managed(eni: &EniDescription) -> bool {
     let kept_from_us = eni
         .tags
         .iter()
         .any(|(key, value)| key == "node.k8s.amazonaws.com/no_manage" && value == "true");
-    let primary = eni
-        .attachment
-        .as_ref()
-        .is_some_and(|at| at.card == 0 && at.device == 0);
-    let first_card = eni.attachment.as_ref().is_some_and(|at| at.card == 0);
-    first_card && (primary || !kept_from_us)
+    eni.attachment.as_ref().is_some_and(|at| at.card == 0) && !kept_from_us
+}
+
+/// EC2 answered, and the answer cannot be.
+fn strange(action: &'static str, detail: String) -> Cause {
+    Cause::Ec2Unavailable { action, detail }
 }

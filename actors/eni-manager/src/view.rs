@@ -13,7 +13,10 @@ impl EniManager {
     pub(crate) fn view(&self, now: Boottime) -> EniView {
         let enis = self.enis();
         EniView {
-            complete: self.attached.is_some(),
+            complete: self
+                .attached
+                .as_ref()
+                .is_some_and(|attached| attached.len() == enis.len()),
             growth: self.growth(&enis, now),
             enis,
             vpc_cidrs: self.seen.vpc_cidrs.clone(),
@@ -21,7 +24,8 @@ impl EniManager {
         }
     }
 
-    /// By (card, device). An ENI whose subnet's block is not known yet is left out: nothing could be routed for it.
+    /// By (card, device). An ENI whose subnet's block is not known yet is left out, since nothing could be routed for it: the
+    /// view is not complete then.
     pub(crate) fn enis(&self) -> Vec<Eni> {
         let mut enis: Vec<Eni> = match &self.attached {
             Some(attached) => attached.values().filter_map(|eni| self.by_ec2(eni)).collect(),

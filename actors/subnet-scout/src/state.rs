@@ -44,10 +44,18 @@ impl SubnetScout {
                     self.place = Some(place);
                     self.listed = None;
                     self.list_at = now;
+                    self.list_failures = 0;
+                    self.trouble = None;
                 }
             }
             SubnetMail::Room { subnet } => {
                 self.marks.remove(&subnet);
+            }
+            // Calls that were under way when it was marked tell the same story again.
+            SubnetMail::NoRoom { subnet, cause } if self.is_marked(&subnet, now) => {
+                if let Some(mark) = self.marks.get_mut(&subnet) {
+                    mark.cause = cause;
+                }
             }
             SubnetMail::NoRoom { subnet, cause } => {
                 let failures = self
@@ -68,6 +76,10 @@ impl SubnetScout {
         }
     }
 
+    fn is_marked(&self, subnet: &SubnetId, now: Boottime) -> bool {
+        self.marks.get(subnet).is_some_and(|mark| mark.until > now)
+    }
+
     pub(crate) fn listed(
         &mut self,
         place: &Place,
@@ -75,9 +87,11 @@ impl SubnetScout {
         now: Boottime,
     ) {
         self.listing = false;
+        // An answer about where we are no longer.
+        if self.place.as_ref() != Some(place) {
+            return;
+        }
         match result {
-            // An answer about where we are no longer.
-            Ok(_) if self.place.as_ref() != Some(place) => {}
             Ok(list) => {
                 self.listed = Some(
                     list.into_iter()

@@ -82,7 +82,7 @@ impl Core for Pool {
             Event::Mail(mail) => self.hear(mail, now),
             Event::Outcome(PoolOutcome::Written { revision, result }) => self.written(revision, result, now),
             Event::Outcome(PoolOutcome::Unwired { key, result }) => self.unwired(&key, result, now),
-            Event::Outcome(PoolOutcome::Use(snapshot)) => self.use_read(snapshot.as_ref()),
+            Event::Outcome(PoolOutcome::Use(snapshot)) => self.use_read(snapshot.as_ref(), now),
             Event::Wake => {}
         }
     }

@@ -1,5 +1,7 @@
 //! What must hold of the pool after every step; a violation is a bug here, in words.
 
+use contract::model::LeasePhase;
+
 use crate::state::Pool;
 
 impl Pool {
@@ -23,6 +25,13 @@ impl Pool {
             if self.pinned.contains_key(&address) {
                 found.push(format!("{address} is leased and pinned"));
             }
+            let on_its_way = matches!(held.lease.phase, LeasePhase::Reserved | LeasePhase::Wired);
+            if on_its_way && held.stream.is_none() && held.undo_at.is_none() {
+                found.push(format!("{address} is on its way to nobody, and is not undone"));
+            }
+            if held.lease.phase != LeasePhase::Releasing && !held.released.is_empty() {
+                found.push(format!("a DEL waits for {address}, which is not being released"));
+            }
         }
         if self.line.len() > self.config.line_bound as usize {
             found.push(format!(
@@ -30,6 +39,14 @@ impl Pool {
                 self.line.len(),
                 self.config.line_bound
             ));
+        }
+        if self
+            .disk
+            .answers
+            .iter()
+            .any(|pending| pending.needs <= self.disk.durable)
+        {
+            found.push("an answer waits for what is durable already".to_owned());
         }
         if self.disk.durable > self.disk.revision {
             found.push("more is durable than was ever changed".to_owned());

@@ -6,6 +6,7 @@
 
 mod actor;
 mod audit;
+mod disk;
 mod line;
 mod plan;
 mod recover;

@@ -8,6 +8,7 @@ use contract::mail::warm_pool::LeaseGrant;
 use contract::model::{AttachmentKey, Eni, LeasePhase, LeaseView, PoolCounts};
 use contract::ports::checkpoint::{CheckpointImage, Cooling};
 use kernel::Plan;
+use std::cmp::Reverse;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -81,22 +82,22 @@ impl Pool {
         }
     }
 
-    /// The next address to hand out: from the fullest ENI that has one, so that the others can empty; its lowest.
+    /// The next address to hand out: of the ENIs that have one that with the most in use, so that the others can empty; its
+    /// lowest.
     fn next_free(&self) -> Option<LeaseGrant> {
-        let free_on = |eni: &Eni| {
+        let has_one = |eni: &&Eni| eni.addresses.iter().any(|on| self.can_hand_out(on.address));
+        let in_use = |eni: &Eni| {
             eni.addresses
                 .iter()
-                .filter(|on| self.can_hand_out(on.address))
+                .filter(|on| !self.can_hand_out(on.address))
                 .count()
         };
         let fullest = self
             .enis
             .enis
             .iter()
-            .map(|eni| (free_on(eni), eni))
-            .filter(|(free, _)| *free > 0)
-            .min_by_key(|(free, eni)| (*free, eni.card, eni.device))?
-            .1;
+            .filter(has_one)
+            .min_by_key(|eni| (Reverse(in_use(eni)), eni.card, eni.device))?;
         let address = fullest
             .addresses
             .iter()
@@ -106,7 +107,7 @@ impl Pool {
         Some(grant(fullest, address))
     }
 
-    fn grant_of(&self, address: Ipv4Addr) -> Option<LeaseGrant> {
+    pub(crate) fn grant_of(&self, address: Ipv4Addr) -> Option<LeaseGrant> {
         let eni = self
             .enis
             .enis

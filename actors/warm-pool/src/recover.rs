@@ -10,8 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use crate::disk::Disk;
 use crate::line::Line;
-use crate::state::{Disk, Held, Pool, PoolConfig};
+use crate::state::{Held, Pool, PoolConfig};
 use contract::model::TableId;
 
 /// What is known at start.

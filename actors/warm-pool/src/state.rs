@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use crate::disk::Disk;
 use crate::line::{Line, Waiter};
 use crate::targets::WarmTargets;
 
@@ -47,14 +48,21 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// The same answer, had the disk refused it. A release stands all the same: it is safe in memory, and every later write
-    /// carries it.
-    fn not_durable(self, cause: &Cause) -> Self {
+    /// The refusal in its place. A release stands all the same: it is safe in memory, and every later write carries it.
+    pub(crate) fn but(self, cause: &Cause) -> Self {
         match self {
             Self::Lease(reply, _) => Self::Lease(reply, Err(cause.clone())),
             Self::Step(reply, _) => Self::Step(reply, Err(cause.clone())),
             released @ Self::Release(..) => released,
         }
+    }
+
+    pub(crate) fn is_step(&self) -> bool {
+        matches!(self, Self::Step(..))
+    }
+
+    pub(crate) fn is_release(&self) -> bool {
+        matches!(self, Self::Release(..))
     }
 }
 
@@ -66,30 +74,14 @@ pub(crate) struct Held {
     pub(crate) stream: Option<StreamId>,
     /// Without a shim and not assigned: undone at.
     pub(crate) undo_at: Option<Boottime>,
+    /// The change that made it wired or assigned; 0 for what was read from disk.
+    pub(crate) assigned_by: u64,
     /// Releasing: the host side is being taken down, or will be at `unwire_at`.
     pub(crate) unwiring: bool,
     /// Releasing: the next attempt, after one that failed.
     pub(crate) unwire_at: Boottime,
     /// DELs that wait for the release.
     pub(crate) released: Vec<Reply<Result<Option<Ipv4Addr>, Cause>>>,
-}
-
-/// What is on disk, and what is on its way there. Changes are numbered; one write is under way at a time and carries all
-/// that has changed until it begins (group commit).
-#[derive(Debug, Default)]
-pub(crate) struct Disk {
-    /// The newest change.
-    pub(crate) revision: u64,
-    /// The newest change on disk.
-    pub(crate) durable: u64,
-    /// A write is under way.
-    pub(crate) writing: bool,
-    /// After a failure: not before.
-    pub(crate) retry_at: Boottime,
-    /// The last write failed.
-    pub(crate) trouble: Option<Cause>,
-    /// Answers that wait for their change to be durable.
-    pub(crate) answers: Vec<(u64, Answer)>,
 }
 
 /// The state of WarmPool.
@@ -140,12 +132,16 @@ impl Pool {
             held.stream = Some(request.stream);
             held.undo_at = None;
         }
+        let in_hand = self
+            .leases
+            .get(&request.key)
+            .is_some_and(|held| self.grant_of(held.lease.address).is_some());
         if let Some(older) = self.line.leave(&request.key) {
             let cause = Cause::Superseded {
                 by: "a newer ADD for this attachment",
             };
             self.ready.push(Answer::Lease(older.reply, Err(cause)));
-        } else if self.line.len() >= self.config.line_bound as usize {
+        } else if !in_hand && self.line.len() >= self.config.line_bound as usize {
             let cause = Cause::LineFull {
                 bound: self.config.line_bound,
             };
@@ -168,10 +164,10 @@ impl Pool {
             };
             self.taken.insert(grant.address);
             self.leases
-                .insert(request.key, Held::new(lease, Some(request.stream)));
+                .insert(request.key.clone(), Held::new(lease, Some(request.stream)));
             self.disk.revision += 1;
         }
-        self.when_durable(Answer::Lease(reply, Ok(grant)));
+        self.when_durable(&request.key, Answer::Lease(reply, Ok(grant)));
     }
 
     fn step(
@@ -203,18 +199,25 @@ impl Pool {
                 if held.lease.phase < to {
                     held.lease.phase = to;
                     self.disk.revision += 1;
+                    held.assigned_by = self.disk.revision;
                 }
                 None
             }
         };
         match refusal {
             Some(cause) => self.ready.push(Answer::Step(reply, Err(cause))),
-            None => self.when_durable(Answer::Step(reply, Ok(()))),
+            None => self.when_durable(key, Answer::Step(reply, Ok(()))),
         }
     }
 
     fn hang_up(&mut self, key: &AttachmentKey, stream: StreamId, now: Boottime) {
         drop(self.line.hang_up(key, stream));
+        let owns = |held: &Held| held.stream == Some(stream);
+        if self.leases.get(key).is_some_and(owns) {
+            let by = "the end of its stream";
+            self.retract(key, &Cause::Superseded { by });
+            self.unassign(key, now);
+        }
         if let Some(held) = self.leases.get_mut(key)
             && held.stream == Some(stream)
         {
@@ -226,10 +229,11 @@ impl Pool {
     }
 
     fn release(&mut self, key: &AttachmentKey, reply: Reply<Result<Option<Ipv4Addr>, Cause>>, now: Boottime) {
+        let cause = Cause::Superseded {
+            by: "a DEL for this attachment",
+        };
+        self.retract(key, &cause);
         if let Some(waiter) = self.line.leave(key) {
-            let cause = Cause::Superseded {
-                by: "a DEL for this attachment",
-            };
             self.ready.push(Answer::Lease(waiter.reply, Err(cause)));
         }
         match self.leases.get_mut(key) {
@@ -258,7 +262,9 @@ impl Pool {
         let Some(held) = self.leases.get_mut(key) else {
             return;
         };
-        held.unwiring = false;
+        if !std::mem::take(&mut held.unwiring) {
+            return;
+        }
         let waiting = std::mem::take(&mut held.released);
         match result {
             Err(cause) => {
@@ -275,49 +281,26 @@ impl Pool {
                 self.cooling.insert(address, now + self.config.cooldown);
                 self.disk.revision += 1;
                 for reply in waiting {
-                    self.when_durable(Answer::Release(reply, Ok(Some(address))));
+                    self.when_durable(key, Answer::Release(reply, Ok(Some(address))));
                 }
             }
         }
     }
 
-    /// A write has ended.
-    pub(crate) fn written(&mut self, revision: u64, result: Result<(), Cause>, now: Boottime) {
-        self.disk.writing = false;
-        match result {
-            Ok(()) => {
-                self.disk.durable = self.disk.durable.max(revision);
-                self.disk.trouble = None;
-                let durable = self.disk.durable;
-                let answers = self.disk.answers.extract_if(.., |(needs, _)| *needs <= durable);
-                self.ready.extend(answers.map(|(_, answer)| answer));
-            }
-            Err(cause) => {
-                self.disk.retry_at = now + self.config.retry_after;
-                let answers = self.disk.answers.extract_if(.., |(needs, _)| *needs <= revision);
-                self.ready
-                    .extend(answers.map(|(_, answer)| answer.not_durable(&cause)));
-                self.disk.trouble = Some(cause);
-            }
-        }
-    }
-
     /// The kernel was read again: pins that it no longer shows are gone. Absence in a partial reading means nothing.
-    pub(crate) fn use_read(&mut self, snapshot: Option<&HostSnapshot>) {
+    /// Their user has only just left, so they rest.
+    pub(crate) fn use_read(&mut self, snapshot: Option<&HostSnapshot>, now: Boottime) {
         self.rechecking_pins = false;
         if let Some(snapshot) = snapshot
             && let Some(used) = crate::recover::in_use(snapshot)
         {
-            self.pinned.retain(|address, _| used.contains_key(address));
-        }
-    }
-
-    /// An answer that says what is only true once everything up to now is on disk.
-    fn when_durable(&mut self, answer: Answer) {
-        if self.disk.durable >= self.disk.revision {
-            self.ready.push(answer);
-        } else {
-            self.disk.answers.push((self.disk.revision, answer));
+            let left = self
+                .pinned
+                .extract_if(.., |address, _| !used.contains_key(address));
+            for (address, _) in left {
+                self.cooling.insert(address, now + self.config.cooldown);
+                self.disk.revision += 1;
+            }
         }
     }
 
@@ -336,6 +319,7 @@ impl Held {
             lease,
             stream,
             undo_at: None,
+            assigned_by: 0,
             unwiring: false,
             unwire_at: Duration::ZERO,
             released: Vec::new(),

@@ -1,0 +1,161 @@
+//! DEL: the host side is taken down, the address rests, and the caller hears of it once that is on disk.
+
+use crate::desk::*;
+use contract::causes::Cause;
+use contract::model::LeasePhase;
+use std::time::Duration;
+
+fn route_trouble() -> Cause {
+    Cause::HostWiring {
+        step: "remove the rule".into(),
+        detail: "busy".into(),
+    }
+}
+
+#[test]
+fn a_del_is_answered_once_the_release_is_on_disk() {
+    let mut desk = Desk::with(&[1]);
+    desk.assigned(1);
+    let mut gone = desk.release(1);
+    assert_eq!(desk.unwires, [(key(1), at(1))]);
+    assert_eq!(
+        desk.write_ends(Ok(())).leases,
+        [on_disk(1, 1, LeasePhase::Releasing)]
+    );
+    assert!(waits(&mut gone));
+    desk.unwire_ends(1, Ok(()));
+    assert!(waits(&mut gone));
+    let image = desk.write_ends(Ok(()));
+    assert_eq!(answer(&mut gone), Ok(Some(at(1))));
+    assert!(image.leases.is_empty());
+    assert_eq!(image.cooling[0].address, at(1));
+    assert_eq!(image.cooling[0].until, desk.now + COOLDOWN);
+}
+
+#[test]
+fn a_del_of_what_was_never_there_succeeds_at_once() {
+    let mut desk = Desk::with(&[1]);
+    assert_eq!(answer(&mut desk.release(7)), Ok(None));
+    assert!(desk.write.is_none() && desk.unwires.is_empty());
+}
+
+#[test]
+fn two_dels_at_once_take_the_host_side_down_once_and_both_hear_of_it() {
+    let mut desk = Desk::with(&[1]);
+    desk.assigned(1);
+    let mut both = [desk.release(1), desk.release(1)];
+    assert_eq!(desk.unwires.len(), 1);
+    desk.unwire_ends(1, Ok(()));
+    desk.write_all();
+    assert!(both.iter_mut().all(|asked| answer(asked) == Ok(Some(at(1)))));
+    assert_eq!(answer(&mut desk.release(1)), Ok(None));
+}
+
+#[test]
+fn a_host_side_that_stays_is_told_to_the_caller_and_tried_again() {
+    let mut desk = Desk::with(&[1]);
+    desk.assigned(1);
+    let mut gone = desk.release(1);
+    desk.unwire_ends(1, Err(route_trouble()));
+    assert_eq!(answer(&mut gone), Err(route_trouble()));
+    desk.write_all();
+    assert_eq!(desk.phase(1), Some(LeasePhase::Releasing));
+    desk.pass(RETRY - Duration::from_millis(1));
+    assert!(desk.unwires.is_empty());
+    desk.pass(Duration::from_millis(1));
+    desk.unwire_ends(1, Ok(()));
+    desk.write_all();
+    assert_eq!(desk.phase(1), None);
+    assert_eq!(desk.view.unwrap().counts.cooling, 1);
+}
+
+#[test]
+fn a_del_asked_again_after_a_failure_does_not_wait_for_the_retry() {
+    let mut desk = Desk::with(&[1]);
+    desk.assigned(1);
+    let mut gone = desk.release(1);
+    desk.unwire_ends(1, Err(route_trouble()));
+    answer(&mut gone).unwrap_err();
+    let mut again = desk.release(1);
+    desk.unwire_ends(1, Ok(()));
+    desk.write_all();
+    assert_eq!(answer(&mut again), Ok(Some(at(1))));
+}
+
+#[test]
+fn a_del_during_an_add_ends_the_add_at_whatever_step_it_is() {
+    // Not yet on disk: the ADD never hears of an address.
+    let mut desk = Desk::with(&[1]);
+    let mut leased = desk.lease(1);
+    let mut gone = desk.release(1);
+    assert!(superseded(&mut leased));
+    desk.unwire_ends(1, Ok(()));
+    desk.write_all();
+    assert_eq!(answer(&mut gone), Ok(Some(at(1))));
+
+    // On disk: its next step is refused.
+    let mut desk = Desk::with(&[1]);
+    let mut leased = desk.lease(1);
+    desk.write_all();
+    answer(&mut leased).unwrap();
+    desk.release(1);
+    assert!(superseded(&mut desk.wired(1, 1)));
+    assert!(superseded(&mut desk.assign(1, 1)));
+
+    // About to be assigned: the result does not go out.
+    let mut desk = Desk::with(&[1]);
+    let mut leased = desk.lease(1);
+    desk.write_all();
+    answer(&mut leased).unwrap();
+    let mut assigned = desk.assign(1, 1);
+    desk.release(1);
+    assert!(superseded(&mut assigned));
+}
+
+#[test]
+fn an_add_during_a_del_is_told_to_come_again() {
+    let mut desk = Desk::with(&[1, 2]);
+    desk.assigned(1);
+    let mut gone = desk.release(1);
+    assert!(superseded(&mut desk.lease_by(1, 5, desk.now)));
+    desk.unwire_ends(1, Ok(()));
+    desk.write_all();
+    answer(&mut gone).unwrap();
+    let mut again = desk.lease_by(1, 6, desk.now);
+    desk.write_all();
+    assert_eq!(answer(&mut again).unwrap().address, at(2));
+}
+
+#[test]
+fn a_resting_address_is_handed_out_when_it_has_rested_and_not_before() {
+    let mut desk = Desk::with(&[1]);
+    desk.assigned(1);
+    desk.release(1);
+    desk.unwire_ends(1, Ok(()));
+    desk.write_all();
+    desk.pass(COOLDOWN - Duration::from_millis(1));
+    let mut asked = desk.lease(2);
+    assert!(waits(&mut asked));
+    assert_eq!(desk.view.as_ref().unwrap().counts.cooling, 1);
+    desk.pass(Duration::from_millis(1));
+    desk.write_all();
+    assert_eq!(answer(&mut asked).unwrap().address, at(1));
+}
+
+#[test]
+fn many_dels_take_down_a_few_host_sides_at_a_time_and_all_of_them_in_the_end() {
+    let all: Vec<u8> = (1..=40).collect();
+    let mut desk = Desk::with(&all);
+    for n in 1..=40 {
+        desk.assigned(n);
+    }
+    let mut gone: Vec<_> = (1..=40).map(|n| desk.release(n)).collect();
+    assert_eq!(desk.unwires.len(), 16);
+    while let Some((key, _)) = desk.unwires.first().cloned() {
+        let n = key.container_id.trim_start_matches("box").parse().unwrap();
+        desk.unwire_ends(n, Ok(()));
+        assert!(desk.unwires.len() <= 16);
+    }
+    desk.write_all();
+    assert!(gone.iter_mut().all(|asked| answer(asked).is_ok()));
+}
