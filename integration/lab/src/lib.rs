@@ -4,6 +4,7 @@
 //! It runs on one machine, as root, in namespaces of its own, and leaves nothing behind.
 
 mod binaries;
+pub mod cgroups;
 pub mod cni;
 pub mod command;
 pub mod fabric;
@@ -32,6 +33,6 @@ pub use probe::{ECHO_PORT, Echo, Probed, probe};
 pub use region_task::{Desk, RegionHandle};
 pub use report::{Measured, Report, StepReport};
 pub use run::{Run, clear_leftovers, is_root};
-pub use runner::{Say, run};
+pub use runner::{Say, run, traces};
 pub use scenario::{Scenario, find, names};
 pub use world::{EC2_ADDRESS, LabNode, Outside, World, WorldSpec};

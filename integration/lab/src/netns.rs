@@ -29,6 +29,15 @@ impl Netns {
         Ok(Self { name })
     }
 
+    /// Gives a name to the namespace of a process. The namespace lives for as long as it has one: [`Netns::remove`] takes it away.
+    ///
+    /// # Errors
+    /// When the process is gone, or the name is taken.
+    pub async fn attach(name: String, pid: u32) -> Result<Self> {
+        command::run("ip", &["netns", "attach", &name, &pid.to_string()]).await?;
+        Ok(Self { name })
+    }
+
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::cgroups;
 use crate::command::PATH;
 
 /// Where runs keep their directories. Named after the lab, not after a user: namespaces belong to the whole machine.
@@ -53,6 +54,12 @@ impl Run {
     pub fn namespace(&self, name: &str) -> String {
         format!("enid-{}-{name}", self.id)
     }
+
+    /// The cgroup that containers of this run are to be made in, as a path under each hierarchy.
+    #[must_use]
+    pub fn cgroup(&self) -> String {
+        format!("/enid-{}-pods", self.id)
+    }
 }
 
 impl Drop for Run {
@@ -71,6 +78,12 @@ pub fn clear_leftovers() -> Result<Vec<String>> {
         names_in(Path::new(NETNS))?
             .iter()
             .filter_map(|name| owner_id(name)),
+    );
+    let groups = cgroups::named("enid-");
+    dead.extend(
+        groups
+            .iter()
+            .filter_map(|group| owner_id(group.file_name()?.to_str()?)),
     );
     dead.retain(|id| !alive(id));
     dead.sort();
@@ -138,6 +151,9 @@ fn remove(id: &str) {
     }
     for namespace in &namespaces {
         quiet("ip", &["netns", "del", namespace]);
+    }
+    for group in cgroups::named(&prefix) {
+        cgroups::remove(&group);
     }
     let _ = fs::remove_dir_all(Path::new(RUNS).join(id));
 }

@@ -6,6 +6,8 @@ mod judge;
 mod kernel;
 mod pods;
 
+pub use kernel::traces;
+
 use anyhow::{Context, Result, bail};
 use region::{InstanceSpec, InterfaceSpec};
 use std::collections::BTreeMap;

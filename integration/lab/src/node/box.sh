@@ -21,6 +21,13 @@ done
 if [ -f /etc/ld.so.cache ]; then
     cp /etc/ld.so.cache etc/ld.so.cache
 fi
+# And what an image has so that a client of HTTPS can be made at all.
+for name in etc/ssl etc/pki; do
+    if [ -d "/$name" ]; then
+        mkdir "$name"
+        mount -o bind,ro "/$name" "$name"
+    fi
+done
 for name in null zero full random urandom; do
     : >"dev/$name"
     mount --bind "/dev/$name" "dev/$name"

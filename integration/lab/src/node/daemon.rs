@@ -218,13 +218,17 @@ impl Node {
             .with_context(|| format!("{}: no daemon runs", self.name))
     }
 
-    /// The end of the last daemon's log, for a failure's report.
+    /// The last daemon's log.
+    #[must_use]
+    pub fn log(&self) -> String {
+        let log = self.state.join(format!("daemon-{}.log", self.started));
+        std::fs::read_to_string(log).unwrap_or_default()
+    }
+
+    /// Its end, for a failure's report.
     #[must_use]
     pub fn log_tail(&self) -> String {
-        let log = self.state.join(format!("daemon-{}.log", self.started));
-        std::fs::read_to_string(log)
-            .map(|text| tail(&text))
-            .unwrap_or_default()
+        tail(&self.log())
     }
 }
 

@@ -26,8 +26,11 @@ pub(crate) async fn dump(netns: &Netns) -> Result<Dump> {
     })
 }
 
-/// Traces of a pod on its node, each in words.
-pub(crate) async fn traces(netns: &Netns, address: Ipv4Addr, host_link: &str) -> Result<Vec<String>> {
+/// Traces of a pod on its node, each in words: its host link, and rules, routes and neighbours with its address.
+///
+/// # Errors
+/// When the node's kernel cannot be asked.
+pub async fn traces(netns: &Netns, address: Ipv4Addr, host_link: &str) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for link in json(netns, &["-j", "link"]).await? {
         if text(&link, "ifname") == host_link {
