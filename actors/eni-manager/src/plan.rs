@@ -84,8 +84,9 @@ impl EniManager {
         let carried = count(enis.iter().map(|eni| eni.addresses.len()).sum());
         let coming: u32 = self.growing.values().filter_map(|growing| growing.asked).sum();
         let mut short = self.demand.wanted.saturating_sub(carried.saturating_add(coming));
-        // What failed lately hinders nobody once nothing is wanted.
-        if short == 0 && coming == 0 {
+        // What failed lately hinders nobody once nothing is wanted, or nothing more can be had.
+        let has_room = enis.iter().any(|eni| room_on(eni) > 0);
+        if coming == 0 && (short == 0 || !has_room) {
             self.assign.worked();
         }
         enis.sort_by_key(|eni| (room_on(eni), eni.card, eni.device));

@@ -6,6 +6,7 @@ use contract::mail::eni_manager::{Demand, EniMail};
 use contract::model::{EniId, EniView, InstanceId, NodeFacts, SubnetId, SubnetView};
 use contract::ports::ec2::{EniDescription, InstanceLimits};
 use contract::ports::imds::ImdsInterfaces;
+use ipnet::Ipv4Net;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -57,6 +58,8 @@ pub struct EniManager {
     /// By the metadata service's word.
     pub(crate) seen: ImdsInterfaces,
     pub(crate) subnets: SubnetView,
+    /// The blocks of subnets, by whoever told them first: they never change.
+    pub(crate) blocks: BTreeMap<SubnetId, Ipv4Net>,
     pub(crate) demand: Demand,
     pub(crate) growing: BTreeMap<EniId, Growing>,
     /// EC2 must be read before anything is bought: an answer was lost, or two views differ.
@@ -90,6 +93,7 @@ impl EniManager {
                 vpc_cidrs: Vec::new(),
             },
             subnets: SubnetView::default(),
+            blocks: BTreeMap::new(),
             demand: Demand::default(),
             growing: BTreeMap::new(),
             read_back: true,
@@ -108,7 +112,12 @@ impl EniManager {
     pub(crate) fn hear(&mut self, mail: EniMail) {
         match mail {
             EniMail::Demand(demand) => self.demand = demand,
-            EniMail::Subnets(view) => self.subnets = view,
+            EniMail::Subnets(view) => {
+                let listed = view.subnets.iter();
+                self.blocks
+                    .extend(listed.filter_map(|subnet| Some((subnet.id.clone(), subnet.cidr?))));
+                self.subnets = view;
+            }
         }
     }
 
@@ -143,7 +152,7 @@ impl EniManager {
     }
 
     /// The metadata service may add: an interface that EC2 has not told us of makes us ask EC2.
-    fn see(&mut self, seen: ImdsInterfaces) {
+    fn see(&mut self, mut seen: ImdsInterfaces) {
         if let Some(attached) = &self.attached {
             let known = |id: &EniId| attached.contains_key(id) || self.not_ours.contains(id);
             self.read_back |= seen.interfaces.iter().any(|interface| !known(&interface.id));
@@ -153,6 +162,13 @@ impl EniManager {
         } else {
             self.partial_rounds.saturating_add(1)
         };
+        let told = seen.interfaces.iter();
+        self.blocks
+            .extend(told.map(|interface| (interface.subnet.clone(), interface.subnet_cidr)));
+        // A VPC has a block: none told is none known, and takes nothing away.
+        if seen.vpc_cidrs.is_empty() {
+            seen.vpc_cidrs = std::mem::take(&mut self.seen.vpc_cidrs);
+        }
         self.seen = seen;
     }
 

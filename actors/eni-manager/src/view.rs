@@ -2,10 +2,9 @@
 
 use contract::Boottime;
 use contract::causes::Cause;
-use contract::model::{Eni, EniAddress, EniView, Growth, SubnetId};
+use contract::model::{Eni, EniAddress, EniView, Growth};
 use contract::ports::ec2::EniDescription;
 use contract::ports::imds::ImdsInterface;
-use ipnet::Ipv4Net;
 
 use crate::state::EniManager;
 
@@ -49,7 +48,7 @@ impl EniManager {
             card: at.card,
             device: at.device,
             subnet: eni.subnet.clone(),
-            subnet_cidr: self.block_of(&eni.subnet)?,
+            subnet_cidr: *self.blocks.get(&eni.subnet)?,
             primary_address: eni.primary_address,
             addresses: eni
                 .secondary_addresses
@@ -85,22 +84,6 @@ impl EniManager {
             addresses,
             address_limit: self.limits.map(|limits| limits.addresses_per_eni),
         }
-    }
-
-    fn block_of(&self, subnet: &SubnetId) -> Option<Ipv4Net> {
-        let listed = self
-            .subnets
-            .subnets
-            .iter()
-            .find(|known| &known.id == subnet)
-            .and_then(|known| known.cidr);
-        let seen = self
-            .seen
-            .interfaces
-            .iter()
-            .find(|seen| &seen.subnet == subnet)
-            .map(|seen| seen.subnet_cidr);
-        listed.or(seen)
     }
 
     fn growth(&self, enis: &[Eni], now: Boottime) -> Growth {
