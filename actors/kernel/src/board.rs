@@ -1,11 +1,11 @@
 //! Snapshots: published whole, the latest wins, and who starts late still reads the newest. A level, never an edge.
 
-use tokio::sync::watch;
+use crate::level::{Reader, Writer};
 
 /// Where the owner of a fact puts its newest snapshot.
 #[derive(Debug, Clone)]
 pub struct Publisher<T> {
-    sender: watch::Sender<Option<T>>,
+    value: Writer<Option<T>>,
 }
 
 impl<T: Clone + Send + Sync + 'static> Publisher<T> {
@@ -13,20 +13,20 @@ impl<T: Clone + Send + Sync + 'static> Publisher<T> {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            sender: watch::Sender::new(None),
+            value: Writer::new(None),
         }
     }
 
     /// Replaces the snapshot. Never blocks and never fails; without readers it is kept for who comes later.
     pub fn publish(&self, snapshot: T) {
-        self.sender.send_replace(Some(snapshot));
+        self.value.set(Some(snapshot));
     }
 
     /// A reader of its own.
     #[must_use]
     pub fn subscribe(&self) -> Subscription<T> {
         Subscription {
-            receiver: self.sender.subscribe(),
+            value: self.value.reader(),
         }
     }
 }
@@ -40,28 +40,30 @@ impl<T: Clone + Send + Sync + 'static> Default for Publisher<T> {
 /// A reader of snapshots.
 #[derive(Debug, Clone)]
 pub struct Subscription<T> {
-    receiver: watch::Receiver<Option<T>>,
+    value: Reader<Option<T>>,
 }
 
 impl<T: Clone + Send + Sync + 'static> Subscription<T> {
     /// The newest snapshot, if there is one.
     #[must_use]
     pub fn latest(&self) -> Option<T> {
-        self.receiver.borrow().clone()
+        self.value.read().clone()
     }
 
     /// The newest snapshot, once there is one, and marks it seen. `None`: the publisher is gone.
     pub async fn next(&mut self) -> Option<T> {
         loop {
-            if let Some(snapshot) = self.receiver.borrow_and_update().clone() {
+            if let Some(snapshot) = self.value.see().clone() {
                 return Some(snapshot);
             }
-            self.receiver.changed().await.ok()?;
+            if !self.value.changed().await {
+                return None;
+            }
         }
     }
 
     /// Waits until there is one newer than the last seen. `false`: the publisher is gone.
     pub async fn changed(&mut self) -> bool {
-        self.receiver.changed().await.is_ok()
+        self.value.changed().await
     }
 }

@@ -5,13 +5,14 @@ use std::future::Future;
 use std::time::Duration;
 use tokio::sync::watch;
 
+use crate::level::Writer;
 use crate::verdict::Death;
 
 /// One incarnation's right to act. Clones are the same fence.
 #[derive(Debug, Clone)]
 pub struct Fence {
     incarnation: u64,
-    standing: watch::Sender<Standing>,
+    standing: Writer<Standing>,
     holds: watch::Sender<usize>,
 }
 
@@ -44,7 +45,7 @@ impl Fence {
     pub(crate) fn new(incarnation: u64) -> Self {
         Self {
             incarnation,
-            standing: watch::Sender::new(Standing::Alive),
+            standing: Writer::new(Standing::Alive),
             holds: watch::Sender::new(0),
         }
     }
@@ -83,9 +84,9 @@ impl Fence {
 
     /// Resolves when the incarnation is over.
     pub async fn revoked(&self) {
-        let mut standing = self.standing.subscribe();
-        // The sender is this fence: it outlives the wait.
-        let _ = standing.wait_for(|standing| *standing != Standing::Alive).await;
+        let mut standing = self.standing.reader();
+        // The writer is this fence: it outlives the wait.
+        while *standing.see() == Standing::Alive && standing.changed().await {}
     }
 
     /// Runs `work` until it ends or the incarnation does; nothing of it starts after that.
@@ -98,12 +99,12 @@ impl Fence {
     }
 
     pub(crate) fn is_over(&self) -> bool {
-        *self.standing.borrow() != Standing::Alive
+        *self.standing.read() != Standing::Alive
     }
 
     /// The first cause wins.
     pub(crate) fn condemn(&self, death: Death) {
-        self.standing.send_if_modified(|standing| {
+        self.standing.set_if(|standing| {
             let first = *standing == Standing::Alive;
             if first {
                 *standing = Standing::Condemned(death);
@@ -113,18 +114,15 @@ impl Fence {
     }
 
     pub(crate) fn revoke(&self) {
-        self.standing.send_replace(Standing::Revoked);
+        self.standing.set(Standing::Revoked);
     }
 
     /// The cause, once it is condemned; `None` once it is revoked.
     pub(crate) async fn verdict(&self) -> Option<Death> {
-        let mut standing = self.standing.subscribe();
-        match standing.wait_for(|standing| *standing != Standing::Alive).await {
-            Ok(standing) => match &*standing {
-                Standing::Condemned(death) => Some(death.clone()),
-                Standing::Alive | Standing::Revoked => None,
-            },
-            Err(_) => None,
+        self.revoked().await;
+        match &*self.standing.read() {
+            Standing::Condemned(death) => Some(death.clone()),
+            Standing::Alive | Standing::Revoked => None,
         }
     }
 

@@ -11,6 +11,7 @@ mod board;
 mod clock;
 mod core;
 mod fence;
+mod level;
 mod link;
 mod nest;
 mod room;

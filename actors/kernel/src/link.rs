@@ -5,9 +5,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::fence::Fence;
+use crate::level::{Reader, Writer};
 
 /// How long a dropped answer may be ahead of the news that its actor died: the mail of a panicking handler is dropped while
 /// the stack unwinds, before anybody can say so.
@@ -125,31 +126,28 @@ pub enum TellError {
 /// The sending side. Clones lead to the same child.
 pub struct Link<M: Send + 'static> {
     name: &'static str,
-    door: watch::Receiver<Door<M>>,
+    door: Reader<Door<M>>,
     dropped: Arc<AtomicU64>,
 }
 
 /// The receiving side, for the child's spec.
 pub struct Inbox<M: Send + 'static> {
-    pub(crate) door: watch::Sender<Door<M>>,
+    pub(crate) door: Writer<Door<M>>,
     pub(crate) dropped: Arc<AtomicU64>,
 }
 
 /// A link and its receiving side, before the child exists.
 #[must_use]
 pub fn link<M: Send + 'static>(name: &'static str) -> (Link<M>, Inbox<M>) {
-    let (sender, receiver) = watch::channel(Door::Closed);
+    let door = Writer::new(Door::Closed);
     let dropped = Arc::new(AtomicU64::new(0));
     (
         Link {
             name,
-            door: receiver,
+            door: door.reader(),
             dropped: dropped.clone(),
         },
-        Inbox {
-            door: sender,
-            dropped,
-        },
+        Inbox { door, dropped },
     )
 }
 
@@ -226,7 +224,7 @@ impl<M: Send + 'static> Link<M> {
     /// # Errors
     /// When it was not delivered; the loss is counted in the child's vitals.
     pub fn tell(&self, mail: M) -> Result<(), TellError> {
-        let door = self.door.borrow().clone();
+        let door = self.door.read().clone();
         let put = match door {
             Door::Open(way) => way.put(mail, Arc::default()),
             Door::Closed | Door::Shut => Err(Refused::Gone),
@@ -242,14 +240,14 @@ impl<M: Send + 'static> Link<M> {
 }
 
 /// Waits for an incarnation that lives.
-async fn living<M: Send + 'static>(door: &mut watch::Receiver<Door<M>>) -> Result<Way<M>, AskError> {
+async fn living<M: Send + 'static>(door: &mut Reader<Door<M>>) -> Result<Way<M>, AskError> {
     loop {
-        match door.borrow_and_update().clone() {
+        match door.see().clone() {
             Door::Open(way) if !way.fence.is_over() => return Ok(way),
             Door::Shut => return Err(AskError::Unavailable),
             Door::Open(_) | Door::Closed => {}
         }
-        if door.changed().await.is_err() {
+        if !door.changed().await {
             return Err(AskError::Unavailable);
         }
     }

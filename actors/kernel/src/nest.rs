@@ -106,11 +106,11 @@ impl<C: Core> Nest for NestOf<C> {
     }
 
     fn close(&self) {
-        self.spec.inbox.door.send_replace(Door::Closed);
+        self.spec.inbox.door.set(Door::Closed);
     }
 
     fn shut(&self) {
-        self.spec.inbox.door.send_replace(Door::Shut);
+        self.spec.inbox.door.set(Door::Shut);
     }
 
     fn counts(&self) -> Counts {
@@ -195,7 +195,7 @@ fn seat<C: Core>(
         fence,
         slots,
     };
-    spec.inbox.door.send_replace(Door::Open(way));
+    spec.inbox.door.set(Door::Open(way));
     let pulse = move || {
         let answer = address.send(Pulse);
         async move { answer.await.is_ok() }.boxed()

@@ -28,6 +28,8 @@ pub(crate) enum Say {
     Hello(Reply),
     /// Write it down.
     Note(u64),
+    /// Write it down, and answer.
+    Numbered(u64, Reply),
     /// Panic.
     Poison,
     /// Panic while a question is in hand.
@@ -131,6 +133,10 @@ impl Puppet {
                 self.answer(reply);
             }
             Say::Note(number) => self.write(now, &format!("note {number}")),
+            Say::Numbered(number, reply) => {
+                self.write(now, &format!("number {number}"));
+                self.answer(reply);
+            }
             Say::Poison => panic!("poison"),
             Say::PoisonedQuestion(_reply) => {
                 self.write(now, "poison");

@@ -243,3 +243,22 @@ fn who_is_starting_when_the_tree_stops_never_serves() {
         assert_eq!(journal.count("late starts 1"), 0);
     });
 }
+
+#[test]
+fn at_whatever_moment_of_its_start_the_tree_stops_nobody_stays() {
+    for moment in 0..40 {
+        in_virtual_time(async {
+            let mut journal = Journal::new();
+            let (link, spec) = puppet("brief", Policy::default(), &journal);
+            let stage = Stage::virtual_time(|tree| tree.add(spec));
+            for _ in 0..moment {
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(stage.close().await, Ended::Stopped);
+            assert_eq!(hello(&link).await, Err(AskError::Unavailable), "moment {moment}");
+            tokio::time::sleep(seconds(5)).await;
+            let (came, gone) = (journal.count("brief starts 1"), journal.count("1: is gone"));
+            assert_eq!(came, gone, "moment {moment}");
+        });
+    }
+}

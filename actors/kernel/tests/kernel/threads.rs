@@ -1,6 +1,7 @@
 //! What only real threads do: block, flood, and refuse to end. Nothing here sleeps: a blocked thread waits for the test.
 
 use kernel::{Ended, Link, Policy, TellError};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc as blocking;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -249,6 +250,11 @@ fn threads_that_end_when_told_are_no_zombies_however_many_die() {
         }
         for link in &links {
             hello(link).await.unwrap();
+        }
+        // Long enough for those who would not end to be noticed.
+        let until = stage.pulse.load(Ordering::Relaxed) + 5;
+        while stage.pulse.load(Ordering::Relaxed) < until {
+            hello(&links[0]).await.unwrap();
         }
         assert_eq!(stage.close().await, Ended::Stopped);
     });

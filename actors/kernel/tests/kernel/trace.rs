@@ -80,6 +80,39 @@ fn play(seed: u64) -> Trace {
 }
 
 #[test]
+fn those_who_wait_are_woken_in_the_order_they_came() {
+    in_virtual_time(async {
+        let mut journal = Journal::new();
+        let (link, spec) = puppet("target", Policy::default(), &journal);
+        let _stage = Stage::virtual_time(|tree| tree.add(spec));
+        // Twice: at a door that was never open, and after a death.
+        for life in 1..=2 {
+            let asking = futures::future::join_all((0..50).map(|number| {
+                let link = link.clone();
+                actix_rt::spawn(async move {
+                    let note = move |reply| Say::Numbered(number, reply);
+                    link.ask(seconds(9), note).await
+                })
+            }));
+            let answers = asking.await;
+            assert!(
+                answers
+                    .iter()
+                    .all(|answer| answer.as_ref().is_ok_and(Result::is_ok))
+            );
+            let prefix = format!("{life}: number ");
+            let words = journal.words();
+            let order: Vec<u64> = words
+                .iter()
+                .filter_map(|line| line.strip_prefix(&prefix)?.parse().ok())
+                .collect();
+            assert_eq!(order, (0..50).collect::<Vec<_>>());
+            link.tell(Say::Poison).unwrap();
+        }
+    });
+}
+
+#[test]
 fn the_same_seed_gives_the_same_trace_and_another_spreads_its_restarts_differently() {
     let (first, again, other) = (play(1), play(1), play(2));
     assert!(first.0.len() > 100, "too little happens: {}", first.0.len());

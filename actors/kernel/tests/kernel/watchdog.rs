@@ -23,6 +23,8 @@ fn the_watchdog_fires_when_the_pulse_stops_and_not_before() {
     let stopped = tokio::time::Instant::now();
     for _ in 0..40 {
         guard.thread().unpark();
+        let early = dead.recv_timeout(millis(5));
+        assert_eq!(early, Err(mpsc::RecvTimeoutError::Timeout), "it counts wake-ups");
     }
     dead.recv_timeout(REAL_PATIENCE).unwrap();
     assert!(stopped.elapsed() >= limit - limit / 8, "{:?}", stopped.elapsed());
