@@ -1,0 +1,271 @@
+//! One pod as kubelet runs it, and what must hold of it at each station of its life.
+
+use anyhow::{Context, Result, ensure};
+use flows::cri::{
+    ContainerConfig, ContainerMetadata, ContainerState, CreateContainerRequest, ImageSpec,
+    LinuxPodSandboxConfig, PodSandboxConfig, PodSandboxMetadata, PodSandboxState,
+};
+use flows::image;
+use flows::leftovers::pid_of;
+use flows::plugin::{Call, Plugin, cached_result};
+use lab::{NETWORK, Netns, probe, until};
+use serde_json::Value;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+use tokio::time::Instant;
+
+use crate::stage::Stage;
+
+/// Datagrams each way.
+const PROBES: u32 = 20;
+
+/// A program that was started binds its socket within milliseconds; a machine busy with a build takes longer.
+const ECHO_SECONDS_MAX: u64 = 20;
+
+/// A namespace's links go a moment after it; rules are removed before DEL answers.
+const GONE_SECONDS_MAX: u64 = 5;
+
+pub(crate) struct Pod {
+    name: String,
+    version: String,
+    sandbox: String,
+    config: PodSandboxConfig,
+    address: Ipv4Addr,
+    host_link: String,
+}
+
+impl Pod {
+    /// RunPodSandbox, with a list of this version.
+    pub(crate) async fn run(stage: &mut Stage, name: &str, version: &str) -> Result<Self> {
+        Plugin::configure(&stage.node()?.node, version)?;
+        stage.cri.wait_for_network(NETWORK, version).await?;
+        let config = PodSandboxConfig {
+            metadata: Some(PodSandboxMetadata {
+                name: name.to_owned(),
+                uid: format!("uid-of-{name}"),
+                namespace: "default".to_owned(),
+                attempt: 0,
+            }),
+            hostname: name.to_owned(),
+            linux: Some(LinuxPodSandboxConfig {
+                cgroup_parent: format!("{}/{name}", stage.containerd.cgroup()),
+            }),
+        };
+        let begun = Instant::now();
+        let sandbox = stage.cri.run_sandbox(config.clone()).await?;
+        println!(
+            "{name} {version}: RunPodSandbox {} ms",
+            begun.elapsed().as_millis()
+        );
+        let status = stage.cri.sandbox_status(&sandbox).await?;
+        ensure!(status.state() == PodSandboxState::SandboxReady, "{status:?}");
+        let address = status.network.context("a sandbox without a network")?.ip;
+        let pod = Self {
+            name: name.to_owned(),
+            version: version.to_owned(),
+            config,
+            address: address.parse().with_context(|| format!("address {address}"))?,
+            host_link: String::new(),
+            sandbox,
+        };
+        stage.mark_namespace_of(pid_of(&pod.sandbox)?)?;
+        pod.added(stage)
+    }
+
+    /// What containerd said at ADD, and what it got.
+    fn added(mut self, stage: &Stage) -> Result<Self> {
+        let calls = stage.plugin.calls(&self.sandbox)?;
+        let [add] = calls.as_slice() else {
+            anyhow::bail!("one ADD, not {calls:?}");
+        };
+        ensure!(
+            add.variable("CNI_COMMAND") == Some("ADD") && add.code == 0,
+            "{add:?}"
+        );
+        ensure!(
+            add.stdin.get("cniVersion").and_then(Value::as_str) == Some(&self.version),
+            "{add:?}"
+        );
+        ensure!(add.stdin.get("prevResult").is_none(), "{add:?}");
+        let link = add.stdout.pointer("/interfaces/0/name").and_then(Value::as_str);
+        self.host_link = link.context("no host link in the result")?.to_owned();
+        let cached = cached_result(&stage.node()?.node, &self.sandbox)?;
+        ensure!(cached.is_file(), "libcni keeps no result in {}", cached.display());
+        Ok(self)
+    }
+
+    /// The address is a secondary one of an ENI of this very node.
+    pub(crate) async fn is_the_regions(&self, stage: &Stage) -> Result<()> {
+        let (instance, address) = (stage.node()?.instance.clone(), self.address);
+        let carried = stage
+            .world
+            .region()
+            .ask(move |desk| {
+                let enis = desk.region.enis_of(&instance);
+                enis.iter().any(|eni| eni.secondaries.contains(&address))
+            })
+            .await?;
+        ensure!(carried, "the region has {address} on no ENI of the node");
+        Ok(())
+    }
+
+    /// A container that answers datagrams.
+    pub(crate) async fn start_echo(&mut self, stage: &mut Stage) -> Result<()> {
+        let request = CreateContainerRequest {
+            pod_sandbox_id: self.sandbox.clone(),
+            config: Some(ContainerConfig {
+                metadata: Some(ContainerMetadata {
+                    name: "echo".to_owned(),
+                    attempt: 0,
+                }),
+                image: Some(ImageSpec {
+                    image: image::NAME.to_owned(),
+                }),
+                command: vec![image::PROGRAM.to_owned()],
+                args: vec!["echo".to_owned()],
+            }),
+            sandbox_config: Some(self.config.clone()),
+        };
+        let begun = Instant::now();
+        let container = stage.cri.start_container(request).await?;
+        println!("{}: container {} ms", self.name, begun.elapsed().as_millis());
+        let status = stage.cri.container_status(&container).await?;
+        ensure!(status.state() == ContainerState::ContainerRunning, "{status:?}");
+        Ok(())
+    }
+
+    /// The container answers the VPC and its own node (as it must for kubelet's probes), and the pod reaches the VPC.
+    pub(crate) async fn is_reached_both_ways(&self, stage: &Stage) -> Result<()> {
+        let (outside, node) = (stage.world.outside(), stage.node()?);
+        let answers = until::quiet(Duration::from_secs(ECHO_SECONDS_MAX), || async {
+            let first = probe(&outside.netns, outside.address, self.address, 1).await?;
+            Ok((!first.all()).then(|| format!("{first}")))
+        })
+        .await?;
+        ensure!(
+            answers.is_none(),
+            "nobody answers at {} from the VPC; dropped for their source, by ENI: {:?}",
+            self.address,
+            stage.world.fabric().drops().await?
+        );
+        let inward = probe(&outside.netns, outside.address, self.address, PROBES).await?;
+        let local = probe(node.node.netns(), node.address, self.address, PROBES).await?;
+        // A namespace lives for as long as it has a name: this one loses it before the sandbox is stopped.
+        let name = stage.world.run().namespace(&format!("sandbox-{}", self.name));
+        let netns = Netns::attach(name, pid_of(&self.sandbox)?).await?;
+        let outward = probe(&netns, self.address, outside.address, PROBES).await;
+        netns.remove().await?;
+        let outward = outward?;
+        println!(
+            "{}: {} VPC to pod {inward}, node to pod {local}, pod to VPC {outward}",
+            self.name, self.address
+        );
+        ensure!(inward.all() && local.all() && outward.all());
+        Ok(())
+    }
+
+    /// Without this, `has_left_nothing` could mean that there never was anything.
+    pub(crate) async fn is_in_kernel_and_checkpoint(&self, stage: &Stage) -> Result<()> {
+        let traces = self.traces(stage).await?;
+        for kind in ["link", "rule", "route", "allocation"] {
+            ensure!(
+                traces.iter().any(|trace| trace.starts_with(kind)),
+                "no {kind} of the pod in {traces:?}"
+            );
+        }
+        let own = |trace: &String| trace.starts_with("allocation") && trace.contains(&self.sandbox);
+        ensure!(traces.iter().any(own), "the allocation is another's: {traces:?}");
+        Ok(())
+    }
+
+    /// StopPodSandbox: one DEL, with namespace and result.
+    pub(crate) async fn stop(&mut self, stage: &mut Stage) -> Result<()> {
+        let begun = Instant::now();
+        stage.cri.stop_sandbox(&self.sandbox).await?;
+        println!("{}: StopPodSandbox {} ms", self.name, begun.elapsed().as_millis());
+        let calls = stage.plugin.calls(&self.sandbox)?;
+        let [add, del] = calls.as_slice() else {
+            anyhow::bail!("one ADD and one DEL, not {calls:?}");
+        };
+        self.is_good_del(del)?;
+        ensure!(
+            del.variable("CNI_NETNS") == add.variable("CNI_NETNS")
+                && del.variable("CNI_NETNS").is_some_and(|path| !path.is_empty()),
+            "{del:?}"
+        );
+        let previous = del
+            .stdin
+            .pointer("/prevResult/ips/0/address")
+            .and_then(Value::as_str);
+        ensure!(previous == Some(&format!("{}/32", self.address)), "{del:?}");
+        let cached = cached_result(&stage.node()?.node, &self.sandbox)?;
+        ensure!(!cached.exists(), "libcni still keeps {}", cached.display());
+        Ok(())
+    }
+
+    /// RemovePodSandbox: one more DEL, with neither.
+    pub(crate) async fn remove(&mut self, stage: &mut Stage) -> Result<()> {
+        let begun = Instant::now();
+        stage.cri.remove_sandbox(&self.sandbox).await?;
+        println!(
+            "{}: RemovePodSandbox {} ms",
+            self.name,
+            begun.elapsed().as_millis()
+        );
+        let calls = stage.plugin.calls(&self.sandbox)?;
+        let [_, _, again] = calls.as_slice() else {
+            anyhow::bail!("one ADD and two DELs, not {calls:?}");
+        };
+        self.is_good_del(again)?;
+        ensure!(again.variable("CNI_NETNS") == Some(""), "{again:?}");
+        ensure!(again.stdin.get("prevResult").is_none(), "{again:?}");
+        let sandboxes = stage.cri.sandboxes().await?;
+        ensure!(sandboxes.is_empty(), "containerd still has {sandboxes:?}");
+        Ok(())
+    }
+
+    fn is_good_del(&self, del: &Call) -> Result<()> {
+        let version = del.stdin.get("cniVersion").and_then(Value::as_str);
+        ensure!(
+            del.variable("CNI_COMMAND") == Some("DEL")
+                && del.code == 0
+                && del.stdout.is_null()
+                && version == Some(&self.version),
+            "{del:?}"
+        );
+        Ok(())
+    }
+
+    /// Nothing of the pod in kernel and checkpoint.
+    pub(crate) async fn has_left_nothing(&self, stage: &Stage) -> Result<()> {
+        let left = until::quiet(Duration::from_secs(GONE_SECONDS_MAX), || async {
+            let traces = self.traces(stage).await?;
+            Ok((!traces.is_empty()).then(|| traces.join("\n")))
+        })
+        .await?;
+        ensure!(
+            left.is_none(),
+            "left of {}:\n{}",
+            self.name,
+            left.unwrap_or_default()
+        );
+        Ok(())
+    }
+
+    /// Traces of the pod on its node; of a list of allocations, all: no other pod runs.
+    async fn traces(&self, stage: &Stage) -> Result<Vec<String>> {
+        let node = &stage.node()?.node;
+        let mut traces = lab::traces(node.netns(), self.address, &self.host_link).await?;
+        let text = std::fs::read_to_string(node.host_path("/var/run/aws-node/ipam.json")?)
+            .context("there is no checkpoint")?;
+        let image: Value = serde_json::from_str(&text).context("the checkpoint is no JSON")?;
+        let allocations = image.get("allocations").and_then(Value::as_array);
+        let allocations = allocations.context("the checkpoint has no list of allocations")?;
+        traces.extend(
+            allocations
+                .iter()
+                .map(|allocation| format!("allocation {allocation}")),
+        );
+        Ok(traces)
+    }
+}
