@@ -98,7 +98,7 @@ impl World {
     pub async fn create(spec: &WorldSpec) -> Result<Self> {
         let run = Run::begin()?;
         let mut region = Region::new(RegionSpec::default());
-        region.set_knobs(spec.knobs.clone())?;
+        region.set_knobs(timed(spec.knobs.clone()))?;
         let vpc = region.add_vpc(&[spec.vpc])?;
         let mut subnets = BTreeMap::new();
         let mut routers = Vec::new();
@@ -261,6 +261,16 @@ impl World {
         anyhow::ensure!(troubles.is_empty(), "the fabric failed: {}", troubles.join("; "));
         Ok(())
     }
+}
+
+/// The region's clock begins at the machine's own time, unless a scenario says otherwise: to a real SDK, credentials of
+/// another year have expired.
+fn timed(mut knobs: region::Knobs) -> region::Knobs {
+    if knobs.epoch_unix_seconds == region::Knobs::default().epoch_unix_seconds {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
+        knobs.epoch_unix_seconds = u64::try_from(now.tv_sec).unwrap_or(knobs.epoch_unix_seconds);
+    }
+    knobs
 }
 
 /// What the lab needs to know of an instance.
