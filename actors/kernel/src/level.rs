@@ -88,9 +88,8 @@ impl<T> Reader<T> {
     /// Waits until it is another than the last seen, and marks it seen. `false`: no writer is left.
     pub(crate) async fn changed(&mut self) -> bool {
         loop {
-            let mut rung = std::pin::pin!(self.rung.notified());
-            // In line first, looked then: a change in between is not missed.
-            rung.as_mut().enable();
+            // Made first, looked then: it hears of every change from its making on.
+            let rung = self.rung.notified();
             if let Some(changed) = self.value.changed().now_or_never() {
                 return changed.is_ok();
             }

@@ -85,6 +85,12 @@ fn a_reader_gets_the_newest_and_waits_only_for_newer_ones() {
         assert!(reader.changed().await);
         drop(board);
         assert_eq!(reader.next().await, Some(3));
+        let other = Publisher::<u64>::new();
+        let mut waits = other.subscribe();
+        let told = tokio::spawn(async move { (waits.next().await, waits.changed().await) });
+        tokio::task::yield_now().await;
+        drop(other);
+        assert_eq!(told.await.unwrap(), (None, false), "who waits is told");
         assert!(!reader.changed().await);
     });
 }

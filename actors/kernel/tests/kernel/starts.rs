@@ -255,8 +255,8 @@ fn at_whatever_moment_of_its_start_the_tree_stops_nobody_stays() {
                 tokio::task::yield_now().await;
             }
             assert_eq!(stage.close().await, Ended::Stopped);
-            assert_eq!(hello(&link).await, Err(AskError::Unavailable), "moment {moment}");
             tokio::time::sleep(seconds(5)).await;
+            assert_eq!(hello(&link).await, Err(AskError::Unavailable), "moment {moment}");
             let (came, gone) = (journal.count("brief starts 1"), journal.count("1: is gone"));
             assert_eq!(came, gone, "moment {moment}");
         });
