@@ -1,7 +1,7 @@
 //! Who lives: rooms, links and supervision. The only crate that names actix; it knows no networking.
 //!
 //! actix gives mailboxes, contexts and arbiters. Its own supervisor does not survive a panic, keeps torn state and can spin, so
-//! supervision is here: one generic actor, [`Room`](room), around a pure [`Core`]; a [`Link`] that survives restarts; a
+//! supervision is here: one generic actor, `Room`, around a pure [`Core`]; a [`Link`] that survives restarts; a
 //! [`Fence`] that no effect of a dead incarnation passes; and one path for every death. `SEMANTICS.md` says what may be relied on.
 
 #[cfg(panic = "abort")]
