@@ -73,7 +73,7 @@ impl Pool {
                 for pending in failed {
                     if pending.answer.is_step() {
                         self.retract(&pending.key, &cause);
-                        self.unassign(&pending.key, now);
+                        self.unassign(&pending.key);
                     }
                     self.ready.push(pending.answer.but(&cause));
                 }
@@ -90,15 +90,14 @@ impl Pool {
             .extend(retracted.map(|pending| pending.answer.but(cause)));
     }
 
-    /// An assignment that is not on disk was told to nobody: the lease is on its way still, and is undone unless its shim
-    /// goes on. One that is on disk stays, whatever becomes of a later ADD.
-    pub(crate) fn unassign(&mut self, key: &AttachmentKey, now: Boottime) {
+    /// An assignment that is not on disk was told to nobody: the lease is on its way still, and is undone when its stream
+    /// ends. One that is on disk stays, whatever becomes of a later ADD.
+    pub(crate) fn unassign(&mut self, key: &AttachmentKey) {
         if let Some(held) = self.leases.get_mut(key)
             && held.lease.phase == LeasePhase::Assigned
             && held.assigned_by > self.disk.durable
         {
             held.lease.phase = LeasePhase::Wired;
-            held.undo_at = held.stream.is_none().then_some(now + self.config.undo_after);
             self.disk.revision += 1;
         }
     }

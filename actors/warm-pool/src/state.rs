@@ -216,7 +216,7 @@ impl Pool {
         if self.leases.get(key).is_some_and(owns) {
             let by = "the end of its stream";
             self.retract(key, &Cause::Superseded { by });
-            self.unassign(key, now);
+            self.unassign(key);
         }
         if let Some(held) = self.leases.get_mut(key)
             && held.stream == Some(stream)

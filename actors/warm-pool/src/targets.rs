@@ -16,20 +16,24 @@ impl WarmTargets {
     /// How many addresses the ENIs should carry, when `used` of them are leased, resting or pinned, and one ENI carries at
     /// most `per_eni` (0 while unknown).
     ///
-    /// With WARM_IP_TARGET or MINIMUM_IP_TARGET: max(used + W, M). Otherwise whole ENIs: used + E × N, and with E = 0 one
-    /// more ENI's worth once nothing is free.
+    /// With WARM_IP_TARGET or MINIMUM_IP_TARGET: max(used + W, M). Otherwise whole ENIs: used + E × N, rounded up to whole
+    /// ENIs, so that not every pod costs a call; with E = 0 one more ENI's worth once nothing is free.
     pub(crate) fn wanted(&self, used: u32, free: u32, per_eni: u32) -> u32 {
         if self.addresses.is_none() && self.addresses_min.is_none() {
-            let reserve = match self.enis {
-                0 if free == 0 => per_eni,
-                0 => free,
-                enis => per_eni.saturating_mul(enis),
+            return match self.enis {
+                0 if free == 0 => used.saturating_add(per_eni),
+                0 => used.saturating_add(free),
+                enis => whole(used.saturating_add(per_eni.saturating_mul(enis)), per_eni),
             };
-            return used.saturating_add(reserve);
         }
         let reserve = self.addresses.unwrap_or(0);
         used.saturating_add(reserve).max(self.addresses_min.unwrap_or(0))
     }
+}
+
+/// `addresses`, rounded up to whole ENIs; as they are while it is unknown how many an ENI carries.
+fn whole(addresses: u32, per_eni: u32) -> u32 {
+    addresses.checked_next_multiple_of(per_eni).unwrap_or(addresses)
 }
 
 #[cfg(test)]
@@ -86,5 +90,19 @@ mod tests {
                 "N={per_eni} E={enis} total={total} used={used}"
             );
         }
+    }
+
+    /// An m5.large carries 9 pods on an ENI: the second ENI is wanted with the first pod, and the third with the tenth.
+    #[test]
+    fn the_reserve_grows_by_whole_enis() {
+        let targets = WarmTargets {
+            enis: 1,
+            addresses: None,
+            addresses_min: None,
+        };
+        for (used, wanted) in [(0, 9), (1, 18), (9, 18), (10, 27), (18, 27), (19, 36)] {
+            assert_eq!(targets.wanted(used, 0, 9), wanted, "used={used}");
+        }
+        assert_eq!(targets.wanted(5, 0, 0), 5);
     }
 }

@@ -28,7 +28,7 @@ fn who_began_first_is_served_first_however_late_the_mail_was() {
     let began = desk.now;
     desk.pass(Duration::from_secs(1));
     let mut second = desk.lease_by(2, 2, began + Duration::from_millis(20));
-    let mut first = desk.lease_by(1, 1, began + Duration::from_millis(10));
+    let mut first = desk.lease_by(9, 9, began + Duration::from_millis(10));
     let mut third = desk.lease_by(3, 3, began + Duration::from_millis(30));
     desk.hear_enis(vec![eni(0, &[1])]);
     desk.write_all();
@@ -44,11 +44,11 @@ fn who_began_first_is_served_first_however_late_the_mail_was() {
 fn mail_sent_again_keeps_its_place_and_the_older_waiter_is_told() {
     let mut desk = Desk::with(&[]);
     let began = desk.now;
-    let mut first = desk.lease(1);
+    let mut first = desk.lease(9);
     desk.pass(Duration::from_secs(1));
     let mut second = desk.lease(2);
     desk.pass(Duration::from_secs(1));
-    let mut again = desk.lease_by(1, 11, began);
+    let mut again = desk.lease_by(9, 11, began);
     assert!(superseded(&mut first));
     desk.hear_enis(vec![eni(0, &[1])]);
     desk.write_all();

@@ -15,3 +15,4 @@ mod disk;
 mod line;
 mod random;
 mod restart;
+mod world;

@@ -209,3 +209,15 @@ fn a_file_that_was_set_aside_is_told_and_the_disk_is_written_whole() {
     assert_eq!(notes, ["ipam.json.bad was set aside: not JSON"]);
     assert!(desk.write.is_some());
 }
+
+#[test]
+fn a_record_of_rest_for_an_address_that_is_leased_again_is_stale() {
+    let mut loaded = Loaded::default();
+    loaded.image.leases = vec![on_disk(1, 1, Assigned)];
+    loaded.image.cooling = vec![Cooling {
+        address: at(1),
+        until: NOW + Duration::from_secs(10),
+    }];
+    let (desk, _) = Desk::recovered_from(config(), loaded, kernel_with([at(1)]), NOW);
+    assert_eq!(desk.phase(1), Some(Assigned));
+}
