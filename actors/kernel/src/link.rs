@@ -7,12 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
+use crate::board::Suspect;
 use crate::fence::Fence;
 use crate::level::{Reader, Writer};
-
-/// How long a dropped answer may be ahead of the news that its actor died: the mail of a panicking handler is dropped while
-/// the stack unwinds, before anybody can say so.
-const NEWS_OF_DEATH: Duration = Duration::from_millis(100);
+use crate::verdict::Death;
 
 /// Times that mail which no handler has begun is sent again; each needs a new incarnation.
 const RESENDS_MAX: u32 = 16;
@@ -22,8 +20,44 @@ pub(crate) struct Envelope<M> {
     pub(crate) mail: M,
     /// Set when its handler begins: from then on its effects are unknown if the actor dies.
     pub(crate) begun: Arc<AtomicBool>,
+    /// Who wants to know what became of its handler.
+    pub(crate) sender: Sender,
     /// Its place in the mailbox, free again once its handler begins; none for what the kernel itself delivers.
     pub(crate) slot: Option<OwnedSemaphorePermit>,
+}
+
+/// Who sent a piece of mail, and hears what became of its handler. Questions and snapshots are not sent a third time, so a
+/// panic over one counts to nobody's intensity.
+pub(crate) enum Sender {
+    /// Nobody waits.
+    Hint,
+    /// Told once the handler has returned; dropped if it never does.
+    Question(oneshot::Sender<()>),
+    /// The snapshot of this number.
+    Snapshot(Arc<Suspect>, u64),
+}
+
+impl Sender {
+    /// What a panic over this mail is.
+    pub(crate) fn death(&self) -> fn(String) -> Death {
+        match self {
+            Self::Hint => Death::Panic,
+            Self::Question(_) | Self::Snapshot(..) => Death::Poison,
+        }
+    }
+
+    pub(crate) fn handler_returned(self) {
+        if let Self::Question(waiting) = self {
+            // Whoever waited may have gone.
+            let _ = waiting.send(());
+        }
+    }
+
+    pub(crate) fn handler_panicked(self) {
+        if let Self::Snapshot(suspect, number) = self {
+            suspect.blame(number);
+        }
+    }
 }
 
 impl<M: Send + 'static> actix::Message for Envelope<M> {
@@ -55,7 +89,7 @@ enum Refused {
 }
 
 impl<M: Send + 'static> Way<M> {
-    fn put(&self, mail: M, begun: Arc<AtomicBool>) -> Result<(), Refused> {
+    fn put(&self, mail: M, begun: Arc<AtomicBool>, sender: Sender) -> Result<(), Refused> {
         if self.fence.is_over() {
             return Err(Refused::Gone);
         }
@@ -65,7 +99,12 @@ impl<M: Send + 'static> Way<M> {
             .try_acquire_owned()
             .map_err(|_| Refused::Full)?;
         let slot = Some(slot);
-        let envelope = Envelope { mail, begun, slot };
+        let envelope = Envelope {
+            mail,
+            begun,
+            sender,
+            slot,
+        };
         // The mailbox itself takes all that has a slot: it refuses only when it is closed.
         self.mailbox.try_send(envelope).map_err(|_| Refused::Gone)
     }
@@ -226,7 +265,7 @@ impl<M: Send + 'static> Link<M> {
     pub fn tell(&self, mail: M) -> Result<(), TellError> {
         let door = self.door.read().clone();
         let put = match door {
-            Door::Open(way) => way.put(mail, Arc::default()),
+            Door::Open(way) => way.put(mail, Arc::default(), Sender::Hint),
             Door::Closed | Door::Shut => Err(Refused::Gone),
         };
         put.map_err(|refused| {
@@ -256,7 +295,8 @@ async fn living<M: Send + 'static>(door: &mut Reader<Door<M>>) -> Result<Way<M>,
 async fn attempt<M: Send + 'static, T>(way: &Way<M>, mail: M, answer: oneshot::Receiver<T>) -> Attempt<T> {
     let fence = &way.fence;
     let begun = Arc::new(AtomicBool::new(false));
-    match way.put(mail, begun.clone()) {
+    let (handled, returned) = oneshot::channel();
+    match way.put(mail, begun.clone(), Sender::Question(handled)) {
         Ok(()) => {}
         Err(Refused::Full) => return Attempt::Failed(AskError::Overloaded),
         Err(Refused::Gone) => {
@@ -271,9 +311,15 @@ async fn attempt<M: Send + 'static, T>(way: &Way<M>, mail: M, answer: oneshot::R
         biased;
         answered = answer => match answered {
             Ok(answer) => Attempt::Answered(answer),
-            Err(_) => match tokio::time::timeout(NEWS_OF_DEATH, fence.revoked()).await {
-                Ok(()) => died(),
-                Err(_) => Attempt::Failed(AskError::Unanswered),
+            // The mail of a panicking handler is dropped while the stack unwinds, before anybody can say so: what became of
+            // the handler says whether this is a death.
+            Err(_) => tokio::select! {
+                biased;
+                () = fence.revoked() => died(),
+                handler = returned => match handler {
+                    Ok(()) if !fence.is_over() => Attempt::Failed(AskError::Unanswered),
+                    _ => died(),
+                },
             },
         },
         () = fence.revoked() => died(),

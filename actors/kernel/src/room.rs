@@ -73,7 +73,7 @@ impl<C: Core> Actor for Room<C> {
         let fence = self.fence.clone();
         let over = async move { fence.revoked().await }.into_actor(self);
         ctx.spawn(over.map(|(), _, ctx| ctx.terminate()));
-        self.take_step(None, ctx);
+        self.take_step(None, Death::Panic, ctx);
     }
 }
 
@@ -81,13 +81,21 @@ impl<C: Core> Handler<Envelope<C::Mail>> for Room<C> {
     type Result = ();
 
     fn handle(&mut self, envelope: Envelope<C::Mail>, ctx: &mut Self::Context) {
-        let Envelope { mail, begun, slot } = envelope;
+        let Envelope {
+            mail,
+            begun,
+            sender,
+            slot,
+        } = envelope;
         drop(slot);
         if self.fence.is_over() {
             return;
         }
         begun.store(true, Ordering::Release);
-        self.take_step(Some(Event::Mail(mail)), ctx);
+        match self.take_step(Some(Event::Mail(mail)), sender.death(), ctx) {
+            Turn::Done => sender.handler_returned(),
+            Turn::Panicked => sender.handler_panicked(),
+        }
     }
 }
 
@@ -99,7 +107,7 @@ impl<C: Core> Handler<Back<C::Outcome>> for Room<C> {
             self.counters.stale_outcomes.fetch_add(1, Ordering::Relaxed);
             return;
         }
-        self.take_step(Some(Event::Outcome(back.outcome)), ctx);
+        self.take_step(Some(Event::Outcome(back.outcome)), Death::Panic, ctx);
     }
 }
 
@@ -112,10 +120,17 @@ impl<C: Core> Handler<Pulse> for Room<C> {
 }
 
 impl<C: Core> Room<C> {
-    /// One turn: the event, the plan, the actions. `None` only plans, for a room that has just begun.
-    fn take_step(&mut self, event: Option<Event<C::Mail, C::Outcome>>, ctx: &mut Context<Self>) {
+    /// One turn: the event, the plan, the actions. `None` only plans, for a room that has just begun. `by_panic` is what a
+    /// panic of this turn is.
+    fn take_step(
+        &mut self,
+        event: Option<Event<C::Mail, C::Outcome>>,
+        by_panic: fn(String) -> Death,
+        ctx: &mut Context<Self>,
+    ) -> Turn {
         if self.fence.is_over() {
-            return ctx.terminate();
+            ctx.terminate();
+            return Turn::Done;
         }
         let now = self.clock.now();
         let turned = catch_unwind(AssertUnwindSafe(|| {
@@ -128,8 +143,12 @@ impl<C: Core> Room<C> {
         match turned {
             Ok(None) => {}
             Ok(Some(reason)) => self.end(Death::Stopped(reason), ctx),
-            Err(panic) => self.end(Death::Panic(words_of(panic)), ctx),
+            Err(panic) => {
+                self.end(by_panic(words_of(panic)), ctx);
+                return Turn::Panicked;
+            }
         }
+        Turn::Done
     }
 
     fn end(&mut self, death: Death, ctx: &mut Context<Self>) {
@@ -172,7 +191,7 @@ impl<C: Core> Room<C> {
         let now = self.clock.now();
         if self.wake_at.is_some_and(|at| at <= now) {
             self.wake_at = None;
-            self.take_step(Some(Event::Wake), ctx);
+            self.take_step(Some(Event::Wake), Death::Panic, ctx);
         } else {
             self.set_timer(now, ctx);
         }
@@ -227,6 +246,12 @@ async fn outcome_of<O>(
     };
     fence.condemn(death);
     None
+}
+
+/// How a turn went.
+enum Turn {
+    Done,
+    Panicked,
 }
 
 /// Counts an action that is under way, until it is dropped in whatever manner.

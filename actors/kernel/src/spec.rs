@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use actix::Recipient;
 
-use crate::board::Subscription;
+use crate::board::{Subscription, Suspect};
 use crate::clock::Clock;
 use crate::core::{Core, Performer};
 use crate::fence::Fence;
-use crate::link::{Envelope, Inbox};
+use crate::link::{Envelope, Inbox, Sender};
 
 /// What follows when a child has died more often than its intensity allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,7 +130,8 @@ impl<C: Core> Spec<C> {
     }
 
     /// Each newest snapshot becomes mail, one at a time; what was replaced before it could be delivered is skipped. Every
-    /// incarnation begins with the newest, ahead of all other mail. A `to_mail` that panics is a panic of the child.
+    /// incarnation begins with the newest, ahead of all other mail, unless two died over it: then it waits for a newer one.
+    /// A `to_mail` that panics is a panic of the child.
     #[must_use]
     pub fn follow<T: Clone + Send + Sync + 'static>(
         mut self,
@@ -138,9 +139,10 @@ impl<C: Core> Spec<C> {
         to_mail: impl Fn(T) -> C::Mail + Send + Sync + 'static,
     ) -> Self {
         let to_mail = Arc::new(to_mail);
+        let suspect = Arc::new(Suspect::default());
         self.follows.push(Box::new(move |mailbox| {
             let (subscription, to_mail) = (subscription.clone(), to_mail.clone());
-            deliver(subscription, to_mail, mailbox).boxed()
+            deliver(subscription, to_mail, suspect.clone(), mailbox).boxed()
         }));
         self
     }
@@ -149,18 +151,25 @@ impl<C: Core> Spec<C> {
 async fn deliver<T, M>(
     mut subscription: Subscription<T>,
     to_mail: Arc<dyn Fn(T) -> M + Send + Sync>,
+    suspect: Arc<Suspect>,
     mailbox: Recipient<Envelope<M>>,
 ) where
     T: Clone + Send + Sync + 'static,
     M: Send + 'static,
 {
-    while let Some(snapshot) = subscription.next().await {
-        let envelope = Envelope {
-            mail: to_mail(snapshot),
-            begun: Arc::default(),
-            slot: None,
-        };
-        if mailbox.send(envelope).await.is_err() || !subscription.changed().await {
+    while let Some((number, snapshot)) = subscription.next_numbered().await {
+        if !suspect.is_poison(number) {
+            let envelope = Envelope {
+                mail: to_mail(snapshot),
+                begun: Arc::default(),
+                sender: Sender::Snapshot(suspect.clone(), number),
+                slot: None,
+            };
+            if mailbox.send(envelope).await.is_err() {
+                return;
+            }
+        }
+        if !subscription.changed().await {
             return;
         }
     }

@@ -14,6 +14,9 @@ const DEATHS_REMEMBERED: usize = 64;
 pub enum Death {
     /// A handler, a plan or an effect panicked, with these words.
     Panic(String),
+    /// A question or a snapshot was its death. Such mail is not sent a third time: a deterministic panic costs one message, and
+    /// never the process.
+    Poison(String),
     /// It gave itself up, or its mailbox ended.
     Stopped(String),
     /// An effect had no outcome by its own timeout and a grace.
@@ -31,7 +34,7 @@ impl Death {
     #[must_use]
     pub fn label(&self) -> &'static str {
         match self {
-            Self::Panic(_) => "panic",
+            Self::Panic(_) | Self::Poison(_) => "panic",
             Self::Stopped(_) => "stopped",
             Self::StalledCall(_) => "stalled_call",
             Self::Broken(_) => "broken_connection",
@@ -46,6 +49,7 @@ impl Death {
         match self {
             Self::LostThread => "its thread does not answer",
             Self::Panic(words)
+            | Self::Poison(words)
             | Self::Stopped(words)
             | Self::StalledCall(words)
             | Self::Broken(words)
@@ -53,9 +57,10 @@ impl Death {
         }
     }
 
-    /// Deaths that say something about the child itself. The world's (a call that never ended, a connection lost) do not.
+    /// Deaths that say something about the child itself. The world's (a call that never ended, a connection lost) do not, and
+    /// neither do those that one message caused.
     fn counts(&self) -> bool {
-        !matches!(self, Self::StalledCall(_) | Self::Broken(_))
+        !matches!(self, Self::StalledCall(_) | Self::Broken(_) | Self::Poison(_))
     }
 }
 
@@ -100,6 +105,10 @@ pub struct Child {
     pub last: Option<Death>,
     /// The latest deaths: when, and whether they count to the intensity.
     recent: VecDeque<(Duration, bool)>,
+    /// Since when it serves.
+    ready: Duration,
+    /// It was parked, and has not served for a window since: one more death that counts parks it again.
+    on_probation: bool,
 }
 
 /// What happened.
@@ -144,6 +153,8 @@ impl Child {
             deaths: BTreeMap::new(),
             last: None,
             recent: VecDeque::new(),
+            ready: Duration::ZERO,
+            on_probation: false,
         }
     }
 
@@ -178,6 +189,7 @@ pub fn step(
     match signal {
         Signal::Begin if child.life == Life::Idle => commands.push(child.begin_next()),
         Signal::Ready(incarnation) if child.life == Life::Starting && incarnation == child.incarnation => {
+            child.ready = now;
             child.life = Life::Running {
                 heard: now,
                 asked: false,
@@ -213,7 +225,10 @@ pub fn step(
 
 fn tick(policy: &Policy, child: &mut Child, now: Duration, jitter: u64, commands: &mut Vec<Command>) {
     match child.life {
-        Life::Backoff { until } | Life::Parked { until } if until <= now => commands.push(child.begin_next()),
+        Life::Backoff { until } | Life::Parked { until } if until <= now => {
+            child.on_probation |= matches!(child.life, Life::Parked { .. });
+            commands.push(child.begin_next());
+        }
         Life::Running { heard, .. } if now >= heard.saturating_add(policy.silence_max()) => {
             bury(policy, child, Death::LostThread, now, jitter, commands);
         }
@@ -235,6 +250,9 @@ fn bury(
     commands: &mut Vec<Command>,
 ) {
     commands.push(Command::Revoke(child.incarnation));
+    if matches!(child.life, Life::Running { .. }) && child.ready.saturating_add(policy.window) <= now {
+        child.on_probation = false;
+    }
     *child.deaths.entry(death.label()).or_default() += 1;
     child
         .recent
@@ -247,11 +265,18 @@ fn bury(
     }
     let counted = child.recent.iter().filter(|(_, counts)| *counts).count();
     let failed_start = matches!(death, Death::FailedStart(_));
+    let fails_again = child.on_probation && death.counts();
+    // One message is no reason to keep the others waiting: its pauses do not grow.
+    let pauses = match death {
+        Death::Poison(_) => child.recent.len().min(2),
+        _ => child.recent.len(),
+    };
     let words = format!("{}: {}", death.label(), death.words());
     child.last = Some(death);
-    if counted > policy.intensity as usize {
-        // A child that cannot start would not start in a fresh process either: that is reported, not escalated.
-        if policy.past == Past::EndProcess && !failed_start {
+    // A child that cannot start would not start in a fresh process either: that is reported, not escalated.
+    let escalates = policy.past == Past::EndProcess && !failed_start;
+    if counted > policy.intensity as usize || (fails_again && !escalates) {
+        if escalates {
             child.life = Life::Stopped;
             commands.push(Command::EndProcess(words));
         } else {
@@ -259,11 +284,11 @@ fn bury(
                 until: now.saturating_add(policy.parked),
             };
         }
-    } else if child.recent.len() == 1 {
+    } else if pauses == 1 {
         commands.push(child.begin_next());
     } else {
         child.life = Life::Backoff {
-            until: now.saturating_add(pause(policy, child.recent.len(), jitter)),
+            until: now.saturating_add(pause(policy, pauses, jitter)),
         };
     }
 }
