@@ -25,6 +25,10 @@ pub struct EniConfig {
 /// How long we hold a subnet to be full on our own; SubnetScout's word replaces it.
 const HEARSAY: Duration = Duration::from_secs(30);
 
+/// EC2's readings lag behind its changes by seconds: an address that it has just given us is ours for this long, though a
+/// reading lacks it.
+const LAG: Duration = Duration::from_secs(60);
+
 /// A call of which one is under way at a time.
 #[derive(Debug, Default)]
 pub(crate) struct Call {
@@ -43,6 +47,8 @@ pub(crate) struct Growing {
     pub(crate) at_most: Option<u32>,
     /// EC2 refuses this ENI.
     pub(crate) backoff: Backoff,
+    /// What EC2 has just given, and until when that outweighs a reading.
+    pub(crate) fresh: BTreeMap<Ipv4Addr, Boottime>,
 }
 
 /// The state of EniManager.
@@ -189,9 +195,14 @@ impl EniManager {
             return;
         }
         self.not_ours = others.into_iter().map(|eni| eni.id).collect();
-        self.attached = Some(ours.into_iter().map(|eni| (eni.id.clone(), eni)).collect());
-        self.growing
-            .retain(|id, _| self.attached.iter().any(|attached| attached.contains_key(id)));
+        let mut attached: BTreeMap<_, _> = ours.into_iter().map(|eni| (eni.id.clone(), eni)).collect();
+        for (id, eni) in &mut attached {
+            let fresh = self.growing.get(id).map(|growing| &growing.fresh);
+            let given = fresh.into_iter().flatten().filter(|(_, until)| **until > now);
+            add(&mut eni.secondary_addresses, given.map(|(address, _)| *address));
+        }
+        self.growing.retain(|id, _| attached.contains_key(id));
+        self.attached = Some(attached);
         self.read_back = false;
     }
 
@@ -211,7 +222,7 @@ impl EniManager {
             .unwrap_or(1);
         match result {
             Ok(addresses) => {
-                if self.bought(eni, &addresses) {
+                if self.bought(eni, &addresses, now) {
                     self.assign.worked();
                 } else {
                     // For an ENI we do not know, or nothing new: EC2 must say what is so, and is not asked again at once.
@@ -231,17 +242,18 @@ impl EniManager {
     }
 
     /// Notes what came; whether any of it is new.
-    fn bought(&mut self, eni: &EniId, addresses: &[Ipv4Addr]) -> bool {
+    fn bought(&mut self, eni: &EniId, addresses: &[Ipv4Addr], now: Boottime) -> bool {
         let growing = self.growing.entry(eni.clone()).or_default();
         growing.backoff.worked();
+        growing.fresh.retain(|_, until| *until > now);
+        let fresh = addresses.iter().map(|address| (*address, now + LAG));
+        growing.fresh.extend(fresh);
         growing.at_most = growing.at_most.map(|at_most| at_most.saturating_mul(2));
         let Some(known) = self.attached.as_mut().and_then(|attached| attached.get_mut(eni)) else {
             return false;
         };
         let before = known.secondary_addresses.len();
-        known.secondary_addresses.extend(addresses);
-        known.secondary_addresses.sort_unstable();
-        known.secondary_addresses.dedup();
+        add(&mut known.secondary_addresses, addresses.iter().copied());
         known.secondary_addresses.len() > before
     }
 
@@ -308,6 +320,13 @@ fn managed(eni: &EniDescription) -> bool {
         .iter()
         .any(|(key, value)| key == "node.k8s.amazonaws.com/no_manage" && value == "true");
     eni.attachment.as_ref().is_some_and(|at| at.card == 0) && !kept_from_us
+}
+
+/// Adds addresses; the list stays ascending, without doubles.
+fn add(to: &mut Vec<Ipv4Addr>, addresses: impl Iterator<Item = Ipv4Addr>) {
+    to.extend(addresses);
+    to.sort_unstable();
+    to.dedup();
 }
 
 /// EC2 answered, and the answer cannot be.

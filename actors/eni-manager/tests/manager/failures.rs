@@ -180,3 +180,20 @@ fn an_eni_that_is_gone_takes_its_addresses_with_it_and_they_are_bought_elsewhere
     assert_eq!(desk.buying(), [on(0, 9)]);
     assert!(desk.seen().complete);
 }
+
+#[test]
+fn a_reading_that_lags_takes_nothing_of_what_ec2_has_just_given() {
+    let mut desk = Desk::with(vec![described(0, Vec::new()), described(1, Vec::new())]);
+    desk.want(12);
+    desk.assigned(0, Ok(some(0, 9)));
+    desk.assigned(1, Err(timeout()));
+    desk.described_are(Ok(vec![described(0, some(0, 2)), described(1, Vec::new())]));
+    assert_eq!(desk.addresses(), some(0, 9));
+    desk.pass(Duration::from_secs(1));
+    assert_eq!(desk.buying(), [on(1, 3)]);
+    // In the long run a reading is the truth.
+    desk.pass(Duration::from_secs(60));
+    desk.assigned(1, Err(timeout()));
+    desk.described_are(Ok(vec![described(0, some(0, 2)), described(1, Vec::new())]));
+    assert_eq!(desk.addresses(), some(0, 2));
+}
