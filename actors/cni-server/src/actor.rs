@@ -16,6 +16,9 @@ use crate::{serve, spool};
 /// Opening a socket is local.
 const SERVE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// A look at the spool ends by itself; this is for its outcome to arrive.
+const SPOOL_TIMEOUT: Duration = spool::WORK_OFF_MAX.saturating_add(Duration::from_secs(5));
+
 /// What CniServer has done for it.
 #[derive(Debug)]
 pub enum CniAction {
@@ -70,7 +73,7 @@ pub struct CniPerformer {
 impl Performer<CniServer> for CniPerformer {
     fn timeout(&self, action: &CniAction) -> Duration {
         match action {
-            CniAction::WorkOffSpool => spool::WORK_OFF_MAX,
+            CniAction::WorkOffSpool => SPOOL_TIMEOUT,
             CniAction::Serve | CniAction::Publish(_) => SERVE_TIMEOUT,
         }
     }
@@ -89,7 +92,7 @@ impl Performer<CniServer> for CniPerformer {
         let front = self.front.clone();
         match action {
             CniAction::WorkOffSpool => async move {
-                let worked_off = spool::work_off(&front).await;
+                let worked_off = spool::work_off(front).await;
                 Ok(Some(CniOutcome::SpoolRead { worked_off }))
             }
             .boxed(),

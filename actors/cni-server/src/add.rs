@@ -114,17 +114,11 @@ async fn saga(
 ) -> Result<AddResult, End> {
     let grant = lease(front, &add, stream, incoming, outgoing).await?;
     let wiring = wiring(&add, &grant);
-    let plan = || async {
-        let asked = front
-            .routes
-            .ask(STEP, |reply| RouteMail::Plan {
-                wiring: wiring.clone(),
-                reply,
-            })
-            .await;
-        asked.map_err(no_answer("route-programmer"))?
-    };
-    let plan = plan().await?;
+    let asked = front.routes.ask(STEP, |reply| RouteMail::Plan {
+        wiring: wiring.clone(),
+        reply,
+    });
+    let plan = asked.await.map_err(no_answer("route-programmer"))??;
     let sent = outgoing
         .send(frame(from_daemon::Frame::Plan(translate::plan(&plan))))
         .await;

@@ -5,7 +5,7 @@ use contract::mail::cni_server::CniMail;
 use contract::mail::route_programmer::RouteMail;
 use contract::mail::warm_pool::{PoolMail, StreamId};
 use contract::model::{LeaseView, VethPrefix};
-use kernel::{AskError, Clock, Link, Subscription};
+use kernel::{AskError, Clock, Fence, Link, Subscription};
 use protocol::cni_server::Cni;
 use protocol::{
     DelReply, DelRequest, Failure, FromDaemon, FromShim, HelloReply, HelloRequest, PROTOCOL, from_daemon,
@@ -110,23 +110,27 @@ pub(crate) fn failure(cause: &Cause) -> Failure {
 
 /// The socket is for its owner alone. Its mode says so; this says it again for one that was inherited or replaced.
 fn trusted<T>(request: &Request<T>) -> Result<(), Status> {
-    let peer = request
-        .extensions()
-        .get::<UdsConnectInfo>()
-        .and_then(|info| info.peer_cred);
-    let ours = rustix::process::geteuid().as_raw();
+    let info = request.extensions().get::<UdsConnectInfo>();
+    let peer = info.and_then(|info| info.peer_cred).map(|peer| peer.uid());
+    same_user(peer, rustix::process::geteuid().as_raw())
+}
+
+fn same_user(peer: Option<u32>, ours: u32) -> Result<(), Status> {
     match peer {
-        Some(peer) if peer.uid() == ours => Ok(()),
+        Some(peer) if peer == ours => Ok(()),
         Some(peer) => Err(Status::permission_denied(format!(
-            "uid {} may not speak to enid",
-            peer.uid()
+            "uid {peer} may not speak to enid"
         ))),
         None => Err(Status::permission_denied("the peer does not say who it is")),
     }
 }
 
-/// The gRPC service over a front.
-pub(crate) struct Service(pub(crate) Arc<Front>);
+/// The gRPC service over a front, for one incarnation.
+pub(crate) struct Service {
+    pub(crate) front: Arc<Front>,
+    /// What is under way ends with the incarnation: gRPC's connections are tasks of their own, and would outlive it.
+    pub(crate) fence: Fence,
+}
 
 #[tonic::async_trait]
 impl Cni for Service {
@@ -135,15 +139,17 @@ impl Cni for Service {
     async fn add(&self, request: Request<Streaming<FromShim>>) -> Result<Response<Self::AddStream>, Status> {
         trusted(&request)?;
         let (sender, receiver) = mpsc::channel(FRAMES_MAX);
-        let (front, incoming) = (self.0.clone(), request.into_inner());
+        let (front, fence, incoming) = (self.front.clone(), self.fence.clone(), request.into_inner());
         // Ends with its stream: the shim is told everything over it, and its end is noticed by both.
-        tokio::spawn(add::serve(front, incoming, sender));
+        tokio::spawn(async move { fence.within(add::serve(front, incoming, sender)).await });
         Ok(Response::new(ReceiverStream::new(receiver)))
     }
 
     async fn del(&self, request: Request<DelRequest>) -> Result<Response<DelReply>, Status> {
         trusted(&request)?;
-        let failed = del::serve(&self.0, request.into_inner()).await.err();
+        let served = self.fence.within(del::serve(&self.front, request.into_inner()));
+        let over = || Status::unavailable("the daemon's front door is between two lives");
+        let failed = served.await.ok_or_else(over)?.err();
         Ok(Response::new(DelReply {
             failure: failed.as_ref().map(failure),
         }))
@@ -155,7 +161,7 @@ impl Cni for Service {
             version,
             source_digest,
             ..
-        } = self.0.config.clone();
+        } = self.front.config.clone();
         Ok(Response::new(HelloReply {
             version,
             source_digest,
@@ -167,4 +173,24 @@ impl Cni for Service {
 /// A frame to the shim.
 pub(crate) fn frame(frame: from_daemon::Frame) -> Result<FromDaemon, Status> {
     Ok(FromDaemon { frame: Some(frame) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_peer_of_our_own_user_is_served() {
+        assert!(same_user(Some(7), 7).is_ok());
+        for (peer, says) in [
+            (Some(0), "uid 0 may not speak to enid"),
+            (None, "the peer does not say who it is"),
+        ] {
+            let refused = same_user(peer, 7).unwrap_err();
+            assert_eq!(
+                (refused.code(), refused.message()),
+                (tonic::Code::PermissionDenied, says)
+            );
+        }
+    }
 }

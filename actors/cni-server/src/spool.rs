@@ -2,82 +2,65 @@
 //! once that is durable. A container id is never used again, so a record that is old cannot release somebody else's address.
 
 use contract::model::AttachmentKey;
-use protocol::spool::{self, Record, SpoolError};
-use std::path::PathBuf;
+use futures::StreamExt;
+use protocol::spool::{self, Contents, Record, SpoolError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::del;
 use crate::front::Front;
 
-/// The longest one look at the spool may take.
-pub(crate) const WORK_OFF_MAX: Duration = Duration::from_secs(120);
+/// One look at the spool ends by then: a release that needs longer must not keep new pods waiting, and is for the next look.
+pub(crate) const WORK_OFF_MAX: Duration = Duration::from_secs(20);
 
-/// New records of one look: what is left is for the next one.
+/// DELs under way at once: WarmPool does them one after another anyway.
 const RECORDS_AT_ONCE: usize = 8;
 
-/// How long rooms get to release what lies there, before the socket opens all the same: a release that needs longer must not
-/// keep new pods waiting.
-const FIRST_SHARE: Duration = Duration::from_secs(20);
-
 /// Works the spool off; how many DELs are done. What cannot be done stays for the next look.
-pub(crate) async fn work_off(front: &Front) -> u64 {
-    match tokio::time::timeout(FIRST_SHARE, every_record(front)).await {
-        Ok(done) => done,
-        Err(_) => {
-            tracing::warn!("the spool is not worked off yet");
-            0
-        }
-    }
-}
-
-async fn every_record(front: &Front) -> u64 {
-    let directory = front.config.spool.clone();
-    let read = tokio::task::spawn_blocking(move || spool::read(&directory)).await;
-    let contents = match read {
-        Ok(Ok(contents)) => contents,
-        Ok(Err(error)) => {
-            tracing::warn!(%error, "the spool cannot be read");
-            return 0;
-        }
-        Err(_) => return 0,
-    };
-    for other in contents.others {
-        set_aside(&other);
-    }
+pub(crate) async fn work_off(front: Arc<Front>) -> u64 {
     let mut done = 0;
-    let mut records = contents.records.into_iter();
-    loop {
-        let batch: Vec<_> = records
-            .by_ref()
-            .take(RECORDS_AT_ONCE)
-            .map(|(path, record)| one(front, path, record))
-            .collect();
-        if batch.is_empty() {
-            return done;
+    let all = every_record(front, &mut done);
+    if tokio::time::timeout(WORK_OFF_MAX, all).await.is_err() {
+        tracing::warn!("the spool is not worked off yet");
+    }
+    done
+}
+
+async fn every_record(front: Arc<Front>, done: &mut u64) {
+    let directory = front.config.spool.clone();
+    let read = tokio::task::spawn_blocking(move || {
+        let Contents { records, others } = spool::read(&directory)?;
+        for other in others {
+            set_aside(&other);
         }
-        done += futures::future::join_all(batch)
-            .await
-            .into_iter()
-            .map(u64::from)
-            .sum::<u64>();
+        Ok::<_, SpoolError>(records)
+    });
+    let records = match read.await {
+        Ok(Ok(records)) => records,
+        Ok(Err(error)) => return tracing::warn!(%error, "the spool cannot be read"),
+        Err(error) => return tracing::warn!(%error, "the spool was not read to its end"),
+    };
+    let mut released = futures::stream::iter(records)
+        .map(|(path, record)| one(front.clone(), path, record))
+        .buffer_unordered(RECORDS_AT_ONCE);
+    while let Some(is_done) = released.next().await {
+        *done += u64::from(is_done);
     }
 }
 
-async fn one(front: &Front, path: PathBuf, record: Record) -> bool {
+async fn one(front: Arc<Front>, path: PathBuf, record: Record) -> bool {
     let key = AttachmentKey {
-        network: record.network.clone(),
-        container_id: record.container_id.clone(),
-        ifname: record.ifname.clone(),
+        network: record.network,
+        container_id: record.container_id,
+        ifname: record.ifname,
     };
-    if let Err(cause) = del::release(front, key).await {
+    if let Err(cause) = del::release(&front, key).await {
         tracing::warn!(path = %path.display(), %cause, "a spooled DEL is not done yet");
         return false;
     }
-    let directory = front.config.spool.clone();
-    let removed = tokio::task::spawn_blocking(move || {
-        spool::remove(&directory, &record.network, &record.container_id, &record.ifname)
-    })
-    .await;
+    let removed = tokio::task::spawn_blocking(move || remove(&path)).await;
     match removed {
         Ok(Ok(())) => true,
         Ok(Err(error)) => {
@@ -85,6 +68,15 @@ async fn one(front: &Front, path: PathBuf, record: Record) -> bool {
             false
         }
         Err(_) => false,
+    }
+}
+
+/// Removes the file that was read, which need not have the name that a shim would give it. Not synced: one that is back after a
+/// power cut releases what is released.
+fn remove(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 

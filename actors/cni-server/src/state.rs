@@ -190,4 +190,34 @@ mod tests {
         server.plan_at(Duration::ZERO);
         assert_eq!(kinds(&server.plan_at(BIND_AGAIN)), ["serve"]);
     }
+
+    #[test]
+    fn the_spool_is_looked_at_again_a_while_after_each_look_and_never_twice_at_once() {
+        let mut server = CniServer::default();
+        server.plan_at(Duration::ZERO);
+        let later = SPOOL_EVERY * 3;
+        assert_eq!(kinds(&server.plan_at(later)), [""; 0]);
+        server.learn(CniOutcome::SpoolRead { worked_off: 0 }, later);
+        let plan = server.plan_at(later);
+        assert_eq!(
+            (kinds(&plan), plan.wake_at),
+            (vec!["serve"], Some(later + SPOOL_EVERY))
+        );
+        assert_eq!(kinds(&server.plan_at(later + SPOOL_EVERY)), ["spool"]);
+    }
+
+    #[test]
+    fn an_answer_to_an_add_of_an_earlier_life_counts_without_going_below_zero() {
+        let mut server = CniServer::default();
+        let answered = |ends_add| CniMail::Answered {
+            verb: "ADD",
+            outcome: "ok",
+            ends_add,
+        };
+        server.hear(answered(true), Duration::ZERO);
+        server.hear(CniMail::AddBegan, Duration::ZERO);
+        server.hear(answered(false), Duration::ZERO);
+        let view = server.view();
+        assert_eq!((view.adds_in_flight, view.answers), (1, vec![(("ADD", "ok"), 2)]));
+    }
 }

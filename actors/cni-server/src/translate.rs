@@ -58,6 +58,10 @@ pub(crate) fn attachment(attachment: Option<Attachment>) -> Result<(AttachmentKe
                 format!("at most {NAME_BYTES_MAX} bytes, without control characters"),
             ));
         }
+        // An attachment is written `network/container_id/ifname`: each must be one part of it.
+        if text.contains('/') {
+            return Err(bad(field, "with a slash"));
+        }
     }
     let key = AttachmentKey {
         network: a.network,
@@ -159,6 +163,7 @@ fn of(operation: &WiringOperation) -> operation::Operation {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn request() -> AddRequest {
         AddRequest {
@@ -194,15 +199,14 @@ mod tests {
     #[test]
     fn what_is_wrong_with_an_add_is_named() {
         type Spoil = fn(&mut AddRequest);
-        let attachment = |request: &mut AddRequest, change: fn(&mut Attachment)| {
-            change(request.attachment.as_mut().unwrap());
-        };
-        let _ = attachment;
-        let table: [(&str, Spoil); 8] = [
+        let table: [(&str, Spoil); 9] = [
             ("protocol", |r| r.protocol = 9),
             ("attachment", |r| r.attachment = None),
             ("container_id", |r| {
                 r.attachment.as_mut().unwrap().container_id.clear()
+            }),
+            ("network", |r| {
+                r.attachment.as_mut().unwrap().network = "a/b".into()
             }),
             ("pod_name", |r| {
                 r.attachment.as_mut().unwrap().pod_name = "a\nb".into()
@@ -245,5 +249,96 @@ mod tests {
             })
             .is_err()
         );
+    }
+
+    fn text() -> impl Strategy<Value = String> {
+        prop_oneof![
+            4 => "[a-z0-9.-]{1,12}",
+            1 => any::<String>(),
+            1 => "[a-z/\n]{0,300}",
+            1 => Just(String::new()),
+        ]
+    }
+
+    prop_compose! {
+        fn any_attachment()(texts in prop::array::uniform6(text())) -> Attachment {
+            let [network, container_id, ifname, pod_namespace, pod_name, pod_uid] = texts;
+            Attachment { network, container_id, ifname, pod_namespace, pod_name, pod_uid }
+        }
+    }
+
+    prop_compose! {
+        fn any_add()(
+            attachment in prop::option::weighted(0.95, any_attachment()),
+            numbers in (prop_oneof![8 => Just(PROTOCOL), 1 => any::<u32>()], any::<u64>(), 0..10_000_u32),
+            veth_prefix in prop_oneof![8 => Just("eni".to_owned()), 1 => text()],
+            other_veth in prop::option::weighted(0.1, text()),
+        ) -> AddRequest {
+            let (protocol, arrived_boottime_nanoseconds, mtu_bytes) = numbers;
+            let derived = || {
+                let a = attachment.clone().unwrap_or_default();
+                let pod = Pod { namespace: a.pod_namespace, name: a.pod_name, uid: a.pod_uid };
+                HostVeth::of_pod(&VethPrefix::new("eni").unwrap(), &pod).as_str().to_owned()
+            };
+            let host_veth = other_veth.unwrap_or_else(derived);
+            AddRequest { protocol, attachment, arrived_boottime_nanoseconds, veth_prefix, mtu_bytes, host_veth }
+        }
+    }
+
+    fn is_name(text: &str) -> bool {
+        text.len() <= NAME_BYTES_MAX && !text.chars().any(|c| c.is_control() || c == '/')
+    }
+
+    proptest! {
+        #[test]
+        fn any_add_is_taken_exactly_or_refused_by_field(request in any_add()) {
+            match checked(request.clone()) {
+                Ok(add) => {
+                    let a = request.attachment.unwrap();
+                    let exact = AttachmentKey { network: a.network, container_id: a.container_id, ifname: a.ifname };
+                    let pod = Pod { namespace: a.pod_namespace, name: a.pod_name, uid: a.pod_uid };
+                    for part in [&exact.network, &exact.container_id, &exact.ifname] {
+                        prop_assert!(!part.is_empty() && is_name(part), "{part:?}");
+                    }
+                    for part in [&pod.namespace, &pod.name, &pod.uid] {
+                        prop_assert!(is_name(part), "{part:?}");
+                    }
+                    prop_assert_eq!((add.key, add.pod), (exact, pod));
+                    prop_assert!(request.protocol.abs_diff(PROTOCOL) <= 1);
+                    prop_assert_eq!(request.veth_prefix.as_str(), "eni");
+                    prop_assert_eq!(add.host_veth.as_str(), request.host_veth.as_str());
+                    prop_assert_eq!(add.arrived_nanoseconds, request.arrived_boottime_nanoseconds);
+                    prop_assert!(MTU_BYTES.contains(&add.mtu_bytes));
+                    prop_assert!([request.mtu_bytes, 9001 * u32::from(request.mtu_bytes == 0)].contains(&add.mtu_bytes));
+                }
+                Err(Cause::BadRequest { field, .. }) => {
+                    let fields = [
+                        "protocol", "attachment", "network", "container_id", "ifname", "pod_namespace", "pod_name",
+                        "pod_uid", "vethPrefix", "host_veth", "mtu",
+                    ];
+                    prop_assert!(fields.contains(&field), "{field}");
+                }
+                Err(other) => prop_assert!(false, "{other}"),
+            }
+        }
+
+        #[test]
+        fn any_host_side_is_taken_exactly_or_refused_by_field(
+            host_ifindex in prop_oneof![0..3_u32, any::<u32>()],
+            host_mac in prop::collection::vec(any::<u8>(), 4..9),
+        ) {
+            match host_side(&Wired { host_ifindex, host_mac: host_mac.clone() }) {
+                Ok(side) => {
+                    prop_assert_eq!(side.ifindex, host_ifindex);
+                    prop_assert_ne!(side.ifindex, 0);
+                    prop_assert_eq!(side.mac.0.to_vec(), host_mac);
+                }
+                Err(Cause::BadRequest { field, .. }) => {
+                    prop_assert_eq!(field == "host_mac", host_mac.len() != 6);
+                    prop_assert!(field == "host_mac" || (field == "host_ifindex" && host_ifindex == 0));
+                }
+                Err(other) => prop_assert!(false, "{other}"),
+            }
+        }
     }
 }
