@@ -41,15 +41,15 @@ pub(crate) fn spoken(protocol: u32) -> Result<(), Cause> {
 
 pub(crate) fn attachment(attachment: Option<Attachment>) -> Result<(AttachmentKey, Pod), Cause> {
     let a = attachment.ok_or_else(|| bad("attachment", "missing"))?;
-    for (field, text, may_be_empty) in [
-        ("network", &a.network, false),
-        ("container_id", &a.container_id, false),
-        ("ifname", &a.ifname, false),
-        ("pod_namespace", &a.pod_namespace, true),
-        ("pod_name", &a.pod_name, true),
-        ("pod_uid", &a.pod_uid, true),
+    for (field, text, is_in_key) in [
+        ("network", &a.network, true),
+        ("container_id", &a.container_id, true),
+        ("ifname", &a.ifname, true),
+        ("pod_namespace", &a.pod_namespace, false),
+        ("pod_name", &a.pod_name, false),
+        ("pod_uid", &a.pod_uid, false),
     ] {
-        if text.is_empty() && !may_be_empty {
+        if text.is_empty() && is_in_key {
             return Err(bad(field, "empty"));
         }
         if text.len() > NAME_BYTES_MAX || text.chars().any(char::is_control) {
@@ -58,8 +58,8 @@ pub(crate) fn attachment(attachment: Option<Attachment>) -> Result<(AttachmentKe
                 format!("at most {NAME_BYTES_MAX} bytes, without control characters"),
             ));
         }
-        // An attachment is written `network/container_id/ifname`: each must be one part of it.
-        if text.contains('/') {
+        // A key is written `network/container_id/ifname`: each must be one part of it.
+        if text.contains('/') && is_in_key {
             return Err(bad(field, "with a slash"));
         }
     }
@@ -286,7 +286,7 @@ mod tests {
     }
 
     fn is_name(text: &str) -> bool {
-        text.len() <= NAME_BYTES_MAX && !text.chars().any(|c| c.is_control() || c == '/')
+        text.len() <= NAME_BYTES_MAX && !text.chars().any(char::is_control)
     }
 
     proptest! {
@@ -298,7 +298,7 @@ mod tests {
                     let exact = AttachmentKey { network: a.network, container_id: a.container_id, ifname: a.ifname };
                     let pod = Pod { namespace: a.pod_namespace, name: a.pod_name, uid: a.pod_uid };
                     for part in [&exact.network, &exact.container_id, &exact.ifname] {
-                        prop_assert!(!part.is_empty() && is_name(part), "{part:?}");
+                        prop_assert!(is_name(part) && !part.is_empty() && !part.contains('/'), "{part:?}");
                     }
                     for part in [&pod.namespace, &pod.name, &pod.uid] {
                         prop_assert!(is_name(part), "{part:?}");
