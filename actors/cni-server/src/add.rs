@@ -56,8 +56,10 @@ impl From<Cause> for End {
 /// Serves one ADD stream to its end.
 pub(crate) async fn serve(front: Arc<Front>, mut incoming: Streaming<FromShim>, outgoing: Outgoing) {
     front.count(CniMail::AddBegan);
+    let mut of = (String::new(), String::new());
     let ended = match first(&front, &mut incoming).await {
         Ok(add) => {
+            of = (add.key.to_string(), add.pod.to_string());
             let goodbye = Goodbye::new(&front, &add.key);
             let stream = goodbye.stream;
             let ended = saga(&front, add, stream, &mut incoming, &outgoing).await;
@@ -73,6 +75,11 @@ pub(crate) async fn serve(front: Arc<Front>, mut incoming: Streaming<FromShim>, 
         Err(End::ShimGone) => Err(&gone),
     };
     front.answered("ADD", outcome, true);
+    let (key, pod) = of;
+    match outcome {
+        Ok(()) => {}
+        Err(cause) => tracing::warn!(key, pod, cause = cause.label(), text = %cause, "add_pod failed"),
+    }
     let last = match ended {
         Ok(result) => from_daemon::Frame::Result(result),
         Err(End::Failed(cause)) => from_daemon::Frame::Failure(failure(&cause)),

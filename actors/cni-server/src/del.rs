@@ -31,7 +31,11 @@ pub(crate) async fn release(front: &Front, key: AttachmentKey) -> Result<(), Cau
             reply,
         })
         .await;
-    let released = asked.map_err(no_answer("warm-pool"))??;
-    tracing::info!(%key, address = ?released, "del_pod");
-    Ok(())
+    let released = asked.map_err(no_answer("warm-pool")).flatten();
+    match &released {
+        Ok(Some(address)) => tracing::info!(%key, %address, "del_pod"),
+        Ok(None) => tracing::debug!(%key, "del_pod: nobody has it"),
+        Err(cause) => tracing::warn!(%key, cause = cause.label(), text = %cause, "del_pod failed"),
+    }
+    released.map(drop)
 }

@@ -79,6 +79,9 @@ struct Links {
     front: Link<CniMail>,
 }
 
+/// Of the rooms that show the node's health, the one that also logs it.
+const LOGS: &str = "health-server";
+
 type Made<C> = (C, Arc<dyn Performer<C>>);
 
 /// Adds the children to the tree, in the order in which they start: what is asked first, who asks last.
@@ -99,7 +102,7 @@ pub(crate) fn add_all(tree: &mut Tree, house: &Household) {
     let daemon = &house.settings.daemon;
     let board = HealthBoard::new();
     tree.add(health(
-        "health-server",
+        LOGS,
         daemon.health_bind,
         board.clone(),
         house,
@@ -144,6 +147,8 @@ fn health(
     let alive = house.alive.clone();
     Spec::new(name, Policy::default(), inbox, move |_seat| {
         let performer = HealthPerformer::new(board.clone(), alive.clone());
+        // Both servers show the same facts: one of them writes the log.
+        let performer = if name == LOGS { performer.that_tells() } else { performer };
         std::future::ready(Ok(made(HealthServer::recover(config.clone()), performer)))
     })
     .follow(boards.enis.subscribe(), HealthMail::Enis)

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 use crate::board::HealthBoard;
 use crate::http::{Probe, serve};
+use crate::plan::{Change, Picture, changes};
 use crate::state::{HealthAction, HealthOutcome, HealthServer};
 
 /// Binding answers at once; the picture is only hung up.
@@ -51,6 +52,8 @@ pub struct HealthPerformer {
     alive: Probe,
     /// The number of the server that may run.
     server: watch::Sender<u64>,
+    /// Changes go to the log.
+    tells: bool,
 }
 
 impl HealthPerformer {
@@ -61,6 +64,21 @@ impl HealthPerformer {
             board,
             alive,
             server: watch::Sender::new(0),
+            tells: false,
+        }
+    }
+
+    /// Writes to the log what begins and what is over. One of several that show the same facts does.
+    #[must_use]
+    pub fn that_tells(self) -> Self {
+        Self { tells: true, ..self }
+    }
+
+    fn show(&self, picture: Picture) {
+        let picture = Arc::new(picture);
+        let before = self.board.show(Arc::clone(&picture));
+        if self.tells {
+            changes(&before, &picture).into_iter().for_each(tell);
         }
     }
 
@@ -93,7 +111,7 @@ impl Performer<HealthServer> for HealthPerformer {
     fn perform_now(&self, action: HealthAction) -> Option<HealthAction> {
         match action {
             HealthAction::Show(picture) => {
-                self.board.show(*picture);
+                self.show(*picture);
                 None
             }
             HealthAction::Serve(_) => Some(action),
@@ -105,6 +123,15 @@ impl Performer<HealthServer> for HealthPerformer {
             Some(HealthAction::Serve(bind)) => self.serve(bind),
             Some(HealthAction::Show(_)) | None => ready(Ok(None)).boxed(),
         }
+    }
+}
+
+fn tell(change: Change) {
+    match change {
+        Change::Ready => tracing::info!("ready"),
+        Change::NotReady(why) => tracing::warn!(room = why.room, cause = why.label, text = why.text, "not ready"),
+        Change::Degraded(why) => tracing::warn!(room = why.room, cause = why.label, text = why.text, "degraded"),
+        Change::Over(what) => tracing::info!(room = what.room, cause = what.label, "over"),
     }
 }
 

@@ -41,10 +41,12 @@ impl HealthBoard {
         self.pictures.subscribe()
     }
 
-    pub(crate) fn show(&self, picture: Picture) {
+    /// Hangs up a picture, and gives back the one that hung there.
+    pub(crate) fn show(&self, picture: Arc<Picture>) -> Arc<Picture> {
         let ready = picture.ready;
-        self.pictures.send_replace(Arc::new(picture));
+        let before = self.pictures.send_replace(picture);
         self.ready
             .send_if_modified(|shown| std::mem::replace(shown, ready) != ready);
+        before
     }
 }

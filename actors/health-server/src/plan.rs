@@ -1,5 +1,6 @@
 //! What the snapshots mean: ready or not, why, and which numbers. Pure: facts in, a picture out.
 
+mod changes;
 mod readiness;
 mod samples;
 
@@ -10,6 +11,7 @@ use contract::mail::route_programmer::HostView;
 use contract::model::{EniView, LeaseView, SubnetView};
 use serde::Serialize;
 
+pub(crate) use changes::{Change, changes};
 pub(crate) use readiness::{Judgement, judge};
 pub(crate) use samples::samples;
 
