@@ -19,6 +19,9 @@ pub(crate) enum Change {
 /// The changes from one picture to the next. A trouble is known by its room and cause: its words carry numbers that change
 /// while it lasts.
 pub(crate) fn changes(old: &Picture, new: &Picture) -> Vec<Change> {
+    // Before the first picture nothing was told.
+    let nothing = Picture { reasons: Vec::new(), ..Picture::unknown() };
+    let old = if *old == Picture::unknown() { &nothing } else { old };
     let missing = |from: &[Reason], reason: &&Reason| {
         !from
             .iter()
@@ -27,7 +30,9 @@ pub(crate) fn changes(old: &Picture, new: &Picture) -> Vec<Change> {
     let not_ready = new.reasons.iter().filter(|reason| missing(&old.reasons, reason));
     let degraded = new.degraded.iter().filter(|reason| missing(&old.degraded, reason));
     let here = |reason: &&Reason| missing(&new.reasons, reason) && missing(&new.degraded, reason);
-    let over = old.reasons.iter().chain(&old.degraded).filter(here);
+    // That the node is ready says of every reason against it that it is over.
+    let against: &[Reason] = if new.ready { &[] } else { &old.reasons };
+    let over = against.iter().chain(&old.degraded).filter(here);
     let mut found: Vec<Change> = not_ready.cloned().map(Change::NotReady).collect();
     found.extend(degraded.cloned().map(Change::Degraded));
     found.extend(over.cloned().map(Change::Over));
@@ -63,11 +68,15 @@ mod tests {
     fn a_node_that_comes_up_says_so_and_one_that_cannot_serve_says_why() {
         let closed = picture(vec![reason("RoomUnavailable", "closed")], vec![]);
         let well = picture(vec![], vec![]);
-        assert_eq!(
-            changes(&closed, &well),
-            [Change::Over(reason("RoomUnavailable", "closed")), Change::Ready]
-        );
+        assert_eq!(changes(&closed, &well), [Change::Ready]);
         assert_eq!(changes(&well, &closed), [Change::NotReady(reason("RoomUnavailable", "closed"))]);
+    }
+
+    #[test]
+    fn the_first_picture_ends_nothing() {
+        let closed = picture(vec![reason("RoomUnavailable", "closed")], vec![]);
+        assert_eq!(changes(&Picture::unknown(), &closed), [Change::NotReady(reason("RoomUnavailable", "closed"))]);
+        assert_eq!(changes(&Picture::unknown(), &picture(vec![], vec![])), [Change::Ready]);
     }
 
     #[test]
