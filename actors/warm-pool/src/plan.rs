@@ -24,9 +24,10 @@ const PIN_RECHECK: Duration = Duration::from_secs(30);
 impl Pool {
     pub(crate) fn plan_at(&mut self, now: Boottime) -> Plan<PoolAction> {
         self.cooling.retain(|_, until| *until > now);
-        self.turn_away_the_late(now);
         self.undo_the_abandoned(now);
+        // An address that is there is handed out, however late we come to it: a node that stood still refuses nobody for it.
         self.serve_the_line();
+        self.turn_away_the_late(now);
         let mut actions = Vec::new();
         self.plan_unwires(now, &mut actions);
         self.plan_write(now, &mut actions);

@@ -93,6 +93,16 @@ fn a_wait_that_is_too_long_ends_with_its_reason_inside() {
 }
 
 #[test]
+fn who_is_heard_too_late_gets_an_address_that_is_there_all_the_same() {
+    let mut desk = Desk::with(&[1]);
+    let began = desk.now;
+    desk.now += Duration::from_secs(300);
+    let mut asked = desk.lease_by(1, 1, began);
+    desk.write_all();
+    assert_eq!(answer(&mut asked).unwrap().address, at(1));
+}
+
+#[test]
 fn a_full_line_turns_the_next_away_and_nobody_else() {
     let mut desk = Desk::new(warm_pool::PoolConfig {
         line_bound: 2,
