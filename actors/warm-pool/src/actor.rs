@@ -41,6 +41,11 @@ pub enum PoolAction {
         /// The address.
         address: Ipv4Addr,
     },
+    /// Have what is left of the host side of a resting address taken down.
+    Sweep {
+        /// The address.
+        address: Ipv4Addr,
+    },
     /// Read the kernel: is what is pinned still in use?
     ReadUse,
     /// Answer a question.
@@ -120,7 +125,7 @@ pub struct PoolPerformer {
 impl Performer<Pool> for PoolPerformer {
     fn timeout(&self, action: &PoolAction) -> Duration {
         match action {
-            PoolAction::Unwire { .. } => UNWIRE_DEADLINE,
+            PoolAction::Unwire { .. } | PoolAction::Sweep { .. } => UNWIRE_DEADLINE,
             PoolAction::Write { .. } | PoolAction::ReadUse => PORT_TIMEOUT,
             PoolAction::Answer(_) | PoolAction::PublishLeases(_) | PoolAction::PublishDemand(_) => {
                 Duration::from_secs(1)
@@ -151,6 +156,7 @@ impl Performer<Pool> for PoolPerformer {
                 .boxed()
             }
             PoolAction::Unwire { key, address } => unwire(self.routes.clone(), key, address).boxed(),
+            PoolAction::Sweep { address } => sweep(self.routes.clone(), address).boxed(),
             PoolAction::ReadUse => {
                 let read = self.host.snapshot();
                 async move {
@@ -190,6 +196,17 @@ async fn unwire(
         })
     });
     Ok(Some(PoolOutcome::Unwired { key, result }))
+}
+
+/// One attempt: a rule that stays leads an address that rests to a link that is gone.
+async fn sweep(routes: Link<RouteMail>, address: Ipv4Addr) -> Result<Option<PoolOutcome>, Broken> {
+    let asked = routes.ask(UNWIRE_DEADLINE, |reply| RouteMail::Unwire { address, reply }).await;
+    match asked {
+        Ok(Ok(())) => {}
+        Ok(Err(cause)) => tracing::warn!(%address, %cause, "what is left of its host side stays"),
+        Err(error) => tracing::warn!(%address, %error, "what is left of its host side stays"),
+    }
+    Ok(None)
 }
 
 /// An asker who has gone away does not hear the answer; what was answered stands, and is undone by its own path.

@@ -24,12 +24,15 @@ const PIN_RECHECK: Duration = Duration::from_secs(30);
 impl Pool {
     pub(crate) fn plan_at(&mut self, now: Boottime) -> Plan<PoolAction> {
         self.cooling.retain(|_, until| *until > now);
+        let cooling = &self.cooling;
+        self.last_of.retain(|_, address| cooling.contains_key(address));
         self.undo_the_abandoned(now);
         // An address that is there is handed out, however late we come to it: a node that stood still refuses nobody for it.
         self.serve_the_line();
         self.turn_away_the_late(now);
         let mut actions = Vec::new();
         self.plan_unwires(now, &mut actions);
+        self.plan_sweeps(&mut actions);
         self.plan_write(now, &mut actions);
         self.plan_pin_recheck(now, &mut actions);
         actions.extend(self.ready.drain(..).map(PoolAction::Answer));
@@ -134,6 +137,15 @@ impl Pool {
                 key: held.lease.key.clone(),
                 address: held.lease.address,
             });
+        }
+    }
+
+    /// Only an address that rests: one that is leased again has a host side that must stay.
+    fn plan_sweeps(&mut self, actions: &mut Vec<PoolAction>) {
+        for address in std::mem::take(&mut self.strays) {
+            if self.cooling.contains_key(&address) {
+                actions.push(PoolAction::Sweep { address });
+            }
         }
     }
 

@@ -123,6 +123,8 @@ fn empty(config: PoolConfig) -> Pool {
         leases: BTreeMap::new(),
         taken: BTreeSet::new(),
         cooling: BTreeMap::new(),
+        last_of: BTreeMap::new(),
+        strays: BTreeSet::new(),
         pinned: BTreeMap::new(),
         recheck_pins_at: Duration::ZERO,
         rechecking_pins: false,

@@ -78,6 +78,8 @@ pub(crate) struct Held {
     pub(crate) assigned_by: u64,
     /// Releasing: the host side is being taken down, or will be at `unwire_at`.
     pub(crate) unwiring: bool,
+    /// Releasing: a step of its ADD came all the same, and may have put the host side up again.
+    pub(crate) overtaken: bool,
     /// Releasing: the next attempt, after one that failed.
     pub(crate) unwire_at: Boottime,
     /// DELs that wait for the release.
@@ -92,6 +94,10 @@ pub struct Pool {
     pub(crate) leases: BTreeMap<AttachmentKey, Held>,
     pub(crate) taken: BTreeSet<Ipv4Addr>,
     pub(crate) cooling: BTreeMap<Ipv4Addr, Boottime>,
+    /// Whose the resting addresses were last.
+    pub(crate) last_of: BTreeMap<AttachmentKey, Ipv4Addr>,
+    /// Resting addresses whose host side somebody may have put up after it was taken down.
+    pub(crate) strays: BTreeSet<Ipv4Addr>,
     /// In use by the kernel's word, by link, and nobody's lease.
     pub(crate) pinned: BTreeMap<Ipv4Addr, u32>,
     pub(crate) recheck_pins_at: Boottime,
@@ -183,13 +189,20 @@ impl Pool {
             "assign"
         };
         let refusal = match self.leases.get_mut(key) {
-            None => Some(Cause::NoLease {
-                step: name,
-                key: key.to_string(),
-            }),
-            Some(held) if held.lease.phase == LeasePhase::Releasing => Some(Cause::Superseded {
-                by: "a DEL for this attachment",
-            }),
+            None => {
+                // Its DEL overtook it: what it has wired since nobody else would take down.
+                self.strays.extend(self.last_of.get(key));
+                Some(Cause::NoLease {
+                    step: name,
+                    key: key.to_string(),
+                })
+            }
+            Some(held) if held.lease.phase == LeasePhase::Releasing => {
+                held.overtaken = true;
+                Some(Cause::Superseded {
+                    by: "a DEL for this attachment",
+                })
+            }
             Some(held) if held.stream.is_some_and(|owner| owner != stream) => Some(Cause::Superseded {
                 by: "a newer ADD for this attachment",
             }),
@@ -276,8 +289,12 @@ impl Pool {
             }
             Ok(()) => {
                 let address = held.lease.address;
+                if std::mem::take(&mut held.overtaken) {
+                    self.strays.insert(address);
+                }
                 self.leases.remove(key);
                 self.taken.remove(&address);
+                self.last_of.insert(key.clone(), address);
                 self.cooling.insert(address, now + self.config.cooldown);
                 self.disk.revision += 1;
                 for reply in waiting {
@@ -299,6 +316,7 @@ impl Pool {
                 .extract_if(.., |address, _| !used.contains_key(address));
             for (address, _) in left {
                 self.cooling.insert(address, now + self.config.cooldown);
+                self.strays.insert(address);
                 self.disk.revision += 1;
             }
         }
@@ -321,6 +339,7 @@ impl Held {
             undo_at: None,
             assigned_by: 0,
             unwiring: false,
+            overtaken: false,
             unwire_at: Duration::ZERO,
             released: Vec::new(),
         }

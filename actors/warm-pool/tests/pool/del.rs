@@ -159,3 +159,49 @@ fn many_dels_take_down_a_few_host_sides_at_a_time_and_all_of_them_in_the_end() {
     desk.write_all();
     assert!(gone.iter_mut().all(|asked| answer(asked).is_ok()));
 }
+
+#[test]
+fn what_an_add_wires_after_its_del_is_taken_down_while_the_address_rests() {
+    let mut desk = Desk::with(&[1]);
+    let mut asked = desk.lease(1);
+    desk.write_all();
+    answer(&mut asked).unwrap();
+    let mut gone = desk.release(1);
+    desk.unwire_ends(1, Ok(()));
+    desk.write_all();
+    answer(&mut gone).unwrap();
+    assert!(desk.sweeps.is_empty());
+    let mut late = desk.wired(1, 1);
+    assert!(matches!(answer(&mut late), Err(Cause::NoLease { .. })));
+    assert_eq!(desk.sweeps, [at(1)]);
+}
+
+#[test]
+fn what_an_add_wires_during_its_del_is_taken_down_after_it() {
+    let mut desk = Desk::with(&[1]);
+    let mut asked = desk.lease(1);
+    desk.write_all();
+    answer(&mut asked).unwrap();
+    let mut gone = desk.release(1);
+    assert!(superseded(&mut desk.wired(1, 1)));
+    assert!(desk.sweeps.is_empty());
+    desk.unwire_ends(1, Ok(()));
+    assert_eq!(desk.sweeps, [at(1)]);
+    desk.write_all();
+    answer(&mut gone).unwrap();
+}
+
+#[test]
+fn an_address_that_is_leased_again_is_not_swept() {
+    let mut desk = Desk::with(&[1]);
+    desk.assigned(1);
+    let mut gone = desk.release(1);
+    desk.unwire_ends(1, Ok(()));
+    desk.write_all();
+    answer(&mut gone).unwrap();
+    desk.pass(COOLDOWN);
+    desk.assigned(2);
+    let mut late = desk.wired(1, 1);
+    assert!(matches!(answer(&mut late), Err(Cause::NoLease { .. })));
+    assert!(desk.sweeps.is_empty());
+}

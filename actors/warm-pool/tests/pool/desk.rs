@@ -129,6 +129,7 @@ pub(crate) struct Desk {
     pub(crate) write: Option<(u64, CheckpointImage)>,
     pub(crate) writes_seen: u32,
     pub(crate) unwires: Vec<(AttachmentKey, Ipv4Addr)>,
+    pub(crate) sweeps: Vec<Ipv4Addr>,
     pub(crate) reads: u32,
     pub(crate) demands: Vec<Demand>,
     pub(crate) view: Option<LeaseView>,
@@ -177,6 +178,7 @@ impl Desk {
             write: None,
             writes_seen: 0,
             unwires: Vec::new(),
+            sweeps: Vec::new(),
             reads: 0,
             demands: Vec::new(),
             view: None,
@@ -215,6 +217,7 @@ impl Desk {
                 self.writes_seen += 1;
                 self.write = Some((revision, image));
             }
+            PoolAction::Sweep { address } => self.sweeps.push(address),
             PoolAction::Unwire { key, address } => self.unwires.push((key, address)),
             PoolAction::ReadUse => self.reads += 1,
             PoolAction::Answer(Answer::Lease(reply, value)) => drop(reply.send(value)),
