@@ -95,6 +95,10 @@ const ROWS: &[Row<'_>] = &[
         may_name: NONE,
     },
     Row {
+        path: "integration/host",
+        may_name: &["contract", "linux"],
+    },
+    Row {
         path: "integration/lab",
         may_name: &["region", "source-digest"],
     },

@@ -1,0 +1,122 @@
+//! Addresses, and the routes that come and go with them.
+
+use std::net::Ipv4Addr;
+
+use contract::ports::host::Route;
+
+use crate::namespace::{Errno, LOOPBACK, MAIN, Namespace};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Address {
+    pub(crate) address: Ipv4Addr,
+    pub(crate) prefix_length: u8,
+    /// Of universe scope; 127.0.0.1 is not.
+    pub(crate) global: bool,
+    /// Not the first of its subnet on its link: it has no subnet route, and goes with the first.
+    pub(crate) secondary: bool,
+    pub(crate) added: u64,
+    /// Its link was up since it is there: on `lo` its whole subnet is local from then on, up or down.
+    pub(crate) was_up: bool,
+}
+
+/// The first address of a network.
+pub(crate) fn network(address: Ipv4Addr, prefix_length: u8) -> Ipv4Addr {
+    let host_bits = u32::MAX.checked_shr(u32::from(prefix_length)).unwrap_or(0);
+    Ipv4Addr::from_bits(address.to_bits() & !host_bits)
+}
+
+impl Address {
+    pub(crate) fn network(&self) -> Ipv4Addr {
+        network(self.address, self.prefix_length)
+    }
+
+    fn same_subnet(&self, other: &Self) -> bool {
+        (self.prefix_length, self.network()) == (other.prefix_length, other.network())
+    }
+}
+
+impl Namespace {
+    pub(crate) fn add_address(
+        &mut self,
+        ifindex: u32,
+        address: Ipv4Addr,
+        prefix_length: u8,
+        global: bool,
+    ) -> Result<(), Errno> {
+        if prefix_length > 32 {
+            return Err(Errno::INVAL);
+        }
+        let added = self.addresses_added;
+        let link = self.link(ifindex)?;
+        let mut new = Address {
+            address,
+            prefix_length,
+            global,
+            secondary: false,
+            added,
+            was_up: false,
+        };
+        let same = |known: &&Address| known.same_subnet(&new);
+        if link
+            .addresses
+            .iter()
+            .filter(same)
+            .any(|known| known.address == address)
+        {
+            return Ok(());
+        }
+        new.secondary = link.addresses.iter().any(|known| known.same_subnet(&new));
+        link.addresses.push(new);
+        self.addresses_added += 1;
+        self.has_local = true;
+        self.connect(ifindex, new);
+        Ok(())
+    }
+
+    /// Adds the route to an address's subnet, if its link is up. On `lo` it would be a local one, which is looked up and not
+    /// kept.
+    pub(crate) fn connect(&mut self, ifindex: u32, address: Address) {
+        let Some(link) = self.links.get_mut(&ifindex).filter(|link| link.up) else {
+            return;
+        };
+        for known in &mut link.addresses {
+            known.was_up |= known.added == address.added;
+        }
+        if ifindex != LOOPBACK && !address.secondary && address.prefix_length < 32 {
+            self.routes.push(subnet_route(ifindex, address));
+        }
+    }
+
+    pub(crate) fn remove_address(
+        &mut self,
+        ifindex: u32,
+        address: Ipv4Addr,
+        prefix_length: u8,
+    ) -> Result<(), Errno> {
+        let addresses = &mut self.link(ifindex)?.addresses;
+        let gone = addresses
+            .iter()
+            .copied()
+            .find(|known| (known.address, known.prefix_length) == (address, prefix_length))
+            .ok_or(Errno::ADDRNOTAVAIL)?;
+        addresses.retain(|known| *known != gone && (gone.secondary || !known.same_subnet(&gone)));
+        let none_left = addresses.is_empty();
+        let subnet = subnet_route(ifindex, gone);
+        self.routes.retain(|route| {
+            let with_link = none_left && route.ifindex == ifindex;
+            let with_subnet = !gone.secondary && prefix_length < 32 && *route == subnet;
+            !(with_link || with_subnet)
+        });
+        Ok(())
+    }
+}
+
+fn subnet_route(ifindex: u32, address: Address) -> Route {
+    Route {
+        table: MAIN,
+        to: address.network(),
+        prefix_length: address.prefix_length,
+        via: None,
+        ifindex,
+    }
+}

@@ -1,0 +1,142 @@
+//! Where a packet made here would go: rules in order, tables, the longest prefix. A packet that came in is not modelled:
+//! rp_filter and forwarding have no part here.
+
+use std::net::Ipv4Addr;
+
+use contract::model::TableId;
+use contract::ports::host::{RouteAnswer, RouteQuestion, Rule};
+
+use crate::address::network;
+use crate::namespace::{DEFAULT, Errno, LOCAL, LOOPBACK, Linux, MAIN, Namespace, NamespaceId};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Local,
+    Broadcast,
+    Unicast,
+}
+
+/// A route that fits.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Found {
+    pub(crate) kind: Kind,
+    pub(crate) ifindex: u32,
+    via: Option<Ipv4Addr>,
+    prefix_length: u8,
+}
+
+impl Linux {
+    /// Where a packet would go; `None` is nowhere, also for a source that is not an address of the namespace.
+    ///
+    /// # Errors
+    /// `INVAL` for a packet that came in without a source, `OPNOTSUPP` for any other that came in: not modelled.
+    pub fn route(&self, id: NamespaceId, question: RouteQuestion) -> Result<Option<RouteAnswer>, Errno> {
+        let namespace = self.namespaces.get(&id).ok_or(Errno::NODEV)?;
+        if question.in_by.is_some() {
+            return Err(question.from.map_or(Errno::INVAL, |_| Errno::OPNOTSUPP));
+        }
+        Ok(namespace.answer(question))
+    }
+}
+
+impl Namespace {
+    fn answer(&self, question: RouteQuestion) -> Option<RouteAnswer> {
+        if let Some(from) = question.from {
+            self.local(from).filter(|found| found.kind == Kind::Local)?;
+        }
+        let (found, table) = if self.has_custom_rules {
+            let mut rules = self.rules.iter().filter(|rule| selects(rule, question));
+            rules.find_map(|rule| Some((self.in_table(rule.table, question.to)?, rule.table)))?
+        } else {
+            self.without_rules(question.to)?
+        };
+        Some(RouteAnswer {
+            out_by: match found.kind {
+                Kind::Local => LOOPBACK,
+                Kind::Broadcast | Kind::Unicast => found.ifindex,
+            },
+            via: found.via,
+            table,
+        })
+    }
+
+    /// `local` and `main` as one, then `default`.
+    fn without_rules(&self, to: Ipv4Addr) -> Option<(Found, TableId)> {
+        let both = [self.local(to), self.unicast(MAIN, to)];
+        let merged = both.into_iter().flatten().reduce(longer);
+        merged
+            .map(|found| (found, MAIN))
+            .or_else(|| Some((self.unicast(DEFAULT, to)?, DEFAULT)))
+    }
+
+    fn in_table(&self, table: TableId, to: Ipv4Addr) -> Option<Found> {
+        if table == LOCAL {
+            self.local(to)
+        } else {
+            self.unicast(table, to)
+        }
+    }
+
+    fn unicast(&self, table: TableId, to: Ipv4Addr) -> Option<Found> {
+        let fitting = self
+            .routes
+            .iter()
+            .filter(|route| route.table == table && network(to, route.prefix_length) == route.to);
+        fitting
+            .map(|route| Found {
+                kind: Kind::Unicast,
+                ifindex: route.ifindex,
+                via: route.via,
+                prefix_length: route.prefix_length,
+            })
+            .reduce(longer)
+    }
+
+    /// The table `local`: every address, also of a link that is down; the broadcast addresses of links that are up; on `lo`
+    /// the whole subnets.
+    pub(crate) fn local(&self, to: Ipv4Addr) -> Option<Found> {
+        let mut all = Vec::new();
+        for (ifindex, link) in &self.links {
+            for address in &link.addresses {
+                let (prefix_length, network_of) = (address.prefix_length, network(to, address.prefix_length));
+                let found = |kind, prefix_length| Found {
+                    kind,
+                    ifindex: *ifindex,
+                    via: None,
+                    prefix_length,
+                };
+                if address.address == to {
+                    all.push((address.added, found(Kind::Local, 32)));
+                }
+                if network_of != address.network() || address.secondary {
+                    continue;
+                }
+                let host_bits = u32::MAX.checked_shr(u32::from(prefix_length)).unwrap_or(0);
+                if link.up && prefix_length < 31 && to.to_bits() == address.network().to_bits() | host_bits {
+                    all.push((address.added, found(Kind::Broadcast, 32)));
+                }
+                if *ifindex == LOOPBACK && address.was_up {
+                    all.push((address.added, found(Kind::Local, prefix_length)));
+                }
+            }
+        }
+        all.sort_by_key(|(added, _)| *added);
+        all.into_iter().map(|(_, found)| found).reduce(longer)
+    }
+}
+
+/// Of two equally long the first.
+fn longer(first: Found, second: Found) -> Found {
+    if second.prefix_length > first.prefix_length {
+        second
+    } else {
+        first
+    }
+}
+
+fn selects(rule: &Rule, question: RouteQuestion) -> bool {
+    let marked = |mark: u32| question.mark.is_some_and(|given| given.0 & mark == mark);
+    rule.from.is_none_or(|from| question.from == Some(from))
+        && rule.to.is_none_or(|to| question.to == to)
+        && rule.mark.is_none_or(|mark| marked(mark.0))
+}
