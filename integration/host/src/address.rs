@@ -15,8 +15,9 @@ pub(crate) struct Address {
     /// Not the first of its subnet on its link: it has no subnet route, and goes with the first.
     pub(crate) secondary: bool,
     pub(crate) added: u64,
-    /// Its link was up since it is there: on `lo` its whole subnet is local from then on, up or down.
-    pub(crate) was_up: bool,
+    /// Its place among the addresses whose link came up: of two equal broadcast addresses the older is found. On `lo` the
+    /// whole subnet is local once it has one, up or down.
+    pub(crate) connected: Option<u64>,
 }
 
 /// The first address of a network.
@@ -54,7 +55,7 @@ impl Namespace {
             global,
             secondary: false,
             added,
-            was_up: false,
+            connected: None,
         };
         let same = |known: &&Address| known.same_subnet(&new);
         if link
@@ -80,8 +81,11 @@ impl Namespace {
             return;
         };
         for known in &mut link.addresses {
-            known.was_up |= known.added == address.added;
+            if known.added == address.added {
+                known.connected = Some(self.connections);
+            }
         }
+        self.connections += 1;
         if ifindex != LOOPBACK && !address.secondary && address.prefix_length < 32 {
             self.routes.push(subnet_route(ifindex, address));
         }

@@ -106,21 +106,21 @@ impl Namespace {
                     prefix_length,
                 };
                 if address.address == to {
-                    all.push((address.added, found(Kind::Local, 32)));
+                    all.push((Some(address.added), found(Kind::Local, 32)));
                 }
                 if network_of != address.network() || address.secondary {
                     continue;
                 }
                 let host_bits = u32::MAX.checked_shr(u32::from(prefix_length)).unwrap_or(0);
                 if link.up && prefix_length < 31 && to.to_bits() == address.network().to_bits() | host_bits {
-                    all.push((address.added, found(Kind::Broadcast, 32)));
+                    all.push((address.connected, found(Kind::Broadcast, 32)));
                 }
-                if *ifindex == LOOPBACK && address.was_up {
-                    all.push((address.added, found(Kind::Local, prefix_length)));
+                if *ifindex == LOOPBACK && address.connected.is_some() {
+                    all.push((address.connected, found(Kind::Local, prefix_length)));
                 }
             }
         }
-        all.sort_by_key(|(added, _)| *added);
+        all.sort_by_key(|(place, _)| *place);
         all.into_iter().map(|(_, found)| found).reduce(longer)
     }
 }

@@ -53,6 +53,8 @@ pub(crate) struct Namespace {
     next_ifindex: u32,
     /// Counts the addresses ever added: of two equal ones the older is found first.
     pub(crate) addresses_added: u64,
+    /// Counts how often an address got its subnet's routes.
+    pub(crate) connections: u64,
 }
 
 /// The machine.
@@ -83,6 +85,7 @@ impl Namespace {
             has_custom_rules: false,
             next_ifindex: LOOPBACK + 1,
             addresses_added: 0,
+            connections: 0,
         }
     }
 
