@@ -153,17 +153,11 @@ impl Add<'_> {
     }
 
     async fn next(&mut self, conversation: &mut Conversation) -> Result<from_daemon::Frame, End> {
-        let until = if conversation.heard {
-            self.over_at
-        } else {
-            self.absent_at
-        };
+        let until = if conversation.heard { self.over_at } else { self.absent_at };
         match timeout_at(until, conversation.from_daemon.message()).await {
             Ok(Ok(Some(FromDaemon { frame: Some(frame) }))) => {
                 conversation.heard = true;
-                self.absent_at = self
-                    .over_at
-                    .min(Instant::now() + Duration::from_secs(ABSENT_SECONDS));
+                self.absent_at = self.over_at.min(Instant::now() + Duration::from_secs(ABSENT_SECONDS));
                 Ok(frame)
             }
             Ok(Ok(Some(FromDaemon { frame: None }))) => {
@@ -214,10 +208,7 @@ impl Add<'_> {
     fn carry_out(&mut self, plan: &WiringPlan) -> Result<(CheckedPlan, Wired), ShimError> {
         let checked = plan::check(plan).map_err(ShimError::Plan)?;
         let host = self.site.carry_out(&checked).map_err(ShimError::Wiring)?;
-        let wired = Wired {
-            host_ifindex: host.index,
-            host_mac: host.mac.to_vec(),
-        };
+        let wired = Wired { host_ifindex: host.index, host_mac: host.mac.to_vec() };
         Ok((checked, wired))
     }
 
@@ -230,10 +221,7 @@ impl Add<'_> {
             },
             detail: error.details(),
         };
-        if send(&conversation.to_daemon, from_shim::Frame::Failed(failed))
-            .await
-            .is_err()
-        {
+        if send(&conversation.to_daemon, from_shim::Frame::Failed(failed)).await.is_err() {
             return over(error);
         }
         let answer = timeout(FAILURE_ANSWER_TIMEOUT, async {
@@ -287,18 +275,12 @@ impl Add<'_> {
             namespace: &self.call.pod.namespace,
             pod: &self.call.pod.name,
         };
-        result::encode(self.conf.common.version, names, granted).map_err(|error| ShimError::System {
-            step: "encode the result",
-            source: error.into(),
-        })
+        result::encode(self.conf.common.version, names, granted)
+            .map_err(|error| ShimError::System { step: "encode the result", source: error.into() })
     }
 
     fn absent(&self, last: io::Error) -> ShimError {
-        ShimError::DaemonAbsent {
-            path: self.socket(),
-            waited_seconds: self.began.elapsed().as_secs(),
-            last,
-        }
+        ShimError::DaemonAbsent { path: self.socket(), waited_seconds: self.began.elapsed().as_secs(), last }
     }
 
     fn socket(&self) -> std::path::PathBuf {
@@ -314,19 +296,12 @@ fn granted(wired: Option<&CheckedPlan>, result: &AddResult) -> Result<Granted, E
     if result.address != plan.address.octets() {
         return Err(broken_protocol("a result for another address than the one wired"));
     }
-    Ok(Granted {
-        address: Ipv4Addr::from(plan.address.octets()),
-        table: result.table,
-        device: result.device,
-    })
+    Ok(Granted { address: Ipv4Addr::from(plan.address.octets()), table: result.table, device: result.device })
 }
 
 async fn send(to_daemon: &mpsc::Sender<FromShim>, frame: from_shim::Frame) -> Result<(), End> {
     let frame = FromShim { frame: Some(frame) };
-    to_daemon
-        .send(frame)
-        .await
-        .map_err(|_| End::Broken(io::Error::other("the daemon closed the stream")))
+    to_daemon.send(frame).await.map_err(|_| End::Broken(io::Error::other("the daemon closed the stream")))
 }
 
 /// A refusal of the call itself stays one however often it is repeated; all else may be a daemon on its way out.
@@ -343,11 +318,7 @@ fn ended(status: &Status) -> End {
 
 /// What the daemon's failure means for the runtime.
 pub(crate) fn said_no(failure: protocol::Failure) -> ShimError {
-    ShimError::Daemon {
-        code: failure.code,
-        cause: failure.cause,
-        text: failure.text,
-    }
+    ShimError::Daemon { code: failure.code, cause: failure.cause, text: failure.text }
 }
 
 fn broken_protocol(what: &str) -> End {

@@ -46,17 +46,13 @@ pub async fn connect(state_directory: &Path) -> Result<CniClient<Channel>, Conne
     let path = socket_path(state_directory);
     let user = rustix::process::geteuid().as_raw();
     check_directory(state_directory, user).map_err(|error| error.at(&path))?;
-    let stream = UnixStream::connect(&path)
-        .await
-        .map_err(|error| match error.kind() {
-            io::ErrorKind::WouldBlock => ConnectError::Busy(error),
-            _ => ConnectError::Absent(error),
-        })?;
+    let stream = UnixStream::connect(&path).await.map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => ConnectError::Busy(error),
+        _ => ConnectError::Absent(error),
+    })?;
     let peer = stream.peer_cred().map_err(ConnectError::Absent)?;
     check_peer(peer.uid(), user).map_err(|error| error.at(&path))?;
-    let channel = over(stream)
-        .await
-        .map_err(|error| ConnectError::Absent(io::Error::other(error)))?;
+    let channel = over(stream).await.map_err(|error| ConnectError::Absent(io::Error::other(error)))?;
     Ok(CniClient::new(channel))
 }
 
@@ -65,11 +61,7 @@ impl ConnectError {
     #[must_use]
     pub fn into_shim(self, path: PathBuf, waited_seconds: u64) -> ShimError {
         match self {
-            Self::Absent(last) | Self::Busy(last) => ShimError::DaemonAbsent {
-                path,
-                waited_seconds,
-                last,
-            },
+            Self::Absent(last) | Self::Busy(last) => ShimError::DaemonAbsent { path, waited_seconds, last },
             Self::Untrusted { path, problem } => ShimError::Untrusted { path, problem },
         }
     }
@@ -94,10 +86,7 @@ impl Doubt {
     fn at(self, path: &Path) -> ConnectError {
         match self {
             Self::Absent(error) => ConnectError::Absent(error),
-            Self::Untrusted(problem) => ConnectError::Untrusted {
-                path: path.to_path_buf(),
-                problem,
-            },
+            Self::Untrusted(problem) => ConnectError::Untrusted { path: path.to_path_buf(), problem },
         }
     }
 }
@@ -110,14 +99,10 @@ fn check_directory(directory: &Path, user: u32) -> Result<(), Doubt> {
     }
     if about.uid() != user {
         let owner = about.uid();
-        return Err(Doubt::Untrusted(format!(
-            "{shown} belongs to uid {owner}, not to {user}"
-        )));
+        return Err(Doubt::Untrusted(format!("{shown} belongs to uid {owner}, not to {user}")));
     }
     if about.mode() & FOREIGN_WRITE_MODE != 0 {
-        return Err(Doubt::Untrusted(format!(
-            "{shown} can be written by group or others"
-        )));
+        return Err(Doubt::Untrusted(format!("{shown} can be written by group or others")));
     }
     Ok(())
 }
@@ -126,9 +111,7 @@ fn check_peer(peer: u32, user: u32) -> Result<(), Doubt> {
     if peer == user {
         return Ok(());
     }
-    Err(Doubt::Untrusted(format!(
-        "its process runs as uid {peer}, not as {user}"
-    )))
+    Err(Doubt::Untrusted(format!("its process runs as uid {peer}, not as {user}")))
 }
 
 /// One channel over one stream: when it breaks, trust is checked anew.
@@ -163,19 +146,10 @@ mod tests {
         let path = directory.path().join("state");
         assert_eq!(problem(check_directory(&path, user)), "absent: NotFound");
         std::fs::create_dir(&path).unwrap();
-        for (mode, trusted) in [
-            (0o755, true),
-            (0o700, true),
-            (0o775, false),
-            (0o777, false),
-            (0o1777, false),
-        ] {
+        for (mode, trusted) in [(0o755, true), (0o700, true), (0o775, false), (0o777, false), (0o1777, false)]
+        {
             std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
-            assert_eq!(
-                problem(check_directory(&path, user)) == "trusted",
-                trusted,
-                "{mode:o}"
-            );
+            assert_eq!(problem(check_directory(&path, user)) == "trusted", trusted, "{mode:o}");
         }
         std::fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
         assert!(problem(check_directory(&path, user + 1)).contains("belongs to uid"));

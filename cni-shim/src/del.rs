@@ -86,12 +86,7 @@ async fn tell(call: &DelCall, conf: &Netconf) -> io::Result<Option<protocol::Fai
 }
 
 fn forget_spooled(call: &DelCall, conf: &Netconf) {
-    if let Err(error) = spool::remove(
-        &conf.spool_directory,
-        &conf.name,
-        &call.container_id,
-        &call.ifname,
-    ) {
+    if let Err(error) = spool::remove(&conf.spool_directory, &conf.name, &call.container_id, &call.ifname) {
         note(call, &error.to_string());
     }
 }

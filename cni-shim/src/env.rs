@@ -73,10 +73,7 @@ pub fn read(lookup: &dyn Fn(&str) -> Option<OsString>) -> Result<Call, ShimError
             "DEL" => del(lookup).map(Call::Del),
             "VERSION" => Ok(Call::Version),
             "CHECK" | "GC" | "STATUS" => Err(wrong("CNI_COMMAND", &format!("{command} is not served"))),
-            other => Err(wrong(
-                "CNI_COMMAND",
-                &format!("unknown command `{}`", shown(other)),
-            )),
+            other => Err(wrong("CNI_COMMAND", &format!("unknown command `{}`", shown(other)))),
         },
         _ => Err(wrong("CNI_COMMAND", "missing")),
     }
@@ -98,12 +95,7 @@ fn add(lookup: &dyn Fn(&str) -> Option<OsString>) -> Result<AddCall, ShimError> 
             return Err(wrong("CNI_ARGS", &format!("{key} is missing")));
         }
     }
-    Ok(AddCall {
-        container_id,
-        ifname,
-        netns,
-        pod,
-    })
+    Ok(AddCall { container_id, ifname, netns, pod })
 }
 
 fn del(lookup: &dyn Fn(&str) -> Option<OsString>) -> Result<DelCall, ShimError> {
@@ -114,9 +106,8 @@ fn del(lookup: &dyn Fn(&str) -> Option<OsString>) -> Result<DelCall, ShimError> 
     check_ifname(&ifname)?;
     let netns = text(lookup, "CNI_NETNS").ok().flatten();
     // An attachment is released by its key; arguments only help humans, so bad ones leave the pod unnamed.
-    let pod = text(lookup, "CNI_ARGS")
-        .and_then(|args| pod_args(&args.unwrap_or_default()))
-        .unwrap_or_default();
+    let pod =
+        text(lookup, "CNI_ARGS").and_then(|args| pod_args(&args.unwrap_or_default())).unwrap_or_default();
     Ok(DelCall {
         container_id,
         ifname,
@@ -156,19 +147,13 @@ fn truth(value: &str) -> Result<bool, ShimError> {
     match value.to_ascii_lowercase().as_str() {
         "1" | "true" => Ok(true),
         "0" | "false" => Ok(false),
-        _ => Err(wrong(
-            "CNI_ARGS",
-            &format!("IgnoreUnknown: `{}` is neither true nor false", shown(value)),
-        )),
+        _ => Err(wrong("CNI_ARGS", &format!("IgnoreUnknown: `{}` is neither true nor false", shown(value)))),
     }
 }
 
 fn pod_text(key: &str, value: &str) -> Result<String, ShimError> {
     if value.len() > NAME_BYTES_MAX || !value.bytes().all(|b| b.is_ascii_graphic() && b != b'/') {
-        return Err(wrong(
-            "CNI_ARGS",
-            &format!("{key}: `{}` cannot be a name", shown(value)),
-        ));
+        return Err(wrong("CNI_ARGS", &format!("{key}: `{}` cannot be a name", shown(value))));
     }
     Ok(value.to_owned())
 }
@@ -178,9 +163,7 @@ fn pod_text(key: &str, value: &str) -> Result<String, ShimError> {
 pub fn is_id(text: &str) -> bool {
     text.len() <= NAME_BYTES_MAX
         && text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
 }
 
 fn check_id(variable: &'static str, text: &str) -> Result<(), ShimError> {
@@ -200,10 +183,7 @@ fn check_id(variable: &'static str, text: &str) -> Result<(), ShimError> {
 fn check_ifname(name: &str) -> Result<(), ShimError> {
     let odd = |c: char| c == '/' || c == ':' || c == '%' || c.is_whitespace() || c.is_control();
     if name.len() > IFNAME_CHARACTERS_MAX || matches!(name, "." | "..") || name.contains(odd) {
-        return Err(wrong(
-            "CNI_IFNAME",
-            &format!("`{}` cannot be an interface name", shown(name)),
-        ));
+        return Err(wrong("CNI_IFNAME", &format!("`{}` cannot be an interface name", shown(name))));
     }
     Ok(())
 }

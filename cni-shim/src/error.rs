@@ -172,12 +172,7 @@ impl ShimError {
 /// A CNI error document.
 #[must_use]
 pub fn document(cni_version: &str, code: u32, message: &str, details: &str) -> String {
-    let document = ErrorDocument {
-        cni_version,
-        code,
-        msg: bounded(message),
-        details: bounded(details),
-    };
+    let document = ErrorDocument { cni_version, code, msg: bounded(message), details: bounded(details) };
     // Strings and a number always serialise; the fallback is still a CNI error.
     serde_json::to_string(&document)
         .unwrap_or_else(|_| r#"{"cniVersion":"1.0.0","code":100,"msg":"internal error"}"#.to_owned())
@@ -209,11 +204,7 @@ mod tests {
 
     #[test]
     fn a_failure_of_the_daemon_never_becomes_code_zero() {
-        let error = ShimError::Daemon {
-            code: 0,
-            cause: String::new(),
-            text: "x".repeat(10_000),
-        };
+        let error = ShimError::Daemon { code: 0, cause: String::new(), text: "x".repeat(10_000) };
         assert_eq!(error.code(), CODE_INTERNAL);
         assert!(error.to_json("1.0.0").len() < 3_000);
     }

@@ -13,9 +13,7 @@ const HASH_DIGITS: usize = 11;
 /// link.
 #[must_use]
 pub fn is_prefix(text: &str) -> bool {
-    let plain = text
-        .bytes()
-        .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
     !text.is_empty() && text.len() <= PREFIX_CHARACTERS_MAX && plain && !matches!(text, "eth" | "lo" | "vlan")
 }
 
@@ -32,19 +30,13 @@ pub fn dummy(namespace: &str, pod: &str) -> String {
 }
 
 fn hash(namespace: &str, pod: &str) -> String {
-    hex_sha1(format!("{namespace}.{pod}").as_bytes())
-        .chars()
-        .take(HASH_DIGITS)
-        .collect()
+    hex_sha1(format!("{namespace}.{pod}").as_bytes()).chars().take(HASH_DIGITS).collect()
 }
 
 /// SHA-1 in lower-case hex.
 #[must_use]
 pub fn hex_sha1(bytes: &[u8]) -> String {
-    Sha1::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    Sha1::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -63,14 +63,9 @@ pub struct Document(Map<String, Value>);
 pub fn read_bounded(stdin: impl Read) -> Result<Vec<u8>, ShimError> {
     let mut bytes = Vec::new();
     let bound = u64::try_from(STDIN_BYTES_MAX).unwrap_or(u64::MAX);
-    stdin
-        .take(bound.saturating_add(1))
-        .read_to_end(&mut bytes)
-        .map_err(ShimError::Stdin)?;
+    stdin.take(bound.saturating_add(1)).read_to_end(&mut bytes).map_err(ShimError::Stdin)?;
     if bytes.len() > STDIN_BYTES_MAX {
-        return Err(ShimError::StdinTooLong {
-            bytes_max: STDIN_BYTES_MAX,
-        });
+        return Err(ShimError::StdinTooLong { bytes_max: STDIN_BYTES_MAX });
     }
     Ok(bytes)
 }
@@ -112,10 +107,7 @@ impl Document {
     /// [`ShimError::Version`], or [`ShimError::Config`] naming the field.
     pub fn for_del(&self) -> Result<Netconf, ShimError> {
         let version = self.version()?;
-        let name = self
-            .text("name")?
-            .ok_or_else(|| config("name", "missing"))?
-            .to_owned();
+        let name = self.text("name")?.ok_or_else(|| config("name", "missing"))?.to_owned();
         if !is_id(&name) {
             return Err(config(
                 "name",
@@ -204,10 +196,7 @@ impl Document {
     fn directory(&self, field: &'static str, default: &str, bytes_max: usize) -> Result<PathBuf, ShimError> {
         let path = self.text(field)?.unwrap_or(default);
         if !path.starts_with('/') || path.len() > bytes_max || path.contains('\0') {
-            return Err(config(
-                field,
-                &format!("must be an absolute path of at most {bytes_max} bytes"),
-            ));
+            return Err(config(field, &format!("must be an absolute path of at most {bytes_max} bytes")));
         }
         Ok(PathBuf::from(path))
     }
@@ -222,8 +211,5 @@ impl Document {
 }
 
 fn config(field: &'static str, problem: &str) -> ShimError {
-    ShimError::Config {
-        field,
-        problem: problem.to_owned(),
-    }
+    ShimError::Config { field, problem: problem.to_owned() }
 }

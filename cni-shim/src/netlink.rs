@@ -195,10 +195,7 @@ impl Netlink {
     /// # Errors
     /// What the kernel says.
     pub fn delete_link(&mut self, index: u32) -> io::Result<()> {
-        unless_gone(
-            self.0
-                .exchange(Request::new(RTM_DELLINK, ASK, &link_header(index, 0))),
-        )
+        unless_gone(self.0.exchange(Request::new(RTM_DELLINK, ASK, &link_header(index, 0))))
     }
 
     /// How this namespace numbers another one; none if it has no number for it.
@@ -220,12 +217,8 @@ impl Netlink {
     /// What the kernel says.
     pub fn global_addresses(&mut self, index: u32) -> io::Result<Vec<LinkAddress>> {
         let flags = NLM_F_REQUEST | NLM_F_DUMP;
-        let answer = self
-            .0
-            .exchange(Request::new(RTM_GETADDR, flags, &address_header(0, 0)))?;
-        Ok(bodies(&answer, RTM_NEWADDR)
-            .filter_map(|body| read_address(body, index))
-            .collect())
+        let answer = self.0.exchange(Request::new(RTM_GETADDR, flags, &address_header(0, 0)))?;
+        Ok(bodies(&answer, RTM_NEWADDR).filter_map(|body| read_address(body, index)).collect())
     }
 
     /// Adds an address as /32; one that is there is a success.
@@ -256,9 +249,7 @@ impl Netlink {
     /// What the kernel says.
     pub fn link_route(&mut self, index: u32, to: Ipv4Addr) -> io::Result<()> {
         let route = route(HOST_PREFIX_BITS, RT_SCOPE_LINK).with(RTA_DST, &to.octets());
-        self.0
-            .exchange(route.with(RTA_OIF, &index.to_ne_bytes()))
-            .map(drop)
+        self.0.exchange(route.with(RTA_OIF, &index.to_ne_bytes())).map(drop)
     }
 
     /// The default route, in main.
@@ -267,9 +258,7 @@ impl Netlink {
     /// What the kernel says.
     pub fn default_route(&mut self, index: u32, via: Ipv4Addr) -> io::Result<()> {
         let route = route(0, RT_SCOPE_UNIVERSE).with(RTA_GATEWAY, &via.octets());
-        self.0
-            .exchange(route.with(RTA_OIF, &index.to_ne_bytes()))
-            .map(drop)
+        self.0.exchange(route.with(RTA_OIF, &index.to_ne_bytes())).map(drop)
     }
 
     /// A permanent neighbour entry.
@@ -305,32 +294,17 @@ fn address_header(index: u32, prefix_bits: u8) -> Vec<u8> {
 
 /// A route in main, put there or replaced.
 fn route(prefix_bits: u8, scope: u8) -> Request {
-    let mut header = vec![
-        AF_INET,
-        prefix_bits,
-        0,
-        0,
-        RT_TABLE_MAIN,
-        RTPROT_BOOT,
-        scope,
-        RTN_UNICAST,
-    ];
+    let mut header = vec![AF_INET, prefix_bits, 0, 0, RT_TABLE_MAIN, RTPROT_BOOT, scope, RTN_UNICAST];
     header.extend([0; 4]);
     Request::new(RTM_NEWROUTE, ASK | NLM_F_CREATE | NLM_F_REPLACE, &header)
 }
 
 fn bodies(answer: &[(u16, Vec<u8>)], kind: u16) -> impl Iterator<Item = &[u8]> {
-    answer
-        .iter()
-        .filter(move |(found, _)| *found == kind)
-        .map(|(_, body)| body.as_slice())
+    answer.iter().filter(move |(found, _)| *found == kind).map(|(_, body)| body.as_slice())
 }
 
 fn read_link(body: &[u8]) -> Option<Link> {
-    let mut link = Link {
-        index: u32_at(body, 4)?,
-        ..Link::default()
-    };
+    let mut link = Link { index: u32_at(body, 4)?, ..Link::default() };
     for (kind, value) in attributes(body, LINK_HEADER_BYTES) {
         match kind {
             IFLA_IFNAME => link.name = String::from_utf8_lossy(without_zero(value)).into_owned(),
@@ -355,10 +329,7 @@ fn read_address(body: &[u8], index: u32) -> Option<LinkAddress> {
         return None;
     }
     let (_, local) = attributes(body, ADDRESS_HEADER_BYTES).find(|(kind, _)| *kind == IFA_LOCAL)?;
-    Some(LinkAddress {
-        address: Ipv4Addr::from(<[u8; 4]>::try_from(local).ok()?),
-        prefix_bits,
-    })
+    Some(LinkAddress { address: Ipv4Addr::from(<[u8; 4]>::try_from(local).ok()?), prefix_bits })
 }
 
 fn without_zero(value: &[u8]) -> &[u8] {
@@ -375,7 +346,5 @@ fn unless_gone<T>(answer: io::Result<T>) -> io::Result<()> {
 fn is_gone(error: &io::Error) -> bool {
     use rustix::io::Errno;
     let gone = [Errno::NODEV, Errno::NOENT, Errno::ADDRNOTAVAIL, Errno::NXIO];
-    error
-        .raw_os_error()
-        .is_some_and(|code| gone.iter().any(|errno| errno.raw_os_error() == code))
+    error.raw_os_error().is_some_and(|code| gone.iter().any(|errno| errno.raw_os_error() == code))
 }

@@ -98,10 +98,7 @@ impl NamespaceError {
     /// The error of an ADD that was given this path.
     #[must_use]
     pub fn into_shim(self, path: &str) -> ShimError {
-        ShimError::Namespace {
-            path: path.chars().take(256).collect(),
-            problem: self.to_string(),
-        }
+        ShimError::Namespace { path: path.chars().take(256).collect(), problem: self.to_string() }
     }
 }
 

@@ -87,18 +87,10 @@ pub enum PlanError {
 /// [`PlanError`] for the first thing that is odd.
 pub fn check(plan: &WiringPlan) -> Result<CheckedPlan, PlanError> {
     if plan.operations.len() > OPERATIONS_MAX {
-        return Err(PlanError::TooMany {
-            found: plan.operations.len(),
-        });
+        return Err(PlanError::TooMany { found: plan.operations.len() });
     }
     let mut operations = plan.operations.iter().enumerate();
-    let Some((
-        _,
-        Operation {
-            operation: Some(Wire::Veth(veth)),
-        },
-    )) = operations.next()
-    else {
+    let Some((_, Operation { operation: Some(Wire::Veth(veth)) })) = operations.next() else {
         return Err(PlanError::NoVeth);
     };
     let host_mac = mac(0, &veth.host_mac)?;
@@ -108,12 +100,7 @@ pub fn check(plan: &WiringPlan) -> Result<CheckedPlan, PlanError> {
     if !MTU_BYTES.contains(&veth.mtu_bytes) {
         return Err(odd(0, "the MTU is not from 576 to 9001"));
     }
-    let mut draft = Draft {
-        host_mac,
-        quiet: false,
-        address: None,
-        inside: Vec::new(),
-    };
+    let mut draft = Draft { host_mac, quiet: false, address: None, inside: Vec::new() };
     for (index, operation) in operations {
         let operation = operation.operation.as_ref();
         draft.take(index, operation.ok_or(PlanError::Unknown { index })?)?;

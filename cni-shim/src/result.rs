@@ -109,10 +109,7 @@ pub fn encode(version: CniVersion, names: Names<'_>, granted: Granted) -> Result
     serde_json::to_string(&ResultDocument {
         cni_version: version.text(),
         interfaces: [
-            Interface {
-                name: names.host_veth.to_owned(),
-                ..Interface::default()
-            },
+            Interface { name: names.host_veth.to_owned(), ..Interface::default() },
             Interface {
                 name: names.ifname.to_owned(),
                 mac: Some(granted.table.to_string()),
@@ -148,11 +145,7 @@ mod tests {
             namespace: "default",
             pod: "sample-pod",
         };
-        let granted = Granted {
-            address: Ipv4Addr::new(10, 0, 3, 7),
-            table: 2,
-            device: 1,
-        };
+        let granted = Granted { address: Ipv4Addr::new(10, 0, 3, 7), table: 2, device: 1 };
         encode(version, names, granted).unwrap()
     }
 

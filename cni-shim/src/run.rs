@@ -30,9 +30,7 @@ pub fn main() -> ExitCode {
     let lookup = |name: &str| std::env::var_os(name);
     let answer = answer(&lookup, &arguments, io::stdin().lock(), arrived);
     let mut stdout = io::stdout().lock();
-    let printed = stdout
-        .write_all(answer.stdout.as_bytes())
-        .and_then(|()| stdout.flush());
+    let printed = stdout.write_all(answer.stdout.as_bytes()).and_then(|()| stdout.flush());
     match (answer.ok, printed) {
         (true, Ok(())) => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
@@ -78,9 +76,7 @@ fn serve(call: &Call, document: &Document, arrived: u64) -> Result<String, ShimE
         Call::Del(call) => {
             let conf = document.for_del()?;
             // A DEL needs no prefix; with a bad one nothing can have been made.
-            let prefix = document
-                .veth_prefix()
-                .unwrap_or_else(|_| names::DEFAULT_PREFIX.to_owned());
+            let prefix = document.veth_prefix().unwrap_or_else(|_| names::DEFAULT_PREFIX.to_owned());
             runtime()?.block_on(del::run(call, &conf, &prefix))?;
             Ok(String::new())
         }
@@ -92,31 +88,19 @@ fn runtime() -> Result<tokio::runtime::Runtime, ShimError> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|source| ShimError::System {
-            step: "start the runtime",
-            source,
-        })
+        .map_err(|source| ShimError::System { step: "start the runtime", source })
 }
 
 fn finish(spoken: CniVersion, result: Result<String, ShimError>) -> Answer {
     match result {
         Ok(stdout) if stdout.is_empty() => Answer { stdout, ok: true },
-        Ok(document) => Answer {
-            stdout: format!("{document}\n"),
-            ok: true,
-        },
-        Err(error) => Answer {
-            stdout: format!("{}\n", error.to_json(spoken.text())),
-            ok: false,
-        },
+        Ok(document) => Answer { stdout: format!("{document}\n"), ok: true },
+        Err(error) => Answer { stdout: format!("{}\n", error.to_json(spoken.text())), ok: false },
     }
 }
 
 fn encoding(error: serde_json::Error) -> ShimError {
-    ShimError::System {
-        step: "encode the answer",
-        source: error.into(),
-    }
+    ShimError::System { step: "encode the answer", source: error.into() }
 }
 
 /// A panic in the small build aborts: nothing but the hook can still speak.

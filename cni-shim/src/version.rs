@@ -50,11 +50,9 @@ mod tests {
 
     #[test]
     fn version_lists_what_is_served_and_nothing_else() {
-        for (stdin, said) in [
-            (r#"{"cniVersion":"0.4.0"}"#, "0.4.0"),
-            (r#"{"cniVersion":"1.1.0"}"#, "1.0.0"),
-            ("", "1.0.0"),
-        ] {
+        for (stdin, said) in
+            [(r#"{"cniVersion":"0.4.0"}"#, "0.4.0"), (r#"{"cniVersion":"1.1.0"}"#, "1.0.0"), ("", "1.0.0")]
+        {
             assert_eq!(
                 answer(stdin.as_bytes()).unwrap(),
                 format!(r#"{{"cniVersion":"{said}","supportedVersions":["0.3.1","0.4.0","1.0.0"]}}"#)

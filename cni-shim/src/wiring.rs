@@ -118,22 +118,15 @@ impl Site {
             quiet(&self.host_veth).map_err(kernel("quiet_host_veth"))?;
         }
         let mac = Some(plan.host_mac).filter(|mac| *mac != ends.outside.mac);
-        self.host
-            .raise(ends.outside.index, plan.mtu_bytes, mac)
-            .map_err(kernel("raise the host's end"))?;
+        self.host.raise(ends.outside.index, plan.mtu_bytes, mac).map_err(kernel("raise the host's end"))?;
         if existed {
-            self.pod
-                .raise(ends.inside.index, plan.mtu_bytes, None)
-                .map_err(kernel("raise the pod's end"))?;
+            self.pod.raise(ends.inside.index, plan.mtu_bytes, None).map_err(kernel("raise the pod's end"))?;
             self.remove_others(ends.inside.index, plan)?;
         }
         for step in &plan.inside {
             self.stand(ends.inside.index, *step)?;
         }
-        Ok(HostEnd {
-            index: ends.outside.index,
-            mac: plan.host_mac,
-        })
+        Ok(HostEnd { index: ends.outside.index, mac: plan.host_mac })
     }
 
     /// Makes the pair, or finds it made. Looked for only when making it fails: the usual ADD finds nothing.
@@ -150,9 +143,7 @@ impl Site {
         }
         match self.look()? {
             (Some(inside), Some(outside)) => Ok((Ends { inside, outside }, false)),
-            _ => Err(WiringError::Vanished {
-                host_veth: self.host_veth.clone(),
-            }),
+            _ => Err(WiringError::Vanished { host_veth: self.host_veth.clone() }),
         }
     }
 
@@ -173,10 +164,7 @@ impl Site {
         if let (Some(inside), Some(outside)) = (&inside, &outside)
             && is_pair(&mut self.host, &self.namespaces, inside, outside).map_err(kernel("veth"))?
         {
-            return Ok(Some(Ends {
-                inside: inside.clone(),
-                outside: outside.clone(),
-            }));
+            return Ok(Some(Ends { inside: inside.clone(), outside: outside.clone() }));
         }
         if inside.is_some() {
             return Err(WiringError::Foreign {
@@ -185,14 +173,11 @@ impl Site {
             });
         }
         match outside {
-            Some(outside) if outside.veth => self
-                .host
-                .delete_link(outside.index)
-                .map_err(kernel("delete the link of an earlier pod"))?,
+            Some(outside) if outside.veth => {
+                self.host.delete_link(outside.index).map_err(kernel("delete the link of an earlier pod"))?
+            }
             Some(_) => {
-                return Err(WiringError::NotAVeth {
-                    host_veth: self.host_veth.clone(),
-                });
+                return Err(WiringError::NotAVeth { host_veth: self.host_veth.clone() });
             }
             None => {}
         }
@@ -211,10 +196,7 @@ impl Site {
     /// A half-made pod may carry the address of an earlier lease.
     fn remove_others(&mut self, index: u32, plan: &CheckedPlan) -> Result<(), WiringError> {
         let failed = || kernel("remove the address of an earlier try");
-        let wanted = LinkAddress {
-            address: plan.address,
-            prefix_bits: 32,
-        };
+        let wanted = LinkAddress { address: plan.address, prefix_bits: 32 };
         for address in self.pod.global_addresses(index).map_err(failed())? {
             if address != wanted {
                 self.pod.remove_address(index, address).map_err(failed())?;

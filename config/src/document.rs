@@ -17,17 +17,9 @@ pub fn settings_table() -> String {
             .key
             .split_once('.')
             .and_then(|(section, name)| defaults.get(section)?.get(name))
-            .map_or_else(
-                || "–".to_owned(),
-                |value| format!("`{}`", value.to_string().trim()),
-            );
+            .map_or_else(|| "–".to_owned(), |value| format!("`{}`", value.to_string().trim()));
         let (value, meaning) = (expected(&row.kind), meaning(row));
-        let _ = writeln!(
-            out,
-            "| `{}` | {} | {value} | {default} | {meaning} |",
-            row.key,
-            variable(row)
-        );
+        let _ = writeln!(out, "| `{}` | {} | {value} | {default} | {meaning} |", row.key, variable(row));
     }
     out
 }

@@ -32,18 +32,12 @@ pub(crate) struct Findings {
 
 impl Layer {
     fn new(metadata: Metadata) -> Self {
-        Self {
-            metadata,
-            sections: BTreeMap::new(),
-        }
+        Self { metadata, sections: BTreeMap::new() }
     }
 
     fn put(&mut self, row: &Row, value: Value) {
         if let Some((section, name)) = row.key.split_once('.') {
-            self.sections
-                .entry(section)
-                .or_default()
-                .insert(name.to_owned(), value);
+            self.sections.entry(section).or_default().insert(name.to_owned(), value);
         }
     }
 }
@@ -71,20 +65,13 @@ pub(crate) fn of_toml(from: &Provenance, text: &str, findings: &mut Findings) ->
     });
     if text.len() > FILE_BYTES_MAX {
         let (bytes, bytes_max) = (text.len(), FILE_BYTES_MAX);
-        findings.problems.push(Problem::FileTooLarge {
-            from: from.clone(),
-            bytes,
-            bytes_max,
-        });
+        findings.problems.push(Problem::FileTooLarge { from: from.clone(), bytes, bytes_max });
         return layer;
     }
     let table = match text.parse::<toml::Table>() {
         Ok(table) => table,
         Err(error) => {
-            let before = error
-                .span()
-                .and_then(|span| text.get(..span.start))
-                .unwrap_or_default();
+            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
             findings.problems.push(Problem::Toml {
                 from: from.clone(),
                 line: before.matches('\n').count() + 1,
@@ -94,9 +81,8 @@ pub(crate) fn of_toml(from: &Provenance, text: &str, findings: &mut Findings) ->
         }
     };
     for (section, value) in &table {
-        let known = SETTINGS
-            .iter()
-            .any(|row| row.key.split_once('.').is_some_and(|(name, _)| name == section));
+        let known =
+            SETTINGS.iter().any(|row| row.key.split_once('.').is_some_and(|(name, _)| name == section));
         match value {
             toml::Value::Table(entries) if known => {
                 for (name, value) in entries {
@@ -111,9 +97,7 @@ pub(crate) fn of_toml(from: &Provenance, text: &str, findings: &mut Findings) ->
             }),
             toml::Value::Table(entries) if !entries.is_empty() => {
                 for name in entries.keys() {
-                    findings
-                        .problems
-                        .push(unknown_key(from, format!("{section}.{name}")));
+                    findings.problems.push(unknown_key(from, format!("{section}.{name}")));
                 }
             }
             _ => findings.problems.push(unknown_key(from, section.clone())),
@@ -130,13 +114,8 @@ fn read_entry(
     value: &toml::Value,
     findings: &mut Findings,
 ) {
-    let Some(row) = SETTINGS
-        .iter()
-        .find(|row| row.key.split_once('.') == Some((section, name)))
-    else {
-        findings
-            .problems
-            .push(unknown_key(from, format!("{section}.{name}")));
+    let Some(row) = SETTINGS.iter().find(|row| row.key.split_once('.') == Some((section, name))) else {
+        findings.problems.push(unknown_key(from, format!("{section}.{name}")));
         return;
     };
     match read(&row.kind, Raw::Toml(value)) {
@@ -144,23 +123,14 @@ fn read_entry(
         Err(Fault::Unreadable(expected) | Fault::Refused(expected)) => {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             let (key, from) = (row.key.to_owned(), from.clone());
-            findings.problems.push(Problem::Value {
-                key,
-                from,
-                value,
-                expected,
-            });
+            findings.problems.push(Problem::Value { key, from, value, expected });
         }
     }
 }
 
 fn unknown_key(from: &Provenance, key: String) -> Problem {
     let suggestion = nearest::key(&key);
-    Problem::UnknownKey {
-        key,
-        from: from.clone(),
-        suggestion,
-    }
+    Problem::UnknownKey { key, from: from.clone(), suggestion }
 }
 
 /// Reads the environment.
@@ -172,10 +142,7 @@ pub(crate) fn of_environment(variables: &BTreeMap<String, String>, findings: &mu
         }
     }
     for known in PEER_VARIABLES {
-        match variables
-            .get(known.name)
-            .and_then(|text| peer::judge(known, text))
-        {
+        match variables.get(known.name).and_then(|text| peer::judge(known, text)) {
             None => {}
             Some(Ok(warning)) => findings.warnings.push(warning),
             Some(Err(problem)) => findings.problems.push(problem),
@@ -188,16 +155,9 @@ pub(crate) fn of_environment(variables: &BTreeMap<String, String>, findings: &mu
         let suggestion = nearest::variable(name);
         if name.starts_with("ENID_") {
             let (name, value) = (name.clone(), value.clone());
-            findings.problems.push(Problem::UnknownVariable {
-                name,
-                value,
-                suggestion,
-            });
+            findings.problems.push(Problem::UnknownVariable { name, value, suggestion });
         } else if name.starts_with("AWS_VPC_K8S_") || name.starts_with("AWS_VPC_CNI_") {
-            findings.warnings.push(Warning::UnknownVariable {
-                name: name.clone(),
-                suggestion,
-            });
+            findings.warnings.push(Warning::UnknownVariable { name: name.clone(), suggestion });
         }
     }
     layer
@@ -209,27 +169,18 @@ fn read_variable(layer: &mut Layer, row: &Row, text: &str, findings: &mut Findin
     }
     match read(&row.kind, Raw::Text(text)) {
         Ok(understood) => {
-            findings
-                .warnings
-                .extend(
-                    understood
-                        .left_out
-                        .into_iter()
-                        .map(|(part, why)| Warning::PartIgnored {
-                            name: row.variable.to_owned(),
-                            part,
-                            why,
-                        }),
-                );
+            findings.warnings.extend(
+                understood.left_out.into_iter().map(|(part, why)| Warning::PartIgnored {
+                    name: row.variable.to_owned(),
+                    part,
+                    why,
+                }),
+            );
             layer.put(row, understood.value);
         }
         Err(Fault::Unreadable(expected)) if row.reading.unreadable == Unreadable::Tolerated => {
             let (name, value) = (row.variable.to_owned(), text.to_owned());
-            findings.warnings.push(Warning::Ignored {
-                name,
-                value,
-                expected,
-            });
+            findings.warnings.push(Warning::Ignored { name, value, expected });
         }
         Err(Fault::Unreadable(expected) | Fault::Refused(expected)) => {
             findings.problems.push(Problem::Value {
@@ -246,16 +197,12 @@ fn read_variable(layer: &mut Layer, row: &Row, text: &str, findings: &mut Findin
 /// `ENID_METRICS_SERVICE_HOST` into every container of its namespace, and that must not keep the node from starting.
 fn is_service_link(name: &str, value: &str) -> bool {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    let is_url = ["tcp://", "udp://", "sctp://"]
-        .iter()
-        .any(|scheme| value.starts_with(scheme));
+    let is_url = ["tcp://", "udp://", "sctp://"].iter().any(|scheme| value.starts_with(scheme));
     let is_address = value.parse::<std::net::IpAddr>().is_ok();
     let port_of_protocol = |tail: &str| {
         name.strip_suffix(tail)
             .and_then(|front| {
-                ["_TCP", "_UDP", "_SCTP"]
-                    .iter()
-                    .find_map(|protocol| front.strip_suffix(protocol))
+                ["_TCP", "_UDP", "_SCTP"].iter().find_map(|protocol| front.strip_suffix(protocol))
             })
             .and_then(|front| front.rsplit_once("_PORT_"))
             .is_some_and(|(_, port)| is_number(port))
@@ -277,9 +224,7 @@ pub(crate) fn provenance(row: &Row, metadata: Option<&Metadata>) -> Provenance {
             .source
             .as_ref()
             .and_then(Source::file_path)
-            .map_or(Provenance::Default, |path: &Path| {
-                Provenance::File(path.to_owned())
-            }),
+            .map_or(Provenance::Default, |path: &Path| Provenance::File(path.to_owned())),
         None => Provenance::Default,
     }
 }

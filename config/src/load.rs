@@ -71,19 +71,13 @@ impl Settings {
         let settings = match stack.extract::<Settings>() {
             Ok(settings) => settings,
             Err(error) => {
-                findings.problems.push(Problem::Internal {
-                    detail: error.to_string(),
-                });
+                findings.problems.push(Problem::Internal { detail: error.to_string() });
                 return Err(ConfigErrors::new(findings.problems));
             }
         };
         rules::together(&settings, &provenance, &mut findings);
         if findings.problems.is_empty() {
-            Ok(Loaded {
-                settings,
-                warnings: findings.warnings,
-                provenance,
-            })
+            Ok(Loaded { settings, warnings: findings.warnings, provenance })
         } else {
             Err(ConfigErrors::new(findings.problems))
         }

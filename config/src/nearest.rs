@@ -8,13 +8,9 @@ const CHARACTERS_MAX: usize = 80;
 
 /// The setting that an unknown key of the file may have meant.
 pub(crate) fn key(unknown: &str) -> Option<String> {
-    let by_variable = SETTINGS
-        .iter()
-        .find(|row| row.variable.eq_ignore_ascii_case(unknown));
+    let by_variable = SETTINGS.iter().find(|row| row.variable.eq_ignore_ascii_case(unknown));
     let last = unknown.rsplit('.').next().unwrap_or(unknown);
-    let by_name = SETTINGS
-        .iter()
-        .find(|row| row.key.rsplit('.').next() == Some(last));
+    let by_name = SETTINGS.iter().find(|row| row.key.rsplit('.').next() == Some(last));
     by_variable
         .or(by_name)
         .map(|row| row.key)
@@ -31,18 +27,10 @@ pub(crate) fn variable(unknown: &str) -> Option<String> {
     let by_key = SETTINGS.iter().find(|row| {
         row.variable == bare
             || row.key.replace('.', "_").eq_ignore_ascii_case(bare)
-            || row
-                .key
-                .rsplit('.')
-                .next()
-                .is_some_and(|last| last.eq_ignore_ascii_case(bare))
+            || row.key.rsplit('.').next().is_some_and(|last| last.eq_ignore_ascii_case(bare))
     });
-    let known = || {
-        SETTINGS
-            .iter()
-            .map(|row| row.variable)
-            .chain(PEER_VARIABLES.iter().map(|variable| variable.name))
-    };
+    let known =
+        || SETTINGS.iter().map(|row| row.variable).chain(PEER_VARIABLES.iter().map(|variable| variable.name));
     by_key
         .map(|row| row.variable)
         .or_else(|| closest(unknown, known()))
@@ -51,10 +39,7 @@ pub(crate) fn variable(unknown: &str) -> Option<String> {
 }
 
 fn full_key(last: &str) -> Option<&'static str> {
-    SETTINGS
-        .iter()
-        .map(|row| row.key)
-        .find(|key| key.rsplit('.').next() == Some(last))
+    SETTINGS.iter().map(|row| row.key).find(|key| key.rsplit('.').next() == Some(last))
 }
 
 /// At most one edit for each four characters, and at most three.
@@ -65,12 +50,7 @@ fn closest<'a>(unknown: &str, known: impl Iterator<Item = &'a str>) -> Option<&'
     }
     let bound = (length / 4).min(3);
     known
-        .map(|name| {
-            (
-                distance(&unknown.to_ascii_lowercase(), &name.to_ascii_lowercase()),
-                name,
-            )
-        })
+        .map(|name| (distance(&unknown.to_ascii_lowercase(), &name.to_ascii_lowercase()), name))
         .filter(|(edits, _)| *edits <= bound)
         .min_by_key(|(edits, _)| *edits)
         .map(|(_, name)| name)
@@ -99,13 +79,9 @@ mod tests {
 
     #[test]
     fn distance_counts_edits() {
-        for (from, to, edits) in [
-            ("", "", 0),
-            ("abc", "abc", 0),
-            ("abc", "axc", 1),
-            ("", "abc", 3),
-            ("kitten", "sitting", 3),
-        ] {
+        for (from, to, edits) in
+            [("", "", 0), ("abc", "abc", 0), ("abc", "axc", 1), ("", "abc", 3), ("kitten", "sitting", 3)]
+        {
             assert_eq!(distance(from, to), edits, "{from} {to}");
         }
     }
@@ -126,10 +102,7 @@ mod tests {
             ("ENID_POOL_WARM_IP_TARGET", Some("WARM_IP_TARGET")),
             ("ENID_DAEMON_SOCKET_PAHT", Some("ENID_DAEMON_SOCKET_PATH")),
             ("ENID_SOCKET_PATH", Some("ENID_DAEMON_SOCKET_PATH")),
-            (
-                "AWS_VPC_K8S_CNI_EXTERNAL_SNAT",
-                Some("AWS_VPC_K8S_CNI_EXTERNALSNAT"),
-            ),
+            ("AWS_VPC_K8S_CNI_EXTERNAL_SNAT", Some("AWS_VPC_K8S_CNI_EXTERNALSNAT")),
             ("ENID_NOTHING_LIKE_IT", None),
         ] {
             assert_eq!(variable(unknown).as_deref(), meant, "{unknown}");

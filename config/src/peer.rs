@@ -32,19 +32,11 @@ pub enum Treatment {
 }
 
 const fn refused_when_true(name: &'static str, why: &'static str) -> PeerVariable {
-    PeerVariable {
-        name,
-        treatment: Treatment::RefusedWhen(true, Empty::Unreadable),
-        why,
-    }
+    PeerVariable { name, treatment: Treatment::RefusedWhen(true, Empty::Unreadable), why }
 }
 
 const fn no_meaning(name: &'static str, why: &'static str) -> PeerVariable {
-    PeerVariable {
-        name,
-        treatment: Treatment::NoMeaning,
-        why,
-    }
+    PeerVariable { name, treatment: Treatment::NoMeaning, why }
 }
 
 /// All of them.
@@ -56,41 +48,23 @@ pub const PEER_VARIABLES: &[PeerVariable] = &[
     },
     refused_when_true("ENABLE_IPv6", "IPv6 clusters are not supported yet"),
     refused_when_true("ENABLE_V6_EGRESS", "IPv6 egress is not supported yet"),
-    refused_when_true(
-        "ENABLE_PREFIX_DELEGATION",
-        "prefix delegation is not supported yet",
-    ),
+    refused_when_true("ENABLE_PREFIX_DELEGATION", "prefix delegation is not supported yet"),
     refused_when_true("ENABLE_POD_ENI", "security groups for pods are not supported yet"),
-    refused_when_true(
-        "ENABLE_MULTI_NIC",
-        "more than one network card is not supported yet",
-    ),
+    refused_when_true("ENABLE_MULTI_NIC", "more than one network card is not supported yet"),
     PeerVariable {
         name: "AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG",
         treatment: Treatment::RefusedWhen(true, Empty::Absent),
         why: "custom networking (ENIConfig) is not supported yet",
     },
-    refused_when_true(
-        "ENABLE_BANDWIDTH_PLUGIN",
-        "chaining the bandwidth plugin is not supported yet",
-    ),
-    refused_when_true(
-        "DISABLE_POD_V6",
-        "chaining the tuning plugin is not supported yet",
-    ),
+    refused_when_true("ENABLE_BANDWIDTH_PLUGIN", "chaining the bandwidth plugin is not supported yet"),
+    refused_when_true("DISABLE_POD_V6", "chaining the tuning plugin is not supported yet"),
     refused_when_true("ANNOTATE_POD_IP", "annotating pods is not supported yet"),
     refused_when_true(
         "DISABLE_NETWORK_RESOURCE_PROVISIONING",
         "a node that never calls EC2 is not supported yet",
     ),
-    refused_when_true(
-        "ENABLE_IMDS_ONLY_MODE",
-        "a node that never calls EC2 is not supported yet",
-    ),
-    refused_when_true(
-        "DISABLE_TCP_EARLY_DEMUX",
-        "changing tcp_early_demux is not supported yet",
-    ),
+    refused_when_true("ENABLE_IMDS_ONLY_MODE", "a node that never calls EC2 is not supported yet"),
+    refused_when_true("DISABLE_TCP_EARLY_DEMUX", "changing tcp_early_demux is not supported yet"),
     PeerVariable {
         name: "AWS_MANAGE_ENIS_NON_SCHEDULABLE",
         treatment: Treatment::WarnedWhen(false),
@@ -107,34 +81,16 @@ pub const PEER_VARIABLES: &[PeerVariable] = &[
         why: "standard output carries the CNI result; the shim writes no log file",
     },
     no_meaning("AWS_VPC_K8S_PLUGIN_LOG_LEVEL", "the shim writes no log file"),
-    no_meaning(
-        "AWS_VPC_K8S_EGRESS_V4_PLUGIN_LOG_FILE",
-        "there is no egress plugin",
-    ),
-    no_meaning(
-        "AWS_VPC_K8S_EGRESS_V6_PLUGIN_LOG_FILE",
-        "there is no egress plugin",
-    ),
-    no_meaning(
-        "AWS_VPC_K8S_CNI_CONFIGURE_RPFILTER",
-        "without effect in the peer too",
-    ),
-    no_meaning(
-        "ENABLE_NFTABLES",
-        "without effect in the peer too; enid always uses nftables",
-    ),
+    no_meaning("AWS_VPC_K8S_EGRESS_V4_PLUGIN_LOG_FILE", "there is no egress plugin"),
+    no_meaning("AWS_VPC_K8S_EGRESS_V6_PLUGIN_LOG_FILE", "there is no egress plugin"),
+    no_meaning("AWS_VPC_K8S_CNI_CONFIGURE_RPFILTER", "without effect in the peer too"),
+    no_meaning("ENABLE_NFTABLES", "without effect in the peer too; enid always uses nftables"),
     no_meaning("ENABLE_V4_EGRESS", "for IPv6 clusters only"),
     no_meaning("WARM_PREFIX_TARGET", "for prefix delegation only"),
     no_meaning("ENI_CONFIG_ANNOTATION_DEF", "for custom networking only"),
     no_meaning("ENI_CONFIG_LABEL_DEF", "for custom networking only"),
-    no_meaning(
-        "POD_SECURITY_GROUP_ENFORCING_MODE",
-        "for security groups for pods only",
-    ),
-    no_meaning(
-        "DISABLE_LEAKED_ENI_CLEANUP",
-        "enid has no periodic search for leaked ENIs",
-    ),
+    no_meaning("POD_SECURITY_GROUP_ENFORCING_MODE", "for security groups for pods only"),
+    no_meaning("DISABLE_LEAKED_ENI_CLEANUP", "enid has no periodic search for leaked ENIs"),
     no_meaning("CLUSTER_ENDPOINT", "enid does not call the API server"),
     no_meaning("VPC_CNI_VERSION", "enid reports its own version"),
 ];
@@ -145,11 +101,7 @@ pub(crate) fn judge(variable: &PeerVariable, text: &str) -> Option<Result<Warnin
     let value = text.to_owned();
     let why = variable.why;
     let unreadable = |name, value| {
-        Some(Ok(Warning::Ignored {
-            name,
-            value,
-            expected: format!("one of {}", go::BOOL_WORDS),
-        }))
+        Some(Ok(Warning::Ignored { name, value, expected: format!("one of {}", go::BOOL_WORDS) }))
     };
     match variable.treatment {
         Treatment::NoMeaning => None,

@@ -93,10 +93,7 @@ pub enum Problem {
         bytes_max: usize,
     },
     /// Two settings that exclude each other.
-    #[error(
-        "{first} ({first_from}) and {second} ({second_from}) are both {}: {why}",
-        shown(value)
-    )]
+    #[error("{first} ({first_from}) and {second} ({second_from}) are both {}: {why}", shown(value))]
     Clash {
         /// One.
         first: &'static str,
@@ -168,17 +165,8 @@ pub enum Warning {
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Ignored {
-                name,
-                value,
-                expected,
-            } => {
-                write!(
-                    f,
-                    "{}={} is ignored: it is not {expected}",
-                    shown_name(name),
-                    shown(value)
-                )
+            Self::Ignored { name, value, expected } => {
+                write!(f, "{}={} is ignored: it is not {expected}", shown_name(name), shown(value))
             }
             Self::PartIgnored { name, part, why } => {
                 write!(f, "{}: {} is left out: {why}", shown_name(name), shown(part))
@@ -187,12 +175,7 @@ impl fmt::Display for Warning {
                 write!(f, "{}={} is not in force: {why}", shown_name(name), shown(value))
             }
             Self::UnknownVariable { name, suggestion } => {
-                write!(
-                    f,
-                    "{} is not known{}",
-                    shown_name(name),
-                    hint(suggestion.as_deref())
-                )
+                write!(f, "{} is not known{}", shown_name(name), hint(suggestion.as_deref()))
             }
             Self::Doubtful { key, why } => write!(f, "{key}: {why}"),
         }

@@ -44,10 +44,7 @@ pub(crate) enum Fault {
 
 impl<V: Into<Value>> From<V> for Understood {
     fn from(value: V) -> Self {
-        Self {
-            value: value.into(),
-            left_out: Vec::new(),
-        }
+        Self { value: value.into(), left_out: Vec::new() }
     }
 }
 
@@ -71,20 +68,10 @@ pub(crate) fn read(kind: &Kind, raw: Raw<'_>) -> Result<Understood, Fault> {
 pub(crate) fn expected(kind: &Kind) -> String {
     match *kind {
         Kind::Switch { .. } => "`true` or `false`".to_owned(),
-        Kind::Number(Range {
-            minimum,
-            maximum,
-            unit: "",
-            ..
-        }) => {
+        Kind::Number(Range { minimum, maximum, unit: "", .. }) => {
             format!("a whole number from {minimum} to {maximum}")
         }
-        Kind::Number(Range {
-            minimum,
-            maximum,
-            unit,
-            ..
-        }) => {
+        Kind::Number(Range { minimum, maximum, unit, .. }) => {
             format!("a whole number of {unit} from {minimum} to {maximum}")
         }
         Kind::Mark => "a number from 1 to 4294967295".to_owned(),
@@ -148,9 +135,7 @@ fn choice(
 ) -> Result<Understood, Fault> {
     text_of(raw)
         .and_then(|text| {
-            words
-                .iter()
-                .find(|(word, _)| *word == text || any_case && word.eq_ignore_ascii_case(text))
+            words.iter().find(|(word, _)| *word == text || any_case && word.eq_ignore_ascii_case(text))
         })
         .map(|(_, meant)| (*meant).into())
         .ok_or_else(|| Fault::Unreadable(expected(&Kind::Choice { words, any_case })))
@@ -171,9 +156,7 @@ fn veth_prefix(raw: Raw<'_>) -> Result<Understood, Fault> {
     text_of(raw)
         .filter(|text| {
             (1..=VETH_PREFIX_BYTES_MAX).contains(&text.len())
-                && text
-                    .chars()
-                    .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+                && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
                 && !["eth", "lo", "vlan"].contains(text)
         })
         .map(Into::into)

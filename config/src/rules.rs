@@ -13,16 +13,9 @@ pub(crate) fn standing(explained: &[Explained], findings: &mut Findings) {
             continue;
         };
         match row.standing {
-            Standing::Only {
-                value: only,
-                otherwise,
-            } if value != only => {
+            Standing::Only { value: only, otherwise } if value != only => {
                 let name = name_of(row, &entry.from);
-                findings.problems.push(Problem::Unsupported {
-                    name,
-                    value,
-                    why: otherwise,
-                });
+                findings.problems.push(Problem::Unsupported { name, value, why: otherwise });
             }
             Standing::Warned(why) if entry.from != Provenance::Default => {
                 let name = name_of(row, &entry.from);

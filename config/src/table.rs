@@ -117,22 +117,11 @@ pub enum Standing {
 }
 
 /// The peer's GetBoolAsStringEnvVar, and its integers with a default.
-pub(crate) const TOLERANT: Reading = Reading {
-    empty: Empty::Unreadable,
-    unreadable: Unreadable::Tolerated,
-};
+pub(crate) const TOLERANT: Reading = Reading { empty: Empty::Unreadable, unreadable: Unreadable::Tolerated };
 /// The peer's parseBoolEnvVar, and its strings where empty is the default.
-pub(crate) const TOLERANT_OR_EMPTY: Reading = Reading {
-    empty: Empty::Absent,
-    unreadable: Unreadable::Tolerated,
-};
+pub(crate) const TOLERANT_OR_EMPTY: Reading =
+    Reading { empty: Empty::Absent, unreadable: Unreadable::Tolerated };
 /// What the peer's entrypoint refuses, and our own variables.
-pub(crate) const STRICT: Reading = Reading {
-    empty: Empty::Unreadable,
-    unreadable: Unreadable::Refused,
-};
+pub(crate) const STRICT: Reading = Reading { empty: Empty::Unreadable, unreadable: Unreadable::Refused };
 /// Names that may be there empty.
-pub(crate) const STRICT_OR_EMPTY: Reading = Reading {
-    empty: Empty::Absent,
-    unreadable: Unreadable::Refused,
-};
+pub(crate) const STRICT_OR_EMPTY: Reading = Reading { empty: Empty::Absent, unreadable: Unreadable::Refused };

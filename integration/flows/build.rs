@@ -6,9 +6,7 @@ use std::process::Command;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let descriptors = protox::compile(["proto/cri.proto"], ["proto"])?;
-    tonic_prost_build::configure()
-        .build_server(false)
-        .compile_fds(descriptors)?;
+    tonic_prost_build::configure().build_server(false).compile_fds(descriptors)?;
     pod_echo()?;
     println!("cargo::rerun-if-changed=proto/cri.proto");
     println!("cargo::rerun-if-changed=programs/pod_echo.rs");

@@ -90,23 +90,13 @@ pub(crate) async fn serve(front: Arc<Front>, mut incoming: Streaming<FromShim>, 
 }
 
 async fn first(front: &Front, incoming: &mut Streaming<FromShim>) -> Result<CheckedAdd, End> {
-    let missing = |problem: &str| Cause::BadRequest {
-        field: "first frame",
-        problem: problem.to_owned(),
-    };
+    let missing = |problem: &str| Cause::BadRequest { field: "first frame", problem: problem.to_owned() };
     let first = tokio::time::timeout(FIRST_FRAME, incoming.message()).await;
-    let frame = first
-        .map_err(|_| missing("none came"))?
-        .map_err(|_| End::ShimGone)?
-        .ok_or(End::ShimGone)?;
+    let frame = first.map_err(|_| missing("none came"))?.map_err(|_| End::ShimGone)?.ok_or(End::ShimGone)?;
     match frame.frame {
         Some(from_shim::Frame::Add(request)) => {
             let config = &front.config;
-            Ok(translate::add(
-                request,
-                &config.veth_prefix,
-                config.pod_mtu_bytes,
-            )?)
+            Ok(translate::add(request, &config.veth_prefix, config.pod_mtu_bytes)?)
         }
         _ => Err(missing("it is no ADD").into()),
     }
@@ -121,41 +111,21 @@ async fn saga(
 ) -> Result<AddResult, End> {
     let grant = lease(front, &add, stream, incoming, outgoing).await?;
     let wiring = wiring(&add, &grant);
-    let asked = front.routes.ask(STEP, |reply| RouteMail::Plan {
-        wiring: wiring.clone(),
-        reply,
-    });
+    let asked = front.routes.ask(STEP, |reply| RouteMail::Plan { wiring: wiring.clone(), reply });
     let plan = asked.await.map_err(no_answer("route-programmer"))??;
-    let sent = outgoing
-        .send(frame(from_daemon::Frame::Plan(translate::plan(&plan))))
-        .await;
+    let sent = outgoing.send(frame(from_daemon::Frame::Plan(translate::plan(&plan)))).await;
     sent.map_err(|_| End::ShimGone)?;
     let host = made(incoming).await?;
-    let asked = front.routes.ask(STEP, |reply| RouteMail::Wire {
-        wiring: wiring.clone(),
-        host: host.clone(),
-        reply,
-    });
+    let asked =
+        front.routes.ask(STEP, |reply| RouteMail::Wire { wiring: wiring.clone(), host: host.clone(), reply });
     asked.await.map_err(no_answer("route-programmer"))??;
     let key = &add.key;
-    let asked = front.pool.ask(STEP, |reply| PoolMail::Wired {
-        key: key.clone(),
-        stream,
-        reply,
-    });
+    let asked = front.pool.ask(STEP, |reply| PoolMail::Wired { key: key.clone(), stream, reply });
     asked.await.map_err(no_answer("warm-pool"))??;
-    let asked = front.pool.ask(STEP, |reply| PoolMail::Assign {
-        key: key.clone(),
-        stream,
-        reply,
-    });
+    let asked = front.pool.ask(STEP, |reply| PoolMail::Assign { key: key.clone(), stream, reply });
     asked.await.map_err(no_answer("warm-pool"))??;
     tracing::info!(%key, pod = %add.pod, address = %grant.address, table = %grant.table, "add_pod");
-    Ok(AddResult {
-        address: grant.address.octets().to_vec(),
-        table: grant.table.0,
-        device: grant.device,
-    })
+    Ok(AddResult { address: grant.address.octets().to_vec(), table: grant.table.0, device: grant.device })
 }
 
 /// Waits for an address for as long as the shim does, and tells it why.
@@ -180,10 +150,7 @@ async fn lease(
         unix_nanoseconds: (front.wall)(),
     };
     let remaining = deadline.saturating_sub(now) + SLACK;
-    let asked = front.pool.ask(remaining, |reply| PoolMail::Lease {
-        request: request.clone(),
-        reply,
-    });
+    let asked = front.pool.ask(remaining, |reply| PoolMail::Lease { request: request.clone(), reply });
     let mut asked = std::pin::pin!(asked);
     let mut why = tokio::time::interval(TELL_WHY_EVERY);
     why.tick().await;
@@ -206,29 +173,22 @@ async fn lease(
 /// A full channel means that the shim does not read; it has the newest cause then, or does not care.
 fn tell_why(front: &Front, outgoing: &Outgoing) {
     if let Some(cause) = front.leases.latest().and_then(|view| view.waiting_for) {
-        let waiting = Waiting {
-            cause: cause.label().to_owned(),
-            text: cause.to_string(),
-        };
+        let waiting = Waiting { cause: cause.label().to_owned(), text: cause.to_string() };
         let _ = outgoing.try_send(frame(from_daemon::Frame::Waiting(waiting)));
     }
 }
 
 /// What the shim made of the plan.
 async fn made(incoming: &mut Streaming<FromShim>) -> Result<HostSide, End> {
-    let step = |detail: &str| Cause::PodWiring {
-        step: "carry the plan out".to_owned(),
-        detail: detail.to_owned(),
-    };
+    let step =
+        |detail: &str| Cause::PodWiring { step: "carry the plan out".to_owned(), detail: detail.to_owned() };
     let answer = tokio::time::timeout(WIRING, incoming.message()).await;
     let answer = answer.map_err(|_| step("the shim has not answered"))?;
     match answer.map_err(|_| End::ShimGone)?.ok_or(End::ShimGone)?.frame {
         Some(from_shim::Frame::Wired(wired)) => Ok(translate::host_side(&wired)?),
-        Some(from_shim::Frame::Failed(failed)) => Err(Cause::PodWiring {
-            step: failed.step,
-            detail: failed.detail,
+        Some(from_shim::Frame::Failed(failed)) => {
+            Err(Cause::PodWiring { step: failed.step, detail: failed.detail }.into())
         }
-        .into()),
         _ => Err(step("the shim answered with something else").into()),
     }
 }
@@ -255,24 +215,14 @@ struct Goodbye {
 
 impl Goodbye {
     fn new(front: &Front, key: &AttachmentKey) -> Self {
-        Self {
-            pool: front.pool.clone(),
-            key: key.clone(),
-            stream: front.next_stream(),
-        }
+        Self { pool: front.pool.clone(), key: key.clone(), stream: front.next_stream() }
     }
 }
 
 impl Drop for Goodbye {
     fn drop(&mut self) {
         let (pool, key, stream) = (self.pool.clone(), self.key.clone(), self.stream);
-        let said = move || {
-            pool.tell(PoolMail::StreamClosed {
-                key: key.clone(),
-                stream,
-            })
-            .is_ok()
-        };
+        let said = move || pool.tell(PoolMail::StreamClosed { key: key.clone(), stream }).is_ok();
         if said() {
             return;
         }

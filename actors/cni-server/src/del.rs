@@ -24,13 +24,7 @@ pub(crate) async fn serve(front: &Front, request: DelRequest) -> Result<(), Caus
 
 /// Releases an attachment; one that nobody knows is released already.
 pub(crate) async fn release(front: &Front, key: AttachmentKey) -> Result<(), Cause> {
-    let asked = front
-        .pool
-        .ask(RELEASE_DEADLINE, |reply| PoolMail::Release {
-            key: key.clone(),
-            reply,
-        })
-        .await;
+    let asked = front.pool.ask(RELEASE_DEADLINE, |reply| PoolMail::Release { key: key.clone(), reply }).await;
     let released = asked.map_err(no_answer("warm-pool")).flatten();
     match &released {
         Ok(Some(address)) => tracing::info!(%key, %address, "del_pod"),

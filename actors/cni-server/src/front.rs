@@ -80,11 +80,7 @@ impl Front {
 
     pub(crate) fn answered(&self, verb: &'static str, outcome: Result<(), &Cause>, ends_add: bool) {
         let outcome = outcome.map_or_else(Cause::label, |()| "ok");
-        self.count(CniMail::Answered {
-            verb,
-            outcome,
-            ends_add,
-        });
+        self.count(CniMail::Answered { verb, outcome, ends_add });
     }
 }
 
@@ -92,20 +88,13 @@ impl Front {
 pub(crate) fn no_answer(room: &'static str) -> impl Fn(AskError) -> Cause {
     move |error| match error {
         AskError::Poisoned => Cause::Poisoned { room },
-        other => Cause::RoomUnavailable {
-            room,
-            detail: other.to_string(),
-        },
+        other => Cause::RoomUnavailable { room, detail: other.to_string() },
     }
 }
 
 /// A cause as it goes to the shim.
 pub(crate) fn failure(cause: &Cause) -> Failure {
-    Failure {
-        code: cause.cni_code(),
-        cause: cause.label().to_owned(),
-        text: cause.to_string(),
-    }
+    Failure { code: cause.cni_code(), cause: cause.label().to_owned(), text: cause.to_string() }
 }
 
 /// The socket is for its owner alone. Its mode says so; this says it again for one that was inherited or replaced.
@@ -118,9 +107,7 @@ fn trusted<T>(request: &Request<T>) -> Result<(), Status> {
 fn same_user(peer: Option<u32>, ours: u32) -> Result<(), Status> {
     match peer {
         Some(peer) if peer == ours => Ok(()),
-        Some(peer) => Err(Status::permission_denied(format!(
-            "uid {peer} may not speak to enid"
-        ))),
+        Some(peer) => Err(Status::permission_denied(format!("uid {peer} may not speak to enid"))),
         None => Err(Status::permission_denied("the peer does not say who it is")),
     }
 }
@@ -150,23 +137,13 @@ impl Cni for Service {
         let served = self.fence.within(del::serve(&self.front, request.into_inner()));
         let over = || Status::unavailable("the daemon's front door is between two lives");
         let failed = served.await.ok_or_else(over)?.err();
-        Ok(Response::new(DelReply {
-            failure: failed.as_ref().map(failure),
-        }))
+        Ok(Response::new(DelReply { failure: failed.as_ref().map(failure) }))
     }
 
     async fn hello(&self, request: Request<HelloRequest>) -> Result<Response<HelloReply>, Status> {
         trusted(&request)?;
-        let FrontConfig {
-            version,
-            source_digest,
-            ..
-        } = self.front.config.clone();
-        Ok(Response::new(HelloReply {
-            version,
-            source_digest,
-            protocol: PROTOCOL,
-        }))
+        let FrontConfig { version, source_digest, .. } = self.front.config.clone();
+        Ok(Response::new(HelloReply { version, source_digest, protocol: PROTOCOL }))
     }
 }
 
@@ -182,15 +159,11 @@ mod tests {
     #[test]
     fn only_a_peer_of_our_own_user_is_served() {
         assert!(same_user(Some(7), 7).is_ok());
-        for (peer, says) in [
-            (Some(0), "uid 0 may not speak to enid"),
-            (None, "the peer does not say who it is"),
-        ] {
+        for (peer, says) in
+            [(Some(0), "uid 0 may not speak to enid"), (None, "the peer does not say who it is")]
+        {
             let refused = same_user(peer, 7).unwrap_err();
-            assert_eq!(
-                (refused.code(), refused.message()),
-                (tonic::Code::PermissionDenied, says)
-            );
+            assert_eq!((refused.code(), refused.message()), (tonic::Code::PermissionDenied, says));
         }
     }
 }

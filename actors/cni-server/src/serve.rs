@@ -34,10 +34,7 @@ pub(crate) async fn open(front: Arc<Front>, fence: Fence) -> Result<(), String> 
     let mut ready = front.ready.clone();
     report(&reporter, &mut ready).await;
     let counts = front.counts.clone();
-    let service = Service {
-        front,
-        fence: fence.clone(),
-    };
+    let service = Service { front, fence: fence.clone() };
     // With a signal, connections end when the server does, once nothing is under way on them; without one they stay.
     let serving = Server::builder()
         .add_service(CniService::new(service))
@@ -55,9 +52,7 @@ pub(crate) async fn open(front: Arc<Front>, fence: Fence) -> Result<(), String> 
             ended = serving => ended,
             ended = reporting => ended,
         };
-        let reason = ended
-            .err()
-            .map_or_else(|| "the server ended".to_owned(), |error| error.to_string());
+        let reason = ended.err().map_or_else(|| "the server ended".to_owned(), |error| error.to_string());
         // Until it is heard, nobody opens the socket again.
         let mut again = tokio::time::interval(TELL_END_EVERY);
         loop {
@@ -73,11 +68,7 @@ pub(crate) async fn open(front: Arc<Front>, fence: Fence) -> Result<(), String> 
 }
 
 async fn report(reporter: &HealthReporter, ready: &mut watch::Receiver<bool>) {
-    let status = if *ready.borrow_and_update() {
-        ServingStatus::Serving
-    } else {
-        ServingStatus::NotServing
-    };
+    let status = if *ready.borrow_and_update() { ServingStatus::Serving } else { ServingStatus::NotServing };
     reporter.set_service_status("", status).await;
 }
 

@@ -51,11 +51,8 @@ async fn every_record(front: Arc<Front>, done: &mut u64) {
 }
 
 async fn one(front: Arc<Front>, path: PathBuf, record: Record) -> bool {
-    let key = AttachmentKey {
-        network: record.network,
-        container_id: record.container_id,
-        ifname: record.ifname,
-    };
+    let key =
+        AttachmentKey { network: record.network, container_id: record.container_id, ifname: record.ifname };
     if let Err(cause) = del::release(&front, key).await {
         tracing::warn!(path = %path.display(), %cause, "a spooled DEL is not done yet");
         return false;

@@ -44,11 +44,7 @@ impl CniServer {
     pub(crate) fn hear(&mut self, mail: CniMail, now: Boottime) {
         match mail {
             CniMail::AddBegan => self.adds_in_flight += 1,
-            CniMail::Answered {
-                verb,
-                outcome,
-                ends_add,
-            } => {
+            CniMail::Answered { verb, outcome, ends_add } => {
                 *self.answers.entry((verb, outcome)).or_default() += 1;
                 if ends_add {
                     self.adds_in_flight = self.adds_in_flight.saturating_sub(1);
@@ -76,10 +72,7 @@ impl CniServer {
 
     fn closed(&mut self, detail: String, now: Boottime) {
         self.socket = Socket::ClosedUntil(now + BIND_AGAIN);
-        self.trouble = Some(Cause::RoomUnavailable {
-            room: "cni-server",
-            detail,
-        });
+        self.trouble = Some(Cause::RoomUnavailable { room: "cni-server", detail });
     }
 
     pub(crate) fn plan_at(&mut self, now: Boottime) -> Plan<CniAction> {
@@ -107,11 +100,7 @@ impl CniServer {
             _ => None,
         };
         let respool = (!self.spooling).then_some(self.spool_at);
-        Plan {
-            actions,
-            wake_at: [reopen, respool].into_iter().flatten().min(),
-            restart: None,
-        }
+        Plan { actions, wake_at: [reopen, respool].into_iter().flatten().min(), restart: None }
     }
 
     fn view(&self) -> FrontView {
@@ -152,21 +141,12 @@ mod tests {
 
     #[test]
     fn a_socket_that_does_not_open_is_tried_again_and_says_why() {
-        let mut server = CniServer {
-            spool_seen: true,
-            spool_at: Duration::MAX,
-            ..CniServer::default()
-        };
+        let mut server = CniServer { spool_seen: true, spool_at: Duration::MAX, ..CniServer::default() };
         assert_eq!(kinds(&server.plan_at(Duration::ZERO)), ["serve", "publish"]);
         server.learn(CniOutcome::Served(Err("in use".into())), Duration::ZERO);
         let plan = server.plan_at(Duration::ZERO);
         assert_eq!((kinds(&plan), plan.wake_at), (vec!["publish"], Some(BIND_AGAIN)));
-        assert!(
-            server
-                .view()
-                .trouble
-                .is_some_and(|cause| cause.to_string().contains("in use"))
-        );
+        assert!(server.view().trouble.is_some_and(|cause| cause.to_string().contains("in use")));
         assert_eq!(kinds(&server.plan_at(BIND_AGAIN)), ["serve"]);
         server.learn(CniOutcome::Served(Ok(())), BIND_AGAIN);
         assert!(server.view().listening && server.view().trouble.is_none());
@@ -174,19 +154,10 @@ mod tests {
 
     #[test]
     fn a_server_that_ended_is_opened_again() {
-        let mut server = CniServer {
-            spool_seen: true,
-            spool_at: Duration::MAX,
-            ..CniServer::default()
-        };
+        let mut server = CniServer { spool_seen: true, spool_at: Duration::MAX, ..CniServer::default() };
         server.plan_at(Duration::ZERO);
         server.learn(CniOutcome::Served(Ok(())), Duration::ZERO);
-        server.hear(
-            CniMail::ServerEnded {
-                reason: "gone".into(),
-            },
-            Duration::ZERO,
-        );
+        server.hear(CniMail::ServerEnded { reason: "gone".into() }, Duration::ZERO);
         server.plan_at(Duration::ZERO);
         assert_eq!(kinds(&server.plan_at(BIND_AGAIN)), ["serve"]);
     }
@@ -199,21 +170,14 @@ mod tests {
         assert_eq!(kinds(&server.plan_at(later)), [""; 0]);
         server.learn(CniOutcome::SpoolRead { worked_off: 0 }, later);
         let plan = server.plan_at(later);
-        assert_eq!(
-            (kinds(&plan), plan.wake_at),
-            (vec!["serve"], Some(later + SPOOL_EVERY))
-        );
+        assert_eq!((kinds(&plan), plan.wake_at), (vec!["serve"], Some(later + SPOOL_EVERY)));
         assert_eq!(kinds(&server.plan_at(later + SPOOL_EVERY)), ["spool"]);
     }
 
     #[test]
     fn an_answer_to_an_add_of_an_earlier_life_counts_without_going_below_zero() {
         let mut server = CniServer::default();
-        let answered = |ends_add| CniMail::Answered {
-            verb: "ADD",
-            outcome: "ok",
-            ends_add,
-        };
+        let answered = |ends_add| CniMail::Answered { verb: "ADD", outcome: "ok", ends_add };
         server.hear(answered(true), Duration::ZERO);
         server.hear(CniMail::AddBegan, Duration::ZERO);
         server.hear(answered(false), Duration::ZERO);

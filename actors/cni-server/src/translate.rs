@@ -22,10 +22,7 @@ pub(crate) struct CheckedAdd {
 }
 
 fn bad(field: &'static str, problem: impl Into<String>) -> Cause {
-    Cause::BadRequest {
-        field,
-        problem: problem.into(),
-    }
+    Cause::BadRequest { field, problem: problem.into() }
 }
 
 /// We serve our own protocol and its neighbours.
@@ -33,10 +30,7 @@ pub(crate) fn spoken(protocol: u32) -> Result<(), Cause> {
     if protocol.abs_diff(PROTOCOL) <= 1 {
         return Ok(());
     }
-    Err(bad(
-        "protocol",
-        format!("the shim speaks {protocol}, and this daemon {PROTOCOL} and its neighbours"),
-    ))
+    Err(bad("protocol", format!("the shim speaks {protocol}, and this daemon {PROTOCOL} and its neighbours")))
 }
 
 pub(crate) fn attachment(attachment: Option<Attachment>) -> Result<(AttachmentKey, Pod), Cause> {
@@ -53,29 +47,15 @@ pub(crate) fn attachment(attachment: Option<Attachment>) -> Result<(AttachmentKe
             return Err(bad(field, "empty"));
         }
         if text.len() > NAME_BYTES_MAX || text.chars().any(char::is_control) {
-            return Err(bad(
-                field,
-                format!("at most {NAME_BYTES_MAX} bytes, without control characters"),
-            ));
+            return Err(bad(field, format!("at most {NAME_BYTES_MAX} bytes, without control characters")));
         }
         // A key is written `network/container_id/ifname`: each must be one part of it.
         if text.contains('/') && is_in_key {
             return Err(bad(field, "with a slash"));
         }
     }
-    let key = AttachmentKey {
-        network: a.network,
-        container_id: a.container_id,
-        ifname: a.ifname,
-    };
-    Ok((
-        key,
-        Pod {
-            namespace: a.pod_namespace,
-            name: a.pod_name,
-            uid: a.pod_uid,
-        },
-    ))
+    let key = AttachmentKey { network: a.network, container_id: a.container_id, ifname: a.ifname };
+    Ok((key, Pod { namespace: a.pod_namespace, name: a.pod_name, uid: a.pod_uid }))
 }
 
 pub(crate) fn add(request: AddRequest, prefix: &VethPrefix, pod_mtu_bytes: u32) -> Result<CheckedAdd, Cause> {
@@ -90,73 +70,46 @@ pub(crate) fn add(request: AddRequest, prefix: &VethPrefix, pod_mtu_bytes: u32) 
     }
     let host_veth = HostVeth::of_pod(prefix, &pod);
     if request.host_veth != host_veth.as_str() {
-        return Err(bad(
-            "host_veth",
-            format!("the shim says `{}`, and we `{host_veth}`", request.host_veth),
-        ));
+        return Err(bad("host_veth", format!("the shim says `{}`, and we `{host_veth}`", request.host_veth)));
     }
-    let mtu_bytes = if request.mtu_bytes == 0 {
-        pod_mtu_bytes
-    } else {
-        request.mtu_bytes
-    };
+    let mtu_bytes = if request.mtu_bytes == 0 { pod_mtu_bytes } else { request.mtu_bytes };
     if !MTU_BYTES.contains(&mtu_bytes) {
         return Err(bad("mtu", format!("{mtu_bytes} is not within 576 and 9001")));
     }
     let arrived_nanoseconds = request.arrived_boottime_nanoseconds;
-    Ok(CheckedAdd {
-        key,
-        pod,
-        host_veth,
-        mtu_bytes,
-        arrived_nanoseconds,
-    })
+    Ok(CheckedAdd { key, pod, host_veth, mtu_bytes, arrived_nanoseconds })
 }
 
 pub(crate) fn host_side(wired: &Wired) -> Result<HostSide, Cause> {
-    let mac: [u8; 6] = wired
-        .host_mac
-        .as_slice()
-        .try_into()
-        .map_err(|_| bad("host_mac", "not six bytes"))?;
+    let mac: [u8; 6] = wired.host_mac.as_slice().try_into().map_err(|_| bad("host_mac", "not six bytes"))?;
     if wired.host_ifindex == 0 {
         return Err(bad("host_ifindex", "0 is no link"));
     }
-    Ok(HostSide {
-        ifindex: wired.host_ifindex,
-        mac: Mac(mac),
-    })
+    Ok(HostSide { ifindex: wired.host_ifindex, mac: Mac(mac) })
 }
 
 pub(crate) fn plan(plan: &WiringPlan) -> protocol::WiringPlan {
-    let operations = plan.operations.iter().map(|operation| protocol::Operation {
-        operation: Some(of(operation)),
-    });
-    protocol::WiringPlan {
-        operations: operations.collect(),
-    }
+    let operations =
+        plan.operations.iter().map(|operation| protocol::Operation { operation: Some(of(operation)) });
+    protocol::WiringPlan { operations: operations.collect() }
 }
 
 fn of(operation: &WiringOperation) -> operation::Operation {
     use operation::Operation as Wire;
     let four = |address: &Ipv4Addr| address.octets().to_vec();
     match operation {
-        WiringOperation::Veth { host_mac, mtu_bytes } => Wire::Veth(protocol::Veth {
-            host_mac: host_mac.0.to_vec(),
-            mtu_bytes: *mtu_bytes,
-        }),
+        WiringOperation::Veth { host_mac, mtu_bytes } => {
+            Wire::Veth(protocol::Veth { host_mac: host_mac.0.to_vec(), mtu_bytes: *mtu_bytes })
+        }
         WiringOperation::QuietHostVeth => Wire::QuietHostVeth(protocol::QuietHostVeth {}),
         WiringOperation::LinkRoute { to } => Wire::LinkRoute(protocol::LinkRoute { to: four(to) }),
         WiringOperation::DefaultRoute { via } => {
             Wire::DefaultRoute(protocol::DefaultRoute { via: four(via) })
         }
-        WiringOperation::Address { address } => Wire::Address(protocol::Address {
-            address: four(address),
-        }),
-        WiringOperation::Neighbour { address, mac } => Wire::Neighbour(protocol::Neighbour {
-            address: four(address),
-            mac: mac.0.to_vec(),
-        }),
+        WiringOperation::Address { address } => Wire::Address(protocol::Address { address: four(address) }),
+        WiringOperation::Neighbour { address, mac } => {
+            Wire::Neighbour(protocol::Neighbour { address: four(address), mac: mac.0.to_vec() })
+        }
     }
 }
 
@@ -190,10 +143,7 @@ mod tests {
     #[test]
     fn a_good_add_passes_with_the_mtu_of_the_settings_where_it_says_none() {
         let checked = checked(request()).unwrap();
-        assert_eq!(
-            (checked.mtu_bytes, checked.host_veth.as_str()),
-            (9001, "enic440f455693")
-        );
+        assert_eq!((checked.mtu_bytes, checked.host_veth.as_str()), (9001, "enic440f455693"));
     }
 
     #[test]
@@ -202,18 +152,10 @@ mod tests {
         let table: [(&str, Spoil); 9] = [
             ("protocol", |r| r.protocol = 9),
             ("attachment", |r| r.attachment = None),
-            ("container_id", |r| {
-                r.attachment.as_mut().unwrap().container_id.clear()
-            }),
-            ("network", |r| {
-                r.attachment.as_mut().unwrap().network = "a/b".into()
-            }),
-            ("pod_name", |r| {
-                r.attachment.as_mut().unwrap().pod_name = "a\nb".into()
-            }),
-            ("ifname", |r| {
-                r.attachment.as_mut().unwrap().ifname = "e".repeat(254)
-            }),
+            ("container_id", |r| r.attachment.as_mut().unwrap().container_id.clear()),
+            ("network", |r| r.attachment.as_mut().unwrap().network = "a/b".into()),
+            ("pod_name", |r| r.attachment.as_mut().unwrap().pod_name = "a\nb".into()),
+            ("ifname", |r| r.attachment.as_mut().unwrap().ifname = "e".repeat(254)),
             ("vethPrefix", |r| r.veth_prefix = "abc".into()),
             ("host_veth", |r| r.host_veth = "eth0".into()),
             ("mtu", |r| r.mtu_bytes = 9002),
@@ -228,27 +170,9 @@ mod tests {
 
     #[test]
     fn a_host_side_needs_a_link_and_six_bytes() {
-        assert!(
-            host_side(&Wired {
-                host_ifindex: 3,
-                host_mac: vec![2, 0, 0, 0, 0, 1]
-            })
-            .is_ok()
-        );
-        assert!(
-            host_side(&Wired {
-                host_ifindex: 0,
-                host_mac: vec![2, 0, 0, 0, 0, 1]
-            })
-            .is_err()
-        );
-        assert!(
-            host_side(&Wired {
-                host_ifindex: 3,
-                host_mac: vec![2]
-            })
-            .is_err()
-        );
+        assert!(host_side(&Wired { host_ifindex: 3, host_mac: vec![2, 0, 0, 0, 0, 1] }).is_ok());
+        assert!(host_side(&Wired { host_ifindex: 0, host_mac: vec![2, 0, 0, 0, 0, 1] }).is_err());
+        assert!(host_side(&Wired { host_ifindex: 3, host_mac: vec![2] }).is_err());
     }
 
     fn text() -> impl Strategy<Value = String> {

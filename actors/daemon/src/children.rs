@@ -92,30 +92,13 @@ pub(crate) fn add_all(tree: &mut Tree, house: &Household) {
     let (scout, scout_inbox) = link("subnet-scout");
     let (front, front_inbox) = link("cni-server");
     let (_, eni_inbox) = link("eni-manager");
-    let links = Links {
-        pool,
-        routes,
-        scout,
-        front,
-    };
+    let links = Links { pool, routes, scout, front };
 
     let daemon = &house.settings.daemon;
     let board = HealthBoard::new();
-    tree.add(health(
-        LOGS,
-        daemon.health_bind,
-        board.clone(),
-        house,
-        &boards,
-    ));
+    tree.add(health(LOGS, daemon.health_bind, board.clone(), house, &boards));
     if daemon.metrics && daemon.metrics_bind != daemon.health_bind {
-        tree.add(health(
-            "metrics-server",
-            daemon.metrics_bind,
-            HealthBoard::new(),
-            house,
-            &boards,
-        ));
+        tree.add(health("metrics-server", daemon.metrics_bind, HealthBoard::new(), house, &boards));
     }
     tree.add(route_programmer(routes_inbox, house, &boards));
     tree.add(warm_pool(pool_inbox, house, &boards, &links));
@@ -126,10 +109,7 @@ pub(crate) fn add_all(tree: &mut Tree, house: &Household) {
 
 /// Without these three no pod is served: past their intensity a fresh process is better.
 fn indispensable() -> Policy {
-    Policy {
-        past: Past::EndProcess,
-        ..Policy::default()
-    }
+    Policy { past: Past::EndProcess, ..Policy::default() }
 }
 
 fn health(
@@ -140,10 +120,7 @@ fn health(
     boards: &Boards,
 ) -> Spec<HealthServer> {
     let (_, inbox) = link(name);
-    let config = HealthConfig {
-        bind,
-        version: source_digest::VERSION.to_owned(),
-    };
+    let config = HealthConfig { bind, version: source_digest::VERSION.to_owned() };
     let alive = house.alive.clone();
     Spec::new(name, Policy::default(), inbox, move |_seat| {
         let performer = HealthPerformer::new(board.clone(), alive.clone());
@@ -156,9 +133,7 @@ fn health(
     .follow(boards.subnets.subscribe(), HealthMail::Subnets)
     .follow(boards.host.subscribe(), HealthMail::Host)
     .follow(boards.front.subscribe(), HealthMail::Front)
-    .follow(house.vitals.subscribe(), |vitals| {
-        HealthMail::Children(crate::vitals::children(vitals))
-    })
+    .follow(house.vitals.subscribe(), |vitals| HealthMail::Children(crate::vitals::children(vitals)))
 }
 
 fn route_programmer(inbox: Inbox<RouteMail>, house: &Household, boards: &Boards) -> Spec<RouteProgrammer> {
@@ -189,10 +164,7 @@ fn warm_pool(
 ) -> Spec<warm_pool::Pool> {
     let config = pool_config(&house.settings);
     let (checkpoint, routes) = (house.world.checkpoint.clone(), links.routes.clone());
-    let publish = PoolPublishers {
-        leases: boards.leases.clone(),
-        demand: boards.demand.clone(),
-    };
+    let publish = PoolPublishers { leases: boards.leases.clone(), demand: boards.demand.clone() };
     let start = move |seat: Seat| {
         let (config, checkpoint) = (config.clone(), checkpoint.clone());
         let (routes, publish) = (routes.clone(), publish.clone());
@@ -200,15 +172,7 @@ fn warm_pool(
             let host = netlink()?;
             let pool = recover_from_world(config, checkpoint.as_ref(), host.as_ref(), seat.clock.now());
             let pool = pool.await.map_err(not_started)?;
-            Ok(made(
-                pool,
-                PoolPerformer {
-                    checkpoint,
-                    host,
-                    routes,
-                    publish,
-                },
-            ))
+            Ok(made(pool, PoolPerformer { checkpoint, host, routes, publish }))
         }
     };
     Spec::new("warm-pool", indispensable(), inbox, start).follow(boards.enis.subscribe(), PoolMail::Enis)
@@ -234,10 +198,7 @@ fn pool_config(settings: &Settings) -> PoolConfig {
 fn subnet_scout(inbox: Inbox<SubnetMail>, house: &Household, boards: &Boards) -> Spec<SubnetScout> {
     let (ec2, publish) = (house.world.ec2.clone(), boards.subnets.clone());
     let start = move |_seat| {
-        let performer = ScoutPerformer {
-            ec2: ec2.clone(),
-            publish: publish.clone(),
-        };
+        let performer = ScoutPerformer { ec2: ec2.clone(), publish: publish.clone() };
         std::future::ready(Ok(made(SubnetScout::default(), performer)))
     };
     Spec::new("subnet-scout", Policy::default(), inbox, start)
@@ -292,11 +253,7 @@ fn cni_server(
     };
     let (front, publish) = (Arc::new(front), boards.front.clone());
     let start = move |seat: Seat| {
-        let performer = CniPerformer {
-            front: front.clone(),
-            fence: seat.fence,
-            publish: publish.clone(),
-        };
+        let performer = CniPerformer { front: front.clone(), fence: seat.fence, publish: publish.clone() };
         std::future::ready(Ok(made(CniServer::default(), performer)))
     };
     Spec::new("cni-server", indispensable(), inbox, start)
@@ -308,9 +265,7 @@ fn made<C: Core>(core: C, performer: impl Performer<C>) -> Made<C> {
 
 /// Each room that reads the kernel has a connection of its own: a lost one costs its owner alone.
 fn netlink() -> Result<Arc<dyn Host>, StartError> {
-    Ok(Arc::new(
-        LinuxHost::connect(NETLINK_TIMEOUT).map_err(not_started)?,
-    ))
+    Ok(Arc::new(LinuxHost::connect(NETLINK_TIMEOUT).map_err(not_started)?))
 }
 
 fn not_started(error: impl std::fmt::Display) -> StartError {

@@ -37,9 +37,7 @@ mod tests {
     use super::*;
 
     fn of(environment: &[(&str, &str)]) -> Vec<String> {
-        let pairs = environment
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let pairs = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         gaps(&Settings::load(None, pairs).unwrap().settings)
     }
 

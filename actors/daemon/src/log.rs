@@ -29,9 +29,5 @@ pub(crate) fn start(level: LogLevel, destination: LogDestination) {
         }
     }
     // A second start, as in a test, keeps the first.
-    let _ = tracing_subscriber::fmt()
-        .json()
-        .with_env_filter(filter)
-        .with_writer(writer)
-        .try_init();
+    let _ = tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(writer).try_init();
 }

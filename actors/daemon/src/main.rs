@@ -17,9 +17,7 @@ use command_line::{Command, CommandLine, ConfigVerb};
 fn main() -> ExitCode {
     match CommandLine::parse().command {
         Command::Run { config } => run::run(config),
-        Command::Config {
-            verb: ConfigVerb::Explain { config },
-        } => run::explain(config),
+        Command::Config { verb: ConfigVerb::Explain { config } } => run::explain(config),
         Command::Version => {
             println!("{}", command_line::version());
             ExitCode::SUCCESS

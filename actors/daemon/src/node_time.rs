@@ -18,8 +18,5 @@ pub(crate) fn unix_nanoseconds() -> i64 {
 
 /// The id of this boot; empty if the kernel does not tell, and then no record of an earlier life is of this boot.
 pub(crate) fn boot_id() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
-        .unwrap_or_default()
-        .trim()
-        .to_owned()
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
 }

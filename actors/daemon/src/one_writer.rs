@@ -79,10 +79,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let socket = directory.path().join("enid.sock");
         let first = claim(directory.path(), &socket).unwrap();
-        assert!(matches!(
-            claim(directory.path(), &socket),
-            Err(WriterError::Locked { .. })
-        ));
+        assert!(matches!(claim(directory.path(), &socket), Err(WriterError::Locked { .. })));
         drop(first);
         claim(directory.path(), &socket).unwrap();
     }

@@ -57,11 +57,7 @@ pub(crate) fn run(file: Option<PathBuf>) -> ExitCode {
 /// `enid config explain`: what would be in force in this environment, and what of it is not done yet.
 pub(crate) fn explain(file: Option<PathBuf>) -> ExitCode {
     match load(file, &environment()) {
-        Ok(Loaded {
-            settings,
-            warnings,
-            provenance,
-        }) => {
+        Ok(Loaded { settings, warnings, provenance }) => {
             provenance.iter().for_each(|setting| println!("{setting}"));
             warnings.iter().for_each(|warning| println!("warning: {warning}"));
             gaps(&settings).iter().for_each(|gap| println!("not yet: {gap}"));
@@ -76,9 +72,7 @@ pub(crate) fn explain(file: Option<PathBuf>) -> ExitCode {
 
 fn serve(file: Option<PathBuf>) -> Result<(), Failed> {
     let environment = environment();
-    let Loaded {
-        settings, warnings, ..
-    } = load(file, &environment)?;
+    let Loaded { settings, warnings, .. } = load(file, &environment)?;
     log::start(settings.daemon.log_level, settings.daemon.log_destination);
     for warning in warnings {
         tracing::warn!(%warning, "settings");
@@ -99,11 +93,7 @@ fn serve(file: Option<PathBuf>) -> Result<(), Failed> {
     let paths = CheckpointPaths::beside(&daemon.checkpoint_path);
     let checkpoint = FileCheckpoint::open(paths, &boot_id, DISK_TIMEOUT).map_err(failed(EXIT_SYSTEM))?;
     let (ec2, imds) = ec2::connect(aws(&settings, &environment));
-    let world = World {
-        ec2,
-        imds,
-        checkpoint: Arc::new(checkpoint),
-    };
+    let world = World { ec2, imds, checkpoint: Arc::new(checkpoint) };
     supervise(Arc::new(settings), veth_prefix, world, seed(&boot_id))
 }
 
@@ -141,28 +131,14 @@ fn supervise(
             vitals: vitals.clone(),
             pulse: pulse.clone(),
         });
-        add_all(
-            &mut tree,
-            &Household {
-                settings,
-                veth_prefix,
-                world,
-                vitals,
-                alive,
-                clock,
-                seed,
-            },
-        );
+        add_all(&mut tree, &Household { settings, veth_prefix, world, vitals, alive, clock, seed });
         tree.run(asked_to_stop()).await
     });
     pulse.store(u64::MAX, Ordering::Relaxed);
     watchdog.thread().unpark();
     match ended {
         Ended::Stopped => Ok(()),
-        Ended::Escalated { reason } => Err(Failed {
-            code: EXIT_ESCALATED,
-            words: reason,
-        }),
+        Ended::Escalated { reason } => Err(Failed { code: EXIT_ESCALATED, words: reason }),
     }
 }
 
@@ -198,9 +174,7 @@ async fn asked_to_stop() {
 /// The whole environment, once. What is no UTF-8 is marked as such, and refused by whoever wants to read it.
 fn environment() -> BTreeMap<String, String> {
     let text = |raw: std::ffi::OsString| raw.to_string_lossy().into_owned();
-    std::env::vars_os()
-        .map(|(name, value)| (text(name), text(value)))
-        .collect()
+    std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect()
 }
 
 fn load(file: Option<PathBuf>, environment: &BTreeMap<String, String>) -> Result<Loaded, Failed> {
@@ -211,10 +185,7 @@ fn load(file: Option<PathBuf>, environment: &BTreeMap<String, String>) -> Result
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && !named => None,
         Err(error) => {
             let words = format!("cannot read the settings in {}: {error}", path.display());
-            return Err(Failed {
-                code: EXIT_SETTINGS,
-                words,
-            });
+            return Err(Failed { code: EXIT_SETTINGS, words });
         }
     };
     Settings::load(content, environment.clone()).map_err(failed(EXIT_SETTINGS))
@@ -223,9 +194,7 @@ fn load(file: Option<PathBuf>, environment: &BTreeMap<String, String>) -> Result
 /// The endpoints that the SDK's own variables name.
 fn aws(settings: &Settings, environment: &BTreeMap<String, String>) -> AwsSettings {
     let of = |names: &[&str]| {
-        names
-            .iter()
-            .find_map(|name| environment.get(*name).filter(|value| !value.is_empty()).cloned())
+        names.iter().find_map(|name| environment.get(*name).filter(|value| !value.is_empty()).cloned())
     };
     AwsSettings {
         region: of(&["AWS_REGION", "AWS_DEFAULT_REGION"]),
@@ -238,16 +207,13 @@ fn aws(settings: &Settings, environment: &BTreeMap<String, String>) -> AwsSettin
 
 /// Nodes of a fleet differ in their boot id: FNV-1a of it.
 fn seed(boot_id: &str) -> u64 {
-    boot_id.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    boot_id
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 fn failed<E: std::fmt::Display>(code: u8) -> impl FnOnce(E) -> Failed {
-    move |error| Failed {
-        code,
-        words: error.to_string(),
-    }
+    move |error| Failed { code, words: error.to_string() }
 }
 
 fn with_sources(error: &dyn std::error::Error) -> String {

@@ -155,8 +155,9 @@ impl Performer<EniManager> for EniPerformer {
             EniAction::ReadInterfaces => comes_back(self.imds.interfaces(), EniOutcome::Interfaces),
             EniAction::Describe { instance } => {
                 let asked_for = instance.clone();
-                comes_back(self.ec2.attached_interfaces(instance), move |result| {
-                    EniOutcome::Described { asked_for, result }
+                comes_back(self.ec2.attached_interfaces(instance), move |result| EniOutcome::Described {
+                    asked_for,
+                    result,
                 })
             }
             EniAction::AskLimits { instance_type } => {

@@ -15,10 +15,7 @@ pub fn limits_of(instance_type: &InstanceType) -> Option<InstanceLimits> {
         }
         let enis = words.next()?.parse().ok()?;
         let addresses_per_eni = words.next()?.parse().ok()?;
-        Some(InstanceLimits {
-            enis,
-            addresses_per_eni,
-        })
+        Some(InstanceLimits { enis, addresses_per_eni })
     })
 }
 
@@ -28,21 +25,11 @@ mod tests {
 
     #[test]
     fn known_types_have_their_limits() {
-        for (name, enis, addresses_per_eni) in [
-            ("m5.large", 3, 10),
-            ("t3.small", 3, 4),
-            ("r6g.medium", 2, 4),
-            ("c5.18xlarge", 15, 50),
-        ] {
+        for (name, enis, addresses_per_eni) in
+            [("m5.large", 3, 10), ("t3.small", 3, 4), ("r6g.medium", 2, 4), ("c5.18xlarge", 15, 50)]
+        {
             let limits = limits_of(&InstanceType::new(name));
-            assert_eq!(
-                limits,
-                Some(InstanceLimits {
-                    enis,
-                    addresses_per_eni
-                }),
-                "{name}"
-            );
+            assert_eq!(limits, Some(InstanceLimits { enis, addresses_per_eni }), "{name}");
         }
         assert_eq!(limits_of(&InstanceType::new("m99.nosuch")), None);
         assert_eq!(limits_of(&InstanceType::new("#")), None);

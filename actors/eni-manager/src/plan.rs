@@ -30,11 +30,7 @@ impl EniManager {
             self.published = Some(view.clone());
             actions.push(EniAction::Publish(view));
         }
-        Plan {
-            actions,
-            wake_at: self.next_wake(now),
-            restart: None,
-        }
+        Plan { actions, wake_at: self.next_wake(now), restart: None }
     }
 
     fn plan_metadata(&mut self, now: Boottime, actions: &mut Vec<EniAction>) {
@@ -54,24 +50,18 @@ impl EniManager {
             return self.next_interfaces_at;
         };
         let pause = INTERFACES_PARTIAL_FIRST.saturating_mul(1 << rounds.min(6));
-        self.next_interfaces_at
-            .saturating_sub(INTERFACES_EVERY)
-            .saturating_add(pause.min(INTERFACES_EVERY))
+        self.next_interfaces_at.saturating_sub(INTERFACES_EVERY).saturating_add(pause.min(INTERFACES_EVERY))
     }
 
     fn plan_ec2(&mut self, node: &NodeFacts, now: Boottime, actions: &mut Vec<EniAction>) {
         let buying = self.growing.values().any(|growing| growing.asked.is_some());
         if self.read_back && !buying && self.describe.may_start(now) {
             self.describe.under_way = true;
-            actions.push(EniAction::Describe {
-                instance: node.instance.clone(),
-            });
+            actions.push(EniAction::Describe { instance: node.instance.clone() });
         }
         if self.limits.is_none() && self.ask_limits.may_start(now) {
             self.ask_limits.under_way = true;
-            actions.push(EniAction::AskLimits {
-                instance_type: node.instance_type.clone(),
-            });
+            actions.push(EniAction::AskLimits { instance_type: node.instance_type.clone() });
         }
         if !self.read_back && !self.describe.under_way && self.assign.backoff.open(now) {
             self.plan_growth(now, actions);
@@ -96,11 +86,7 @@ impl EniManager {
             }
             if let Some(asked) = self.buy_on(&eni, short, now) {
                 short -= asked;
-                actions.push(EniAction::Assign {
-                    eni: eni.id,
-                    subnet: eni.subnet,
-                    count: asked,
-                });
+                actions.push(EniAction::Assign { eni: eni.id, subnet: eni.subnet, count: asked });
             }
         }
     }
@@ -114,10 +100,7 @@ impl EniManager {
         if growing.asked.is_some() || !growing.backoff.open(now) {
             return None;
         }
-        let asked = short
-            .min(room)
-            .min(growing.at_most.unwrap_or(ASSIGN_MAX))
-            .min(ASSIGN_MAX);
+        let asked = short.min(room).min(growing.at_most.unwrap_or(ASSIGN_MAX)).min(ASSIGN_MAX);
         growing.asked = Some(asked);
         Some(asked)
     }
@@ -136,11 +119,7 @@ impl EniManager {
             idle(&self.ask_limits, self.ask_limits.backoff.not_before())
                 .filter(|_| known && self.limits.is_none()),
             Some(self.assign.backoff.not_before()),
-            self.growing
-                .values()
-                .map(|growing| growing.backoff.not_before())
-                .filter(|at| *at > now)
-                .min(),
+            self.growing.values().map(|growing| growing.backoff.not_before()).filter(|at| *at > now).min(),
             self.subnets
                 .subnets
                 .iter()

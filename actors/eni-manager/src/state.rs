@@ -93,11 +93,7 @@ impl EniManager {
             limits: None,
             attached: None,
             not_ours: BTreeSet::new(),
-            seen: ImdsInterfaces {
-                interfaces: Vec::new(),
-                partial: Vec::new(),
-                vpc_cidrs: Vec::new(),
-            },
+            seen: ImdsInterfaces { interfaces: Vec::new(), partial: Vec::new(), vpc_cidrs: Vec::new() },
             subnets: SubnetView::default(),
             blocks: BTreeMap::new(),
             demand: Demand::default(),
@@ -120,8 +116,7 @@ impl EniManager {
             EniMail::Demand(demand) => self.demand = demand,
             EniMail::Subnets(view) => {
                 let listed = view.subnets.iter();
-                self.blocks
-                    .extend(listed.filter_map(|subnet| Some((subnet.id.clone(), subnet.cidr?))));
+                self.blocks.extend(listed.filter_map(|subnet| Some((subnet.id.clone(), subnet.cidr?))));
                 self.subnets = view;
             }
         }
@@ -163,14 +158,9 @@ impl EniManager {
             let known = |id: &EniId| attached.contains_key(id) || self.not_ours.contains(id);
             self.read_back |= seen.interfaces.iter().any(|interface| !known(&interface.id));
         }
-        self.partial_rounds = if seen.partial.is_empty() {
-            0
-        } else {
-            self.partial_rounds.saturating_add(1)
-        };
+        self.partial_rounds = if seen.partial.is_empty() { 0 } else { self.partial_rounds.saturating_add(1) };
         let told = seen.interfaces.iter();
-        self.blocks
-            .extend(told.map(|interface| (interface.subnet.clone(), interface.subnet_cidr)));
+        self.blocks.extend(told.map(|interface| (interface.subnet.clone(), interface.subnet_cidr)));
         // A VPC has a block: none told is none known, and takes nothing away.
         if seen.vpc_cidrs.is_empty() {
             seen.vpc_cidrs = std::mem::take(&mut self.seen.vpc_cidrs);
@@ -183,10 +173,8 @@ impl EniManager {
             let at = eni.attachment.as_ref();
             at.is_some_and(|at| &at.instance == instance && at.attached)
         };
-        let (ours, others): (Vec<_>, Vec<_>) = list
-            .into_iter()
-            .filter(here)
-            .partition(|eni| is_primary(eni) || managed(eni));
+        let (ours, others): (Vec<_>, Vec<_>) =
+            list.into_iter().filter(here).partition(|eni| is_primary(eni) || managed(eni));
         // No instance is without its primary ENI: an answer that lacks it is not believed.
         if !ours.iter().any(is_primary) {
             self.describe.backoff.failed(now, self.config.seed);
@@ -213,13 +201,7 @@ impl EniManager {
         result: Result<Vec<Ipv4Addr>, Cause>,
         now: Boottime,
     ) {
-        let asked = self
-            .growing
-            .entry(eni.clone())
-            .or_default()
-            .asked
-            .take()
-            .unwrap_or(1);
+        let asked = self.growing.entry(eni.clone()).or_default().asked.take().unwrap_or(1);
         match result {
             Ok(addresses) => {
                 if self.bought(eni, &addresses, now) {
@@ -315,10 +297,8 @@ fn is_primary(eni: &EniDescription) -> bool {
 
 /// ENIs tagged by their owner as not ours to manage, and those on other network cards, carry none of our pods.
 fn managed(eni: &EniDescription) -> bool {
-    let kept_from_us = eni
-        .tags
-        .iter()
-        .any(|(key, value)| key == "node.k8s.amazonaws.com/no_manage" && value == "true");
+    let kept_from_us =
+        eni.tags.iter().any(|(key, value)| key == "node.k8s.amazonaws.com/no_manage" && value == "true");
     eni.attachment.as_ref().is_some_and(|at| at.card == 0) && !kept_from_us
 }
 

@@ -12,10 +12,7 @@ impl EniManager {
     pub(crate) fn view(&self, now: Boottime) -> EniView {
         let enis = self.enis();
         EniView {
-            complete: self
-                .attached
-                .as_ref()
-                .is_some_and(|attached| attached.len() == enis.len()),
+            complete: self.attached.as_ref().is_some_and(|attached| attached.len() == enis.len()),
             growth: self.growth(&enis, now),
             enis,
             vpc_cidrs: self.seen.vpc_cidrs.clone(),
@@ -28,13 +25,9 @@ impl EniManager {
     pub(crate) fn enis(&self) -> Vec<Eni> {
         let mut enis: Vec<Eni> = match &self.attached {
             Some(attached) => attached.values().filter_map(|eni| self.by_ec2(eni)).collect(),
-            None => self
-                .seen
-                .interfaces
-                .iter()
-                .filter(|seen| seen.card == 0)
-                .map(|s| self.by_imds(s))
-                .collect(),
+            None => {
+                self.seen.interfaces.iter().filter(|seen| seen.card == 0).map(|s| self.by_imds(s)).collect()
+            }
         };
         enis.sort_by_key(|eni| (eni.card, eni.device));
         enis
@@ -53,10 +46,7 @@ impl EniManager {
             addresses: eni
                 .secondary_addresses
                 .iter()
-                .map(|address| EniAddress {
-                    address: *address,
-                    confirmed: true,
-                })
+                .map(|address| EniAddress { address: *address, confirmed: true })
                 .collect(),
             address_limit: self.limits.map(|limits| limits.addresses_per_eni),
         })
@@ -66,10 +56,7 @@ impl EniManager {
         let mut addresses: Vec<EniAddress> = seen
             .secondary_addresses
             .iter()
-            .map(|address| EniAddress {
-                address: *address,
-                confirmed: false,
-            })
+            .map(|address| EniAddress { address: *address, confirmed: false })
             .collect();
         addresses.sort_unstable();
         addresses.dedup();
@@ -98,11 +85,8 @@ impl EniManager {
             };
         }
         let Some(limits) = self.limits else {
-            let instance_type = self
-                .node
-                .as_ref()
-                .map(|node| node.instance_type.to_string())
-                .unwrap_or_default();
+            let instance_type =
+                self.node.as_ref().map(|node| node.instance_type.to_string()).unwrap_or_default();
             return Growth::Held(Cause::LimitsUnknown { instance_type });
         };
         let room: Vec<&Eni> = enis.iter().filter(|eni| room_on(eni) > 0).collect();
@@ -115,10 +99,7 @@ impl EniManager {
         if let Some(cause) = &self.assign.trouble {
             return Growth::Held(cause.clone());
         }
-        let marks: Vec<_> = room
-            .iter()
-            .map(|eni| self.subnets.mark(&eni.subnet, now))
-            .collect();
+        let marks: Vec<_> = room.iter().map(|eni| self.subnets.mark(&eni.subnet, now)).collect();
         match marks
             .into_iter()
             .collect::<Option<Vec<_>>>()
@@ -130,15 +111,9 @@ impl EniManager {
     }
 
     fn trouble(&self) -> Option<Cause> {
-        [
-            &self.assign,
-            &self.describe,
-            &self.ask_limits,
-            &self.read_node,
-            &self.read_interfaces,
-        ]
-        .into_iter()
-        .find_map(|call| call.trouble.clone())
+        [&self.assign, &self.describe, &self.ask_limits, &self.read_node, &self.read_interfaces]
+            .into_iter()
+            .find_map(|call| call.trouble.clone())
     }
 }
 

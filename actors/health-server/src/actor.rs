@@ -34,11 +34,7 @@ impl Core for HealthServer {
 
     fn plan(&mut self, now: Duration) -> Plan<HealthAction> {
         let (actions, wake_at) = self.turn(now);
-        Plan {
-            actions,
-            wake_at,
-            ..Plan::default()
-        }
+        Plan { actions, wake_at, ..Plan::default() }
     }
 
     fn audit(&self) -> Vec<String> {
@@ -60,12 +56,7 @@ impl HealthPerformer {
     /// Shows on `board`; `/livez` answers what `alive` says, which must not block.
     #[must_use]
     pub fn new(board: HealthBoard, alive: Arc<dyn Fn() -> bool + Send + Sync>) -> Self {
-        Self {
-            board,
-            alive,
-            server: watch::Sender::new(0),
-            tells: false,
-        }
+        Self { board, alive, server: watch::Sender::new(0), tells: false }
     }
 
     /// Writes to the log what begins and what is over. One of several that show the same facts does.
@@ -129,8 +120,12 @@ impl Performer<HealthServer> for HealthPerformer {
 fn tell(change: Change) {
     match change {
         Change::Ready => tracing::info!("ready"),
-        Change::NotReady(why) => tracing::warn!(room = why.room, cause = why.label, text = why.text, "not ready"),
-        Change::Degraded(why) => tracing::warn!(room = why.room, cause = why.label, text = why.text, "degraded"),
+        Change::NotReady(why) => {
+            tracing::warn!(room = why.room, cause = why.label, text = why.text, "not ready")
+        }
+        Change::Degraded(why) => {
+            tracing::warn!(room = why.room, cause = why.label, text = why.text, "degraded")
+        }
         Change::Over(what) => tracing::info!(room = what.room, cause = what.label, "over"),
     }
 }

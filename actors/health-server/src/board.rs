@@ -45,8 +45,7 @@ impl HealthBoard {
     pub(crate) fn show(&self, picture: Arc<Picture>) -> Arc<Picture> {
         let ready = picture.ready;
         let before = self.pictures.send_replace(picture);
-        self.ready
-            .send_if_modified(|shown| std::mem::replace(shown, ready) != ready);
+        self.ready.send_if_modified(|shown| std::mem::replace(shown, ready) != ready);
         before
     }
 }

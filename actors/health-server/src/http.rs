@@ -78,11 +78,7 @@ async fn livez(State(shown): State<Shown>) -> Response {
 
 async fn readyz(State(shown): State<Shown>) -> Response {
     let picture = Arc::clone(&shown.pictures.borrow());
-    let status = if picture.ready {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
-    };
+    let status = if picture.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     page(status, "application/json", text::readyz(&picture))
 }
 
@@ -91,11 +87,7 @@ async fn metrics(State(shown): State<Shown>) -> Response {
     // The exporter's clock calibrates itself by spinning when first used.
     match tokio::task::spawn_blocking(move || text::metrics(&picture)).await {
         Ok(body) => page(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", body),
-        Err(error) => page(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "text/plain",
-            format!("{error}\n"),
-        ),
+        Err(error) => page(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", format!("{error}\n")),
     }
 }
 
@@ -104,9 +96,7 @@ fn page(status: StatusCode, kind: &'static str, body: String) -> Response {
 }
 
 async fn last_of_its_connection(mut response: Response) -> Response {
-    response
-        .headers_mut()
-        .insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
 }
 

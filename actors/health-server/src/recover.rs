@@ -12,10 +12,7 @@ impl HealthServer {
         Self {
             config,
             facts: Facts::default(),
-            http: Http::Down {
-                again_at: Duration::ZERO,
-                failures: 0,
-            },
+            http: Http::Down { again_at: Duration::ZERO, failures: 0 },
             changed: true,
             shown: None,
             shown_at: Duration::ZERO,

@@ -24,29 +24,12 @@ pub(crate) fn child(name: &'static str) -> ChildHealth {
 }
 
 pub(crate) fn well() -> Facts {
-    let counts = PoolCounts {
-        total: 9,
-        leased: 1,
-        cooling: 2,
-        pinned: 3,
-        free: 3,
-        waiting: 0,
-    };
+    let counts = PoolCounts { total: 9, leased: 1, cooling: 2, pinned: 3, free: 3, waiting: 0 };
     let address = Ipv4Addr::new(10, 0, 1, 10);
-    let names = [
-        "eni-manager",
-        "subnet-scout",
-        "warm-pool",
-        "route-programmer",
-        "health-server",
-        "cni-server",
-    ];
+    let names =
+        ["eni-manager", "subnet-scout", "warm-pool", "route-programmer", "health-server", "cni-server"];
     Facts {
-        enis: Some(EniView {
-            complete: true,
-            enis: vec![eni(address)],
-            ..EniView::unknown()
-        }),
+        enis: Some(EniView { complete: true, enis: vec![eni(address)], ..EniView::unknown() }),
         leases: Some(LeaseView {
             leases: vec![lease(address)],
             counts,
@@ -54,17 +37,8 @@ pub(crate) fn well() -> Facts {
             waiting_for: None,
             checkpoint_trouble: None,
         }),
-        subnets: Some(SubnetView {
-            complete: true,
-            subnets: vec![subnet(None)],
-            trouble: None,
-        }),
-        host: Some(HostView {
-            read: true,
-            enis_ready: 1,
-            trouble: None,
-            changes: 7,
-        }),
+        subnets: Some(SubnetView { complete: true, subnets: vec![subnet(None)], trouble: None }),
+        host: Some(HostView { read: true, enis_ready: 1, trouble: None, changes: 7 }),
         front: Some(FrontView {
             listening: true,
             adds_in_flight: 1,
@@ -86,54 +60,27 @@ fn eni(address: Ipv4Addr) -> Eni {
         subnet: SubnetId::new("subnet-1"),
         subnet_cidr: "10.0.1.0/24".parse().unwrap(),
         primary_address: Ipv4Addr::new(10, 0, 1, 5),
-        addresses: vec![EniAddress {
-            address,
-            confirmed: true,
-        }],
+        addresses: vec![EniAddress { address, confirmed: true }],
         address_limit: Some(10),
     }
 }
 
 fn lease(address: Ipv4Addr) -> Lease {
-    let key = AttachmentKey {
-        network: "aws-cni".into(),
-        container_id: "c".into(),
-        ifname: "eth0".into(),
-    };
-    Lease {
-        key,
-        pod: Pod::default(),
-        address,
-        phase: LeasePhase::Assigned,
-        allocated_unix_nanoseconds: 0,
-    }
+    let key = AttachmentKey { network: "aws-cni".into(), container_id: "c".into(), ifname: "eth0".into() };
+    Lease { key, pod: Pod::default(), address, phase: LeasePhase::Assigned, allocated_unix_nanoseconds: 0 }
 }
 
 pub(crate) fn subnet(cause: Option<Cause>) -> Subnet {
-    let mark = cause.map(|cause| SubnetMark {
-        cause,
-        until: Duration::from_secs(900),
-        failures: 1,
-    });
-    Subnet {
-        id: SubnetId::new("subnet-1"),
-        cidr: None,
-        free_addresses: Some(42),
-        mark,
-    }
+    let mark = cause.map(|cause| SubnetMark { cause, until: Duration::from_secs(900), failures: 1 });
+    Subnet { id: SubnetId::new("subnet-1"), cidr: None, free_addresses: Some(42), mark }
 }
 
 pub(crate) fn throttled() -> Cause {
-    Cause::Throttled {
-        action: "AssignPrivateIpAddresses",
-    }
+    Cause::Throttled { action: "AssignPrivateIpAddresses" }
 }
 
 pub(crate) fn exhausted() -> Cause {
-    Cause::SubnetExhausted {
-        subnet: SubnetId::new("subnet-1"),
-        detail: "no \"room\"\nleft".into(),
-    }
+    Cause::SubnetExhausted { subnet: SubnetId::new("subnet-1"), detail: "no \"room\"\nleft".into() }
 }
 
 pub(crate) fn held(cause: Cause) -> Growth {

@@ -96,10 +96,7 @@ impl HealthServer {
         };
         let failures = failures.saturating_add(1);
         let pause = BIND_AGAIN_FIRST.saturating_mul(1 << failures.saturating_sub(1).min(16));
-        self.http = Http::Down {
-            again_at: now + pause.min(BIND_AGAIN_MOST),
-            failures,
-        };
+        self.http = Http::Down { again_at: now + pause.min(BIND_AGAIN_MOST), failures };
         let bind = self.config.bind;
         self.facts.http_trouble = Some(format!("HTTP on {bind} cannot be served: {error}"));
         self.changed = true;
@@ -154,11 +151,7 @@ impl HealthServer {
     /// What must hold after every step.
     pub(crate) fn violations(&self) -> Vec<String> {
         let mut found = Vec::new();
-        if self
-            .shown
-            .as_ref()
-            .is_some_and(|shown| shown.ready != shown.reasons.is_empty())
-        {
+        if self.shown.as_ref().is_some_and(|shown| shown.ready != shown.reasons.is_empty()) {
             found.push("ready is shown with reasons against it, or unready without".to_owned());
         }
         if matches!(self.http, Http::Served) && self.facts.http_trouble.is_some() {

@@ -15,9 +15,7 @@ impl<T: Clone + Send + Sync + 'static> Publisher<T> {
     /// Nothing published yet.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            value: Writer::new((0, None)),
-        }
+        Self { value: Writer::new((0, None)) }
     }
 
     /// Replaces the snapshot. Never blocks and never fails; without readers it is kept for who comes later.
@@ -32,9 +30,7 @@ impl<T: Clone + Send + Sync + 'static> Publisher<T> {
     /// A reader of its own.
     #[must_use]
     pub fn subscribe(&self) -> Subscription<T> {
-        Subscription {
-            value: self.value.reader(),
-        }
+        Subscription { value: self.value.reader() }
     }
 }
 

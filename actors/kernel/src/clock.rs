@@ -14,10 +14,7 @@ impl Clock {
     /// A clock that reads `boottime` now. Only inside a tokio runtime.
     #[must_use]
     pub fn new(boottime: Duration) -> Self {
-        Self {
-            origin: Instant::now(),
-            boottime_at_origin: boottime,
-        }
+        Self { origin: Instant::now(), boottime_at_origin: boottime }
     }
 
     /// Time since boot.

@@ -54,11 +54,7 @@ pub struct Plan<A> {
 
 impl<A> Default for Plan<A> {
     fn default() -> Self {
-        Self {
-            actions: Vec::new(),
-            wake_at: None,
-            restart: None,
-        }
+        Self { actions: Vec::new(), wake_at: None, restart: None }
     }
 }
 

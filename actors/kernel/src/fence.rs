@@ -43,11 +43,7 @@ impl Drop for Hold {
 
 impl Fence {
     pub(crate) fn new(incarnation: u64) -> Self {
-        Self {
-            incarnation,
-            standing: Writer::new(Standing::Alive),
-            holds: watch::Sender::new(0),
-        }
+        Self { incarnation, standing: Writer::new(Standing::Alive), holds: watch::Sender::new(0) }
     }
 
     /// Which life this is, from 1.
@@ -62,11 +58,7 @@ impl Fence {
     /// # Errors
     /// When the incarnation is over.
     pub fn check(&self) -> Result<(), Revoked> {
-        if self.is_over() {
-            Err(Revoked(self.incarnation))
-        } else {
-            Ok(())
-        }
+        if self.is_over() { Err(Revoked(self.incarnation)) } else { Ok(()) }
     }
 
     /// Holds the next incarnation back until the effect has ended (an fsync, a child process).
@@ -76,9 +68,7 @@ impl Fence {
     pub fn hold(&self) -> Result<Hold, Revoked> {
         // Counted first, checked then: whoever revokes in between sees the hold.
         self.holds.send_modify(|held| *held += 1);
-        let hold = Hold {
-            holds: self.holds.clone(),
-        };
+        let hold = Hold { holds: self.holds.clone() };
         self.check().map(|()| hold)
     }
 
@@ -129,8 +119,6 @@ impl Fence {
     /// Waits for what is held, at most this long; whether all of it ended.
     pub(crate) async fn drained(&self, at_most: Duration) -> bool {
         let mut holds = self.holds.subscribe();
-        tokio::time::timeout(at_most, holds.wait_for(|held| *held == 0))
-            .await
-            .is_ok()
+        tokio::time::timeout(at_most, holds.wait_for(|held| *held == 0)).await.is_ok()
     }
 }

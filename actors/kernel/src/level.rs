@@ -36,10 +36,7 @@ impl Drop for Bell {
 
 impl<T> Writer<T> {
     pub(crate) fn new(value: T) -> Self {
-        Self {
-            value: watch::Sender::new(value),
-            bell: Arc::new(Bell { rung: Arc::default() }),
-        }
+        Self { value: watch::Sender::new(value), bell: Arc::new(Bell { rung: Arc::default() }) }
     }
 
     pub(crate) fn set(&self, value: T) {
@@ -59,19 +56,13 @@ impl<T> Writer<T> {
     }
 
     pub(crate) fn reader(&self) -> Reader<T> {
-        Reader {
-            value: self.value.subscribe(),
-            rung: self.bell.rung.clone(),
-        }
+        Reader { value: self.value.subscribe(), rung: self.bell.rung.clone() }
     }
 }
 
 impl<T> Clone for Writer<T> {
     fn clone(&self) -> Self {
-        Self {
-            value: self.value.clone(),
-            bell: self.bell.clone(),
-        }
+        Self { value: self.value.clone(), bell: self.bell.clone() }
     }
 }
 
@@ -100,9 +91,6 @@ impl<T> Reader<T> {
 
 impl<T> Clone for Reader<T> {
     fn clone(&self) -> Self {
-        Self {
-            value: self.value.clone(),
-            rung: self.rung.clone(),
-        }
+        Self { value: self.value.clone(), rung: self.rung.clone() }
     }
 }

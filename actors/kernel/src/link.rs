@@ -93,18 +93,9 @@ impl<M: Send + 'static> Way<M> {
         if self.fence.is_over() {
             return Err(Refused::Gone);
         }
-        let slot = self
-            .slots
-            .clone()
-            .try_acquire_owned()
-            .map_err(|_| Refused::Full)?;
+        let slot = self.slots.clone().try_acquire_owned().map_err(|_| Refused::Full)?;
         let slot = Some(slot);
-        let envelope = Envelope {
-            mail,
-            begun,
-            sender,
-            slot,
-        };
+        let envelope = Envelope { mail, begun, sender, slot };
         // The mailbox itself takes all that has a slot: it refuses only when it is closed.
         self.mailbox.try_send(envelope).map_err(|_| Refused::Gone)
     }
@@ -112,11 +103,7 @@ impl<M: Send + 'static> Way<M> {
 
 impl<M: Send + 'static> Clone for Way<M> {
     fn clone(&self) -> Self {
-        Self {
-            mailbox: self.mailbox.clone(),
-            fence: self.fence.clone(),
-            slots: self.slots.clone(),
-        }
+        Self { mailbox: self.mailbox.clone(), fence: self.fence.clone(), slots: self.slots.clone() }
     }
 }
 
@@ -180,23 +167,12 @@ pub struct Inbox<M: Send + 'static> {
 pub fn link<M: Send + 'static>(name: &'static str) -> (Link<M>, Inbox<M>) {
     let door = Writer::new(Door::Closed);
     let dropped = Arc::new(AtomicU64::new(0));
-    (
-        Link {
-            name,
-            door: door.reader(),
-            dropped: dropped.clone(),
-        },
-        Inbox { door, dropped },
-    )
+    (Link { name, door: door.reader(), dropped: dropped.clone() }, Inbox { door, dropped })
 }
 
 impl<M: Send + 'static> Clone for Link<M> {
     fn clone(&self) -> Self {
-        Self {
-            name: self.name,
-            door: self.door.clone(),
-            dropped: self.dropped.clone(),
-        }
+        Self { name: self.name, door: self.door.clone(), dropped: self.dropped.clone() }
     }
 }
 
@@ -229,9 +205,7 @@ impl<M: Send + 'static> Link<M> {
         make: impl Fn(oneshot::Sender<T>) -> M + Send + Sync,
     ) -> Result<T, AskError> {
         let asked = self.ask_until_answered(make);
-        tokio::time::timeout(deadline, asked)
-            .await
-            .unwrap_or(Err(AskError::Deadline))
+        tokio::time::timeout(deadline, asked).await.unwrap_or(Err(AskError::Deadline))
     }
 
     async fn ask_until_answered<T: Send + 'static>(
@@ -304,9 +278,7 @@ async fn attempt<M: Send + 'static, T>(way: &Way<M>, mail: M, answer: oneshot::R
             return Attempt::Died { begun: false };
         }
     }
-    let died = || Attempt::Died {
-        begun: begun.load(Ordering::Acquire),
-    };
+    let died = || Attempt::Died { begun: begun.load(Ordering::Acquire) };
     tokio::select! {
         biased;
         answered = answer => match answered {

@@ -66,10 +66,7 @@ pub(crate) struct NestOf<C: Core> {
 
 impl<C: Core> NestOf<C> {
     pub(crate) fn new(spec: Spec<C>) -> Self {
-        Self {
-            spec: Arc::new(spec),
-            counters: Arc::default(),
-        }
+        Self { spec: Arc::new(spec), counters: Arc::default() }
     }
 }
 
@@ -93,10 +90,7 @@ impl<C: Core> Nest for NestOf<C> {
             if let Some(earlier) = earlier
                 && !earlier.drained(spec.policy.drain).await
             {
-                tracing::warn!(
-                    child = spec.name,
-                    "an effect of the last incarnation has not ended"
-                );
+                tracing::warn!(child = spec.name, "an effect of the last incarnation has not ended");
             }
             let (core, performer) = make(&spec, &fence, &house).await?;
             fence.check().map_err(|over| over.to_string())?;
@@ -128,14 +122,9 @@ async fn make<C: Core>(
     fence: &Fence,
     house: &House,
 ) -> Result<(C, Arc<dyn Performer<C>>), String> {
-    let seat = Seat {
-        fence: fence.clone(),
-        clock: house.clock,
-    };
+    let seat = Seat { fence: fence.clone(), clock: house.clock };
     let (start, within) = (spec.start.clone(), fence.clone());
-    let mut reading = house
-        .io
-        .spawn(async move { within.within(async { start(seat).await }).await });
+    let mut reading = house.io.spawn(async move { within.within(async { start(seat).await }).await });
     let deadline: Duration = spec.policy.start_deadline;
     match tokio::time::timeout(deadline, &mut reading).await {
         Ok(Ok(Some(Ok(made)))) => Ok(made),
@@ -190,21 +179,13 @@ fn seat<C: Core>(
     let mailbox = address.clone().recipient();
     follow(spec, &mailbox, &fence, house);
     let slots = Arc::new(Semaphore::new(spec.policy.mailbox.min(Semaphore::MAX_PERMITS)));
-    let way = Way {
-        mailbox,
-        fence,
-        slots,
-    };
+    let way = Way { mailbox, fence, slots };
     spec.inbox.door.set(Door::Open(way));
     let pulse = move || {
         let answer = address.send(Pulse);
         async move { answer.await.is_ok() }.boxed()
     };
-    Ok(Seated {
-        arbiter,
-        ended,
-        pulse: Box::new(pulse),
-    })
+    Ok(Seated { arbiter, ended, pulse: Box::new(pulse) })
 }
 
 /// Puts the newest snapshots into the mailbox, and keeps delivering newer ones.

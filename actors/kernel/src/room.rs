@@ -81,12 +81,7 @@ impl<C: Core> Handler<Envelope<C::Mail>> for Room<C> {
     type Result = ();
 
     fn handle(&mut self, envelope: Envelope<C::Mail>, ctx: &mut Self::Context) {
-        let Envelope {
-            mail,
-            begun,
-            sender,
-            slot,
-        } = envelope;
+        let Envelope { mail, begun, sender, slot } = envelope;
         drop(slot);
         if self.fence.is_over() {
             return;
@@ -204,19 +199,14 @@ impl<C: Core> Room<C> {
         let (performer, within, counted) = (self.performer.clone(), self.fence.clone(), under_way.clone());
         let effect = self.io.spawn(async move {
             let _counted = counted;
-            within
-                .within(async move { performer.perform(action).await })
-                .await
+            within.within(async move { performer.perform(action).await }).await
         });
         let (room, fence) = (ctx.address(), self.fence.clone());
         self.io.spawn(async move {
             let Some(outcome) = outcome_of(effect, at_most, &fence).await else {
                 return;
             };
-            let back = Back {
-                incarnation: fence.incarnation(),
-                outcome,
-            };
+            let back = Back { incarnation: fence.incarnation(), outcome };
             if room.send(back).await.is_err() {
                 let stale = &under_way.counters.stale_outcomes;
                 stale.fetch_add(1, Ordering::Relaxed);

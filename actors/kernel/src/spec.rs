@@ -120,13 +120,7 @@ impl<C: Core> Spec<C> {
         F: Future<Output = Made<C>> + Send + 'static,
     {
         let start = Arc::new(move |seat| start(seat).boxed());
-        Self {
-            name,
-            policy,
-            inbox,
-            start,
-            follows: Vec::new(),
-        }
+        Self { name, policy, inbox, start, follows: Vec::new() }
     }
 
     /// Each newest snapshot becomes mail, one at a time; what was replaced before it could be delivered is skipped. Every

@@ -73,20 +73,13 @@ impl Supervisor {
     /// When to tick next: now at the earliest, and a tick's length from now at the latest.
     pub(crate) fn next_due(&self) -> Duration {
         let now = self.config.clock.now();
-        let dues = self
-            .nests
-            .iter()
-            .zip(&self.children)
-            .filter_map(|(nest, child)| child.next_due(nest.policy()));
+        let dues =
+            self.nests.iter().zip(&self.children).filter_map(|(nest, child)| child.next_due(nest.policy()));
         dues.min().map_or(now + TICK, |due| due.clamp(now, now + TICK))
     }
 
     pub(crate) fn hear(&mut self, news: News) {
-        let News {
-            child,
-            incarnation,
-            what,
-        } = news;
+        let News { child, incarnation, what } = news;
         let began = incarnation == 1
             && self
                 .children
@@ -149,11 +142,7 @@ impl Supervisor {
         let asked_to_stop = signal == Signal::Stop;
         let (next, commands) = step(nest.policy(), taken, signal, now, jitter);
         *child = next;
-        if commands
-            .iter()
-            .any(|command| matches!(command, Command::Revoke(_)))
-            && !asked_to_stop
-        {
+        if commands.iter().any(|command| matches!(command, Command::Revoke(_))) && !asked_to_stop {
             lament(nest.name(), child);
         }
         for command in commands {
@@ -180,22 +169,12 @@ impl Supervisor {
         nest.close();
         let fence = Fence::new(incarnation);
         let earlier = place.replace(fence.clone());
-        let house = House {
-            strategy: self.config.strategy,
-            io: self.config.io.clone(),
-            clock: self.config.clock,
-        };
+        let house =
+            House { strategy: self.config.strategy, io: self.config.io.clone(), clock: self.config.clock };
         let starting = nest.start(fence.clone(), earlier, house);
         let news = self.news.clone();
         let tell = move |what| {
-            let (news, message) = (
-                news.clone(),
-                News {
-                    child: index,
-                    incarnation,
-                    what,
-                },
-            );
+            let (news, message) = (news.clone(), News { child: index, incarnation, what });
             // The loop has ended: nobody needs to know.
             async move { news.send(message).await.unwrap_or_default() }
         };
@@ -239,13 +218,7 @@ impl Supervisor {
         let news = self.news.clone();
         actix_rt::spawn(async move {
             if answer.await {
-                let _ = news
-                    .send(News {
-                        child: index,
-                        incarnation,
-                        what: What::Heard,
-                    })
-                    .await;
+                let _ = news.send(News { child: index, incarnation, what: What::Heard }).await;
             }
         });
     }
@@ -293,13 +266,9 @@ fn lament(name: &str, child: &Child) {
     };
     let (incarnation, cause, words) = (child.incarnation, death.label(), death.words());
     match child.life {
-        Life::Parked { .. } => tracing::error!(
-            child = name,
-            incarnation,
-            cause,
-            words,
-            "child died too often: parked"
-        ),
+        Life::Parked { .. } => {
+            tracing::error!(child = name, incarnation, cause, words, "child died too often: parked")
+        }
         _ => tracing::warn!(child = name, incarnation, cause, words, "child died"),
     }
 }

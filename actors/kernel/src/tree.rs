@@ -65,10 +65,7 @@ impl Tree {
     /// An empty tree.
     #[must_use]
     pub fn new(config: TreeConfig) -> Self {
-        Self {
-            config,
-            nests: Vec::new(),
-        }
+        Self { config, nests: Vec::new() }
     }
 
     /// Adds a child: started after those before it, stopped before them.

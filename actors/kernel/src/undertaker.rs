@@ -24,13 +24,11 @@ impl Undertaker {
         arbiter.stop();
         self.zombies.fetch_add(1, Ordering::Relaxed);
         let zombies = self.zombies.clone();
-        let waiting = std::thread::Builder::new()
-            .name("undertaker".into())
-            .spawn(move || {
-                // A join error is a panic outside every handler: the thread is gone all the same.
-                let _ = arbiter.join();
-                zombies.fetch_sub(1, Ordering::Relaxed);
-            });
+        let waiting = std::thread::Builder::new().name("undertaker".into()).spawn(move || {
+            // A join error is a panic outside every handler: the thread is gone all the same.
+            let _ = arbiter.join();
+            zombies.fetch_sub(1, Ordering::Relaxed);
+        });
         if let Err(error) = waiting {
             tracing::error!(%error, "cannot wait for a thread that was thrown away: it counts as lost");
         }

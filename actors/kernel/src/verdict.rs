@@ -190,10 +190,7 @@ pub fn step(
         Signal::Begin if child.life == Life::Idle => commands.push(child.begin_next()),
         Signal::Ready(incarnation) if child.life == Life::Starting && incarnation == child.incarnation => {
             child.ready = now;
-            child.life = Life::Running {
-                heard: now,
-                asked: false,
-            };
+            child.life = Life::Running { heard: now, asked: false };
         }
         Signal::Heard(incarnation) if incarnation == child.incarnation => {
             if let Life::Running { heard, asked } = &mut child.life {
@@ -254,9 +251,7 @@ fn bury(
         child.on_probation = false;
     }
     *child.deaths.entry(death.label()).or_default() += 1;
-    child
-        .recent
-        .retain(|(at, _)| at.saturating_add(policy.window) > now);
+    child.recent.retain(|(at, _)| at.saturating_add(policy.window) > now);
     child.recent.push_back((now, death.counts()));
     while child.recent.len() > DEATHS_REMEMBERED.max(policy.intensity as usize + 1) {
         // Those that count go last: the world's deaths never push them out of the count.
@@ -280,28 +275,19 @@ fn bury(
             child.life = Life::Stopped;
             commands.push(Command::EndProcess(words));
         } else {
-            child.life = Life::Parked {
-                until: now.saturating_add(policy.parked),
-            };
+            child.life = Life::Parked { until: now.saturating_add(policy.parked) };
         }
     } else if pauses == 1 {
         commands.push(child.begin_next());
     } else {
-        child.life = Life::Backoff {
-            until: now.saturating_add(pause(policy, pauses, jitter)),
-        };
+        child.life = Life::Backoff { until: now.saturating_add(pause(policy, pauses, jitter)) };
     }
 }
 
 /// Doubling from `backoff_first` to `backoff_max`, between half of that and all of it.
 fn pause(policy: &Policy, deaths: usize, jitter: u64) -> Duration {
-    let doublings = u32::try_from(deaths.saturating_sub(2))
-        .unwrap_or(u32::MAX)
-        .min(16);
-    let whole = policy
-        .backoff_first
-        .saturating_mul(1 << doublings)
-        .min(policy.backoff_max);
+    let doublings = u32::try_from(deaths.saturating_sub(2)).unwrap_or(u32::MAX).min(16);
+    let whole = policy.backoff_first.saturating_mul(1 << doublings).min(policy.backoff_max);
     let half = whole / 2;
     let share = u32::try_from(jitter % 1024).unwrap_or(0);
     half + half.saturating_mul(share) / 1024

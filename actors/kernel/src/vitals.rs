@@ -47,15 +47,8 @@ impl Vitals {
             name,
             state,
             incarnation: child.incarnation,
-            deaths: child
-                .deaths
-                .iter()
-                .map(|(label, count)| (*label, *count))
-                .collect(),
-            last: child
-                .last
-                .as_ref()
-                .map(|death| format!("{}: {}", death.label(), death.words())),
+            deaths: child.deaths.iter().map(|(label, count)| (*label, *count)).collect(),
+            last: child.last.as_ref().map(|death| format!("{}: {}", death.label(), death.words())),
             again_at,
             in_flight: counts.in_flight,
             stale_outcomes: counts.stale_outcomes,

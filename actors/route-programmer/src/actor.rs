@@ -33,11 +33,7 @@ impl Core for RouteProgrammer {
 
     fn plan(&mut self, now: Duration) -> Plan<RouteAction> {
         let (actions, wake_at) = self.turn(now);
-        Plan {
-            actions,
-            wake_at,
-            ..Plan::default()
-        }
+        Plan { actions, wake_at, ..Plan::default() }
     }
 
     fn audit(&self) -> Vec<String> {
@@ -92,11 +88,9 @@ impl Performer<RouteProgrammer> for RoutePerformer {
                 }
                 .boxed()
             }
-            Some(RouteAction::Program {
-                target,
-                changes,
-                questions,
-            }) => program(Arc::clone(&self.host), target, changes, questions).boxed(),
+            Some(RouteAction::Program { target, changes, questions }) => {
+                program(Arc::clone(&self.host), target, changes, questions).boxed()
+            }
             Some(RouteAction::Answer(_) | RouteAction::Publish(_)) | None => ready(Ok(None)).boxed(),
         }
     }
@@ -120,12 +114,7 @@ async fn program(
             answers.push(unbroken(host.route(question).await)?);
         }
     }
-    Ok(Some(RouteOutcome::Programmed {
-        target,
-        done,
-        stopped,
-        answers,
-    }))
+    Ok(Some(RouteOutcome::Programmed { target, done, stopped, answers }))
 }
 
 /// A lost connection is nobody's outcome: only a new incarnation gets a new one.

@@ -91,32 +91,16 @@ impl Bench {
             RouteAction::Read { number } => {
                 self.reads += 1;
                 self.log.push("read".into());
-                let result = if self.blind > 0 {
-                    Err(refused("dump"))
-                } else {
-                    Ok(self.host.clone())
-                };
+                let result = if self.blind > 0 { Err(refused("dump")) } else { Ok(self.host.clone()) };
                 self.blind = self.blind.saturating_sub(1);
                 RouteOutcome::Read { number, result }
             }
-            RouteAction::Program {
-                target,
-                changes,
-                questions,
-            } => {
+            RouteAction::Program { target, changes, questions } => {
                 let (done, stopped) = self.apply(&changes);
                 let ask = |question| Ok(lead(&self.host, question));
-                let answers = if stopped.is_some() {
-                    Vec::new()
-                } else {
-                    questions.iter().map(ask).collect()
-                };
-                RouteOutcome::Programmed {
-                    target,
-                    done,
-                    stopped,
-                    answers,
-                }
+                let answers =
+                    if stopped.is_some() { Vec::new() } else { questions.iter().map(ask).collect() };
+                RouteOutcome::Programmed { target, done, stopped, answers }
             }
             RouteAction::Answer(Answer::Plan(reply, result)) => return drop(reply.send(result)),
             RouteAction::Answer(Answer::Step(reply, result)) => return drop(reply.send(result)),
@@ -140,10 +124,7 @@ impl Bench {
                 Some(_) => {
                     return (
                         position,
-                        Some(HostError::Timeout {
-                            what: "change".into(),
-                            milliseconds: 5000,
-                        }),
+                        Some(HostError::Timeout { what: "change".into(), milliseconds: 5000 }),
                     );
                 }
             }
@@ -160,10 +141,7 @@ impl Bench {
             }
             self.perform(0);
         }
-        panic!(
-            "the room never comes to rest: {:?}",
-            self.log.iter().rev().take(10).collect::<Vec<_>>()
-        );
+        panic!("the room never comes to rest: {:?}", self.log.iter().rev().take(10).collect::<Vec<_>>());
     }
 
     /// Lets time pass, waking the room whenever it asked for it.
@@ -183,24 +161,14 @@ impl Bench {
 
     pub(crate) fn plan(&mut self, wiring: &PodWiring) -> oneshot::Receiver<Result<WiringPlan, Cause>> {
         let (reply, answer) = oneshot::channel();
-        self.tell(RouteMail::Plan {
-            wiring: wiring.clone(),
-            reply,
-        });
+        self.tell(RouteMail::Plan { wiring: wiring.clone(), reply });
         answer
     }
 
     pub(crate) fn wire(&mut self, wiring: &PodWiring, ifindex: u32) -> oneshot::Receiver<Result<(), Cause>> {
         let (reply, answer) = oneshot::channel();
-        let host = HostSide {
-            ifindex,
-            mac: wiring.host_mac,
-        };
-        self.tell(RouteMail::Wire {
-            wiring: wiring.clone(),
-            host,
-            reply,
-        });
+        let host = HostSide { ifindex, mac: wiring.host_mac };
+        self.tell(RouteMail::Wire { wiring: wiring.clone(), host, reply });
         answer
     }
 
@@ -212,11 +180,8 @@ impl Bench {
 
     /// The rules and routes of an address, as a person reads them.
     pub(crate) fn of(&self, address: Ipv4Addr) -> BTreeMap<String, u32> {
-        let rules = self
-            .host
-            .rules
-            .iter()
-            .filter(|rule| rule.from == Some(address) || rule.to == Some(address));
+        let rules =
+            self.host.rules.iter().filter(|rule| rule.from == Some(address) || rule.to == Some(address));
         let routes = self.host.routes.iter().filter(|route| route.to == address);
         let mut found = BTreeMap::new();
         for text in rules
@@ -230,17 +195,10 @@ impl Bench {
 }
 
 pub(crate) fn refused(what: &str) -> HostError {
-    HostError::Refused {
-        what: what.into(),
-        error: "Operation not permitted (os error 1)".into(),
-        errno: 1,
-    }
+    HostError::Refused { what: what.into(), error: "Operation not permitted (os error 1)".into(), errno: 1 }
 }
 
 /// Runs a future that is ready at once, or waits for nothing but itself.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
-    tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap()
-        .block_on(future)
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }

@@ -86,11 +86,8 @@ pub(crate) fn desired<'a>(
     view: &EniView,
     leases: impl Iterator<Item = &'a Lease>,
 ) -> Desired {
-    let table_of: BTreeMap<Ipv4Addr, TableId> = view
-        .enis
-        .iter()
-        .flat_map(|eni| eni.addresses.iter().map(|on| (on.address, eni.table())))
-        .collect();
+    let table_of: BTreeMap<Ipv4Addr, TableId> =
+        view.enis.iter().flat_map(|eni| eni.addresses.iter().map(|on| (on.address, eni.table()))).collect();
     let pods = leases
         .filter(|lease| matches!(lease.phase, LeasePhase::Wired | LeasePhase::Assigned))
         .map(|lease| DesiredPod {
@@ -100,14 +97,8 @@ pub(crate) fn desired<'a>(
             host_mac: HostVeth::mac(&lease.key),
         })
         .collect();
-    let enis = view.enis.iter().map(|eni| DesiredEni {
-        eni: eni.clone(),
-        mtu_bytes: eni_mtu_bytes,
-    });
-    Desired {
-        enis: enis.collect(),
-        pods,
-    }
+    let enis = view.enis.iter().map(|eni| DesiredEni { eni: eni.clone(), mtu_bytes: eni_mtu_bytes });
+    Desired { enis: enis.collect(), pods }
 }
 
 /// Compares what should stand with what the kernel shows.
@@ -117,19 +108,13 @@ pub(crate) fn diff(desired: &Desired, host: &HostSnapshot) -> Survey {
     for wanted in &desired.enis {
         let eni = &wanted.eni;
         let Some(link) = seen.eni_link(eni.mac) else {
-            let cause = Cause::LinkMissing {
-                eni: eni.id.clone(),
-                mac: eni.mac.to_string(),
-            };
+            let cause = Cause::LinkMissing { eni: eni.id.clone(), mac: eni.mac.to_string() };
             survey.missing.insert(eni.id.clone(), cause);
             continue;
         };
         let mut changes = eni::own_side(eni, link, &seen);
         if changes.is_empty() {
-            let standing = Standing {
-                ifindex: link.ifindex,
-                gateway: eni.gateway(),
-            };
+            let standing = Standing { ifindex: link.ifindex, gateway: eni.gateway() };
             survey.standing.insert(eni.table(), standing);
         }
         changes.extend(eni::mtu(link, wanted.mtu_bytes));

@@ -160,12 +160,7 @@ impl RouteProgrammer {
     pub(crate) fn learn(&mut self, outcome: RouteOutcome, now: Duration) {
         match outcome {
             RouteOutcome::Read { number, result } => self.read_ended(number, result, now),
-            RouteOutcome::Programmed {
-                target,
-                done,
-                stopped,
-                answers,
-            } => {
+            RouteOutcome::Programmed { target, done, stopped, answers } => {
                 let made = self.note_changes(&target, done);
                 match target {
                     Target::Job(id) => self.job_ended(id, made, stopped.as_ref(), &answers, now),
@@ -179,11 +174,7 @@ impl RouteProgrammer {
     pub(crate) fn violations(&self) -> Vec<String> {
         let mut found = Vec::new();
         let mut busy = BTreeSet::new();
-        for job in self
-            .jobs
-            .iter()
-            .filter(|job| self.under_way.contains_key(&Target::Job(job.id)))
-        {
+        for job in self.jobs.iter().filter(|job| self.under_way.contains_key(&Target::Job(job.id))) {
             if !busy.insert(job.address) {
                 found.push(format!("two jobs change {} at once", job.address));
             }
@@ -203,11 +194,7 @@ impl RouteProgrammer {
             found.push(format!("{} programs are under way", self.under_way.len()));
         }
         if self.jobs.len() > JOBS_MAX || self.plans.len() > JOBS_MAX {
-            found.push(format!(
-                "{} jobs and {} plans wait",
-                self.jobs.len(),
-                self.plans.len()
-            ));
+            found.push(format!("{} jobs and {} plans wait", self.jobs.len(), self.plans.len()));
         }
         found
     }

@@ -81,16 +81,8 @@ impl Performer<SubnetScout> for ScoutPerformer {
     fn perform(&self, action: ScoutAction) -> BoxFuture<'static, Result<Option<ScoutOutcome>, Broken>> {
         match action {
             ScoutAction::List(place) => {
-                let call = self
-                    .ec2
-                    .subnets(place.vpc.clone(), place.availability_zone.clone());
-                async move {
-                    Ok(Some(ScoutOutcome::Listed {
-                        place,
-                        result: call.await,
-                    }))
-                }
-                .boxed()
+                let call = self.ec2.subnets(place.vpc.clone(), place.availability_zone.clone());
+                async move { Ok(Some(ScoutOutcome::Listed { place, result: call.await })) }.boxed()
             }
             // Done by `perform_now`.
             ScoutAction::Publish(_) => futures::future::ready(Ok(None)).boxed(),

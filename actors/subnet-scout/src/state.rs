@@ -58,20 +58,9 @@ impl SubnetScout {
                 }
             }
             SubnetMail::NoRoom { subnet, cause } => {
-                let failures = self
-                    .marks
-                    .get(&subnet)
-                    .map_or(0, |mark| mark.failures)
-                    .saturating_add(1);
+                let failures = self.marks.get(&subnet).map_or(0, |mark| mark.failures).saturating_add(1);
                 let until = now + doubled(MARK_FIRST, failures - 1, MARK_MAX);
-                self.marks.insert(
-                    subnet,
-                    SubnetMark {
-                        cause,
-                        until,
-                        failures,
-                    },
-                );
+                self.marks.insert(subnet, SubnetMark { cause, until, failures });
             }
         }
     }
@@ -93,11 +82,7 @@ impl SubnetScout {
         }
         match result {
             Ok(list) => {
-                self.listed = Some(
-                    list.into_iter()
-                        .map(|subnet| (subnet.id.clone(), subnet))
-                        .collect(),
-                );
+                self.listed = Some(list.into_iter().map(|subnet| (subnet.id.clone(), subnet)).collect());
                 self.list_failures = 0;
                 self.trouble = None;
             }
@@ -125,22 +110,9 @@ impl SubnetScout {
             actions.push(ScoutAction::Publish(view));
         }
         let relist = (wanted && self.place.is_some()).then_some(self.list_at);
-        let unmarked = self
-            .marks
-            .values()
-            .map(|mark| mark.until)
-            .filter(|until| *until > now)
-            .min();
-        let wake_at = [relist, unmarked]
-            .into_iter()
-            .flatten()
-            .filter(|at| *at > now)
-            .min();
-        Plan {
-            actions,
-            wake_at,
-            restart: None,
-        }
+        let unmarked = self.marks.values().map(|mark| mark.until).filter(|until| *until > now).min();
+        let wake_at = [relist, unmarked].into_iter().flatten().filter(|at| *at > now).min();
+        Plan { actions, wake_at, restart: None }
     }
 
     /// A mark that has ended is not shown, and remembered until an allocation works: the next failure backs off further.
@@ -151,24 +123,11 @@ impl SubnetScout {
             .flatten()
             .map(|(id, known)| {
                 let (cidr, free) = (Some(known.cidr), Some(known.free_addresses));
-                (
-                    id.clone(),
-                    Subnet {
-                        id: id.clone(),
-                        cidr,
-                        free_addresses: free,
-                        mark: None,
-                    },
-                )
+                (id.clone(), Subnet { id: id.clone(), cidr, free_addresses: free, mark: None })
             })
             .collect();
         for (id, mark) in self.marks.iter().filter(|(_, mark)| mark.until > now) {
-            let unlisted = || Subnet {
-                id: id.clone(),
-                cidr: None,
-                free_addresses: None,
-                mark: None,
-            };
+            let unlisted = || Subnet { id: id.clone(), cidr: None, free_addresses: None, mark: None };
             subnets.entry(id.clone()).or_insert_with(unlisted).mark = Some(mark.clone());
         }
         SubnetView {

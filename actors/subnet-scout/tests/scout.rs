@@ -1,10 +1,6 @@
 //! SubnetScout's core, driven by hand: mail and answers in, actions out, and time that a test moves.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "helpers of tests fail by panicking"
-)]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail by panicking")]
 
 use contract::causes::Cause;
 use contract::mail::subnet_scout::{Place, SubnetMail};
@@ -15,11 +11,7 @@ use std::time::Duration;
 use subnet_scout::{ScoutAction, ScoutOutcome, SubnetScout};
 
 fn place(zone: &str) -> Place {
-    Place {
-        vpc: VpcId::new("vpc-1"),
-        availability_zone: zone.into(),
-        primary: id("a"),
-    }
+    Place { vpc: VpcId::new("vpc-1"), availability_zone: zone.into(), primary: id("a") }
 }
 
 fn id(name: &str) -> SubnetId {
@@ -27,25 +19,15 @@ fn id(name: &str) -> SubnetId {
 }
 
 fn known(name: &str, free_addresses: u32) -> SubnetDescription {
-    SubnetDescription {
-        id: id(name),
-        cidr: "10.0.0.0/24".parse().unwrap(),
-        free_addresses,
-        tags: Vec::new(),
-    }
+    SubnetDescription { id: id(name), cidr: "10.0.0.0/24".parse().unwrap(), free_addresses, tags: Vec::new() }
 }
 
 fn full(name: &str) -> Cause {
-    Cause::SubnetExhausted {
-        subnet: id(name),
-        detail: "no free addresses".into(),
-    }
+    Cause::SubnetExhausted { subnet: id(name), detail: "no free addresses".into() }
 }
 
 fn throttled() -> Cause {
-    Cause::Throttled {
-        action: "DescribeSubnets",
-    }
+    Cause::Throttled { action: "DescribeSubnets" }
 }
 
 struct Desk {
@@ -92,11 +74,7 @@ impl Desk {
             }
         }
         let again = self.scout.plan(self.now);
-        assert!(
-            again.actions.is_empty(),
-            "a second plan at the same time: {:?}",
-            again.actions
-        );
+        assert!(again.actions.is_empty(), "a second plan at the same time: {:?}", again.actions);
         assert!(plan.wake_at.is_none_or(|at| at > self.now), "a wake in the past");
         self.wake_at = plan.wake_at;
     }
@@ -106,10 +84,7 @@ impl Desk {
     }
 
     fn no_room(&mut self, name: &str) {
-        self.hear(SubnetMail::NoRoom {
-            subnet: id(name),
-            cause: full(name),
-        });
+        self.hear(SubnetMail::NoRoom { subnet: id(name), cause: full(name) });
     }
 
     fn list_is(&mut self, result: Result<Vec<SubnetDescription>, Cause>) {
@@ -163,12 +138,7 @@ fn the_subnets_of_the_place_are_listed_once() {
     desk.hear(SubnetMail::Place(place("1a")));
     desk.list_is(Ok(vec![known("b", 9), known("a", 5)]));
     assert!(desk.view().complete);
-    let shown: Vec<_> = desk
-        .view()
-        .subnets
-        .iter()
-        .map(|s| (s.id.clone(), s.free_addresses))
-        .collect();
+    let shown: Vec<_> = desk.view().subnets.iter().map(|s| (s.id.clone(), s.free_addresses)).collect();
     assert_eq!(shown, [(id("a"), Some(5)), (id("b"), Some(9))]);
     desk.hear(SubnetMail::Place(place("1a")));
     desk.pass(Duration::from_secs(3600));

@@ -147,13 +147,7 @@ impl Performer<Pool> for PoolPerformer {
         match action {
             PoolAction::Write { revision, image } => {
                 let write = self.checkpoint.write(image);
-                async move {
-                    Ok(Some(PoolOutcome::Written {
-                        revision,
-                        result: write.await,
-                    }))
-                }
-                .boxed()
+                async move { Ok(Some(PoolOutcome::Written { revision, result: write.await })) }.boxed()
             }
             PoolAction::Unwire { key, address } => unwire(self.routes.clone(), key, address).boxed(),
             PoolAction::Sweep { address } => sweep(self.routes.clone(), address).boxed(),
@@ -181,18 +175,11 @@ async fn unwire(
     key: AttachmentKey,
     address: Ipv4Addr,
 ) -> Result<Option<PoolOutcome>, Broken> {
-    let asked = routes
-        .ask(UNWIRE_DEADLINE, |reply| RouteMail::Unwire { address, reply })
-        .await;
+    let asked = routes.ask(UNWIRE_DEADLINE, |reply| RouteMail::Unwire { address, reply }).await;
     let result = asked.unwrap_or_else(|error| {
         Err(match error {
-            AskError::Poisoned => Cause::Poisoned {
-                room: "route-programmer",
-            },
-            other => Cause::RoomUnavailable {
-                room: "route-programmer",
-                detail: other.to_string(),
-            },
+            AskError::Poisoned => Cause::Poisoned { room: "route-programmer" },
+            other => Cause::RoomUnavailable { room: "route-programmer", detail: other.to_string() },
         })
     });
     Ok(Some(PoolOutcome::Unwired { key, result }))
@@ -232,16 +219,13 @@ pub async fn recover_from_world(
     now: Boottime,
 ) -> Result<Pool, Cause> {
     let loaded = checkpoint.load().await?;
-    let host = host.snapshot().await.map_err(|error| Cause::HostWiring {
-        step: "read the kernel".into(),
-        detail: error.to_string(),
-    })?;
+    let host = host
+        .snapshot()
+        .await
+        .map_err(|error| Cause::HostWiring { step: "read the kernel".into(), detail: error.to_string() })?;
     if !host.complete {
         let detail = "it changed faster than it could be read".to_owned();
-        return Err(Cause::HostWiring {
-            step: "read the kernel".into(),
-            detail,
-        });
+        return Err(Cause::HostWiring { step: "read the kernel".into(), detail });
     }
     let (pool, notes) = recover(config, Facts { loaded, host, now });
     for note in notes {

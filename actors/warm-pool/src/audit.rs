@@ -8,11 +8,7 @@ impl Pool {
     pub(crate) fn violations(&self) -> Vec<String> {
         let mut found = Vec::new();
         if self.leases.len() != self.taken.len() {
-            found.push(format!(
-                "{} leases hold {} addresses",
-                self.leases.len(),
-                self.taken.len()
-            ));
+            found.push(format!("{} leases hold {} addresses", self.leases.len(), self.taken.len()));
         }
         for held in self.leases.values() {
             let address = held.lease.address;
@@ -34,18 +30,9 @@ impl Pool {
             }
         }
         if self.line.len() > self.config.line_bound as usize {
-            found.push(format!(
-                "{} stand in a line of {}",
-                self.line.len(),
-                self.config.line_bound
-            ));
+            found.push(format!("{} stand in a line of {}", self.line.len(), self.config.line_bound));
         }
-        if self
-            .disk
-            .answers
-            .iter()
-            .any(|pending| pending.needs <= self.disk.durable)
-        {
+        if self.disk.answers.iter().any(|pending| pending.needs <= self.disk.durable) {
             found.push("an answer waits for what is durable already".to_owned());
         }
         if self.disk.durable > self.disk.revision {

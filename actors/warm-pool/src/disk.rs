@@ -41,11 +41,7 @@ impl Pool {
         if self.disk.durable >= self.disk.revision {
             self.ready.push(answer);
         } else {
-            self.disk.answers.push(Pending {
-                needs: self.disk.revision,
-                key: key.clone(),
-                answer,
-            });
+            self.disk.answers.push(Pending { needs: self.disk.revision, key: key.clone(), answer });
         }
     }
 
@@ -57,19 +53,13 @@ impl Pool {
                 self.disk.durable = self.disk.durable.max(revision);
                 self.disk.trouble = None;
                 let durable = self.disk.durable;
-                let answers = self
-                    .disk
-                    .answers
-                    .extract_if(.., |pending| pending.needs <= durable);
+                let answers = self.disk.answers.extract_if(.., |pending| pending.needs <= durable);
                 self.ready.extend(answers.map(|pending| pending.answer));
             }
             Err(cause) => {
                 self.disk.retry_at = now + self.config.retry_after;
-                let failed: Vec<Pending> = self
-                    .disk
-                    .answers
-                    .extract_if(.., |pending| pending.needs <= revision)
-                    .collect();
+                let failed: Vec<Pending> =
+                    self.disk.answers.extract_if(.., |pending| pending.needs <= revision).collect();
                 for pending in failed {
                     if pending.answer.is_step() {
                         self.retract(&pending.key, &cause);
@@ -86,8 +76,7 @@ impl Pool {
     pub(crate) fn retract(&mut self, key: &AttachmentKey, cause: &Cause) {
         let of_add = |pending: &mut Pending| &pending.key == key && !pending.answer.is_release();
         let retracted = self.disk.answers.extract_if(.., of_add);
-        self.ready
-            .extend(retracted.map(|pending| pending.answer.but(cause)));
+        self.ready.extend(retracted.map(|pending| pending.answer.but(cause)));
     }
 
     /// An assignment that is not on disk was told to nobody: the lease is on its way still, and is undone when its stream

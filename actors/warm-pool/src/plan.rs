@@ -37,20 +37,13 @@ impl Pool {
         self.plan_pin_recheck(now, &mut actions);
         actions.extend(self.ready.drain(..).map(PoolAction::Answer));
         self.plan_publication(now, &mut actions);
-        Plan {
-            actions,
-            wake_at: self.next_wake(now),
-            restart: None,
-        }
+        Plan { actions, wake_at: self.next_wake(now), restart: None }
     }
 
     fn turn_away_the_late(&mut self, now: Boottime) {
         for waiter in self.line.too_late(now) {
             let waited_seconds = now.saturating_sub(waiter.request.arrived_at).as_secs();
-            let cause = Cause::WaitedTooLong {
-                waited_seconds,
-                because: Box::new(self.why_waiting()),
-            };
+            let cause = Cause::WaitedTooLong { waited_seconds, because: Box::new(self.why_waiting()) };
             self.ready.push(Answer::Lease(waiter.reply, Err(cause)));
         }
     }
@@ -90,33 +83,20 @@ impl Pool {
     /// lowest.
     fn next_free(&self) -> Option<LeaseGrant> {
         let has_one = |eni: &&Eni| eni.addresses.iter().any(|on| self.can_hand_out(on.address));
-        let in_use = |eni: &Eni| {
-            eni.addresses
-                .iter()
-                .filter(|on| !self.can_hand_out(on.address))
-                .count()
-        };
+        let in_use = |eni: &Eni| eni.addresses.iter().filter(|on| !self.can_hand_out(on.address)).count();
         let fullest = self
             .enis
             .enis
             .iter()
             .filter(has_one)
             .min_by_key(|eni| (Reverse(in_use(eni)), eni.card, eni.device))?;
-        let address = fullest
-            .addresses
-            .iter()
-            .map(|on| on.address)
-            .filter(|a| self.can_hand_out(*a))
-            .min()?;
+        let address =
+            fullest.addresses.iter().map(|on| on.address).filter(|a| self.can_hand_out(*a)).min()?;
         Some(grant(fullest, address))
     }
 
     pub(crate) fn grant_of(&self, address: Ipv4Addr) -> Option<LeaseGrant> {
-        let eni = self
-            .enis
-            .enis
-            .iter()
-            .find(|eni| eni.addresses.iter().any(|on| on.address == address))?;
+        let eni = self.enis.enis.iter().find(|eni| eni.addresses.iter().any(|on| on.address == address))?;
         Some(grant(eni, address))
     }
 
@@ -133,10 +113,7 @@ impl Pool {
         });
         for held in due.take(UNWIRES_MAX.saturating_sub(under_way)) {
             held.unwiring = true;
-            actions.push(PoolAction::Unwire {
-                key: held.lease.key.clone(),
-                address: held.lease.address,
-            });
+            actions.push(PoolAction::Unwire { key: held.lease.key.clone(), address: held.lease.address });
         }
     }
 
@@ -159,16 +136,10 @@ impl Pool {
         let cooling = self
             .cooling
             .iter()
-            .map(|(address, until)| Cooling {
-                address: *address,
-                until: *until,
-            })
+            .map(|(address, until)| Cooling { address: *address, until: *until })
             .collect();
         let image = CheckpointImage { leases, cooling };
-        actions.push(PoolAction::Write {
-            revision: self.disk.revision,
-            image,
-        });
+        actions.push(PoolAction::Write { revision: self.disk.revision, image });
     }
 
     fn plan_pin_recheck(&mut self, now: Boottime, actions: &mut Vec<PoolAction>) {
@@ -233,30 +204,12 @@ impl Pool {
 
     /// Totals for the ENIs: what is in use on them, and those in line who have no address yet.
     fn demand(&self, counts: &PoolCounts) -> Demand {
-        let waiting = count(
-            self.line
-                .keys()
-                .filter(|key| !self.leases.contains_key(*key))
-                .count(),
-        );
+        let waiting = count(self.line.keys().filter(|key| !self.leases.contains_key(*key)).count());
         let used = counts.total.saturating_sub(counts.free);
-        let per_eni = self
-            .enis
-            .enis
-            .iter()
-            .filter_map(|eni| eni.address_limit)
-            .max()
-            .unwrap_or(0);
+        let per_eni = self.enis.enis.iter().filter_map(|eni| eni.address_limit).max().unwrap_or(0);
         let needed = used.saturating_add(waiting);
-        let wanted = self
-            .config
-            .targets
-            .wanted(needed, counts.free, per_eni.saturating_sub(1));
-        Demand {
-            needed,
-            wanted: wanted.max(needed),
-            waiting,
-        }
+        let wanted = self.config.targets.wanted(needed, counts.free, per_eni.saturating_sub(1));
+        Demand { needed, wanted: wanted.max(needed), waiting }
     }
 
     fn next_wake(&self, now: Boottime) -> Option<Boottime> {
@@ -273,27 +226,15 @@ impl Pool {
             (!self.disk.writing && self.disk.durable < self.disk.revision).then_some(self.disk.retry_at);
         let pins = (!self.pinned.is_empty() && !self.rechecking_pins).then_some(self.recheck_pins_at);
         let rested = self.cooling.values().min().copied();
-        [
-            undo,
-            unwire,
-            write,
-            pins,
-            rested,
-            self.line.next_deadline(),
-            self.gather_until,
-        ]
-        .into_iter()
-        .flatten()
-        .min()
+        [undo, unwire, write, pins, rested, self.line.next_deadline(), self.gather_until]
+            .into_iter()
+            .flatten()
+            .min()
     }
 }
 
 fn grant(eni: &Eni, address: Ipv4Addr) -> LeaseGrant {
-    LeaseGrant {
-        address,
-        table: eni.table(),
-        device: eni.device,
-    }
+    LeaseGrant { address, table: eni.table(), device: eni.device }
 }
 
 fn count(length: usize) -> u32 {

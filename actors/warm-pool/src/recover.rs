@@ -38,29 +38,18 @@ pub fn recover(config: PoolConfig, facts: Facts) -> (Pool, Vec<String>) {
         .collect();
     let mut pool = empty(config);
     let mut image = loaded.image;
-    image
-        .leases
-        .sort_by_key(|lease| (lease.phase != LeasePhase::Assigned, lease.address));
+    image.leases.sort_by_key(|lease| (lease.phase != LeasePhase::Assigned, lease.address));
     for lease in image.leases {
         if pool.taken.contains(&lease.address) || pool.leases.contains_key(&lease.key) {
-            notes.push(format!(
-                "a second record for {} at {} was dropped",
-                lease.key, lease.address
-            ));
+            notes.push(format!("a second record for {} at {} was dropped", lease.key, lease.address));
             continue;
         }
-        let gone = used
-            .as_ref()
-            .is_some_and(|used| !used.contains_key(&lease.address));
+        let gone = used.as_ref().is_some_and(|used| !used.contains_key(&lease.address));
         if gone && lease.phase == LeasePhase::Assigned {
-            notes.push(format!(
-                "{} ({}) is gone: no link carries it",
-                lease.address, lease.pod
-            ));
+            notes.push(format!("{} ({}) is gone: no link carries it", lease.address, lease.pod));
         }
         pool.taken.insert(lease.address);
-        pool.leases
-            .insert(lease.key.clone(), held(&pool.config, lease, gone, now));
+        pool.leases.insert(lease.key.clone(), held(&pool.config, lease, gone, now));
     }
     for resting in image.cooling {
         let until = resting.until.min(now + pool.config.cooldown);

@@ -41,10 +41,7 @@ pub enum Answer {
     /// To `PoolMail::Wired` and `PoolMail::Assign`.
     Step(Reply<Result<(), Cause>>, Result<(), Cause>),
     /// To `PoolMail::Release`.
-    Release(
-        Reply<Result<Option<Ipv4Addr>, Cause>>,
-        Result<Option<Ipv4Addr>, Cause>,
-    ),
+    Release(Reply<Result<Option<Ipv4Addr>, Cause>>, Result<Option<Ipv4Addr>, Cause>),
 }
 
 impl Answer {
@@ -129,28 +126,20 @@ impl Pool {
     fn ask_for_lease(&mut self, request: LeaseRequest, reply: Reply<Result<LeaseGrant, Cause>>) {
         if let Some(held) = self.leases.get_mut(&request.key) {
             if held.lease.phase == LeasePhase::Releasing {
-                let cause = Cause::Superseded {
-                    by: "a DEL that is under way for this attachment",
-                };
+                let cause = Cause::Superseded { by: "a DEL that is under way for this attachment" };
                 self.ready.push(Answer::Lease(reply, Err(cause)));
                 return;
             }
             held.stream = Some(request.stream);
             held.undo_at = None;
         }
-        let in_hand = self
-            .leases
-            .get(&request.key)
-            .is_some_and(|held| self.grant_of(held.lease.address).is_some());
+        let in_hand =
+            self.leases.get(&request.key).is_some_and(|held| self.grant_of(held.lease.address).is_some());
         if let Some(older) = self.line.leave(&request.key) {
-            let cause = Cause::Superseded {
-                by: "a newer ADD for this attachment",
-            };
+            let cause = Cause::Superseded { by: "a newer ADD for this attachment" };
             self.ready.push(Answer::Lease(older.reply, Err(cause)));
         } else if !in_hand && self.line.len() >= self.config.line_bound as usize {
-            let cause = Cause::LineFull {
-                bound: self.config.line_bound,
-            };
+            let cause = Cause::LineFull { bound: self.config.line_bound };
             self.ready.push(Answer::Lease(reply, Err(cause)));
             return;
         }
@@ -169,8 +158,7 @@ impl Pool {
                 allocated_unix_nanoseconds: request.unix_nanoseconds,
             };
             self.taken.insert(grant.address);
-            self.leases
-                .insert(request.key.clone(), Held::new(lease, Some(request.stream)));
+            self.leases.insert(request.key.clone(), Held::new(lease, Some(request.stream)));
             self.disk.revision += 1;
         }
         self.when_durable(&request.key, Answer::Lease(reply, Ok(grant)));
@@ -183,29 +171,20 @@ impl Pool {
         to: LeasePhase,
         reply: Reply<Result<(), Cause>>,
     ) {
-        let name = if to == LeasePhase::Wired {
-            "mark wired"
-        } else {
-            "assign"
-        };
+        let name = if to == LeasePhase::Wired { "mark wired" } else { "assign" };
         let refusal = match self.leases.get_mut(key) {
             None => {
                 // Its DEL overtook it: what it has wired since nobody else would take down.
                 self.strays.extend(self.last_of.get(key));
-                Some(Cause::NoLease {
-                    step: name,
-                    key: key.to_string(),
-                })
+                Some(Cause::NoLease { step: name, key: key.to_string() })
             }
             Some(held) if held.lease.phase == LeasePhase::Releasing => {
                 held.overtaken = true;
-                Some(Cause::Superseded {
-                    by: "a DEL for this attachment",
-                })
+                Some(Cause::Superseded { by: "a DEL for this attachment" })
             }
-            Some(held) if held.stream.is_some_and(|owner| owner != stream) => Some(Cause::Superseded {
-                by: "a newer ADD for this attachment",
-            }),
+            Some(held) if held.stream.is_some_and(|owner| owner != stream) => {
+                Some(Cause::Superseded { by: "a newer ADD for this attachment" })
+            }
             Some(held) => {
                 held.stream = Some(stream);
                 held.undo_at = None;
@@ -242,9 +221,7 @@ impl Pool {
     }
 
     fn release(&mut self, key: &AttachmentKey, reply: Reply<Result<Option<Ipv4Addr>, Cause>>, now: Boottime) {
-        let cause = Cause::Superseded {
-            by: "a DEL for this attachment",
-        };
+        let cause = Cause::Superseded { by: "a DEL for this attachment" };
         self.retract(key, &cause);
         if let Some(waiter) = self.line.leave(key) {
             self.ready.push(Answer::Lease(waiter.reply, Err(cause)));
@@ -282,9 +259,7 @@ impl Pool {
         match result {
             Err(cause) => {
                 held.unwire_at = now + self.config.retry_after;
-                let answers = waiting
-                    .into_iter()
-                    .map(|reply| Answer::Release(reply, Err(cause.clone())));
+                let answers = waiting.into_iter().map(|reply| Answer::Release(reply, Err(cause.clone())));
                 self.ready.extend(answers);
             }
             Ok(()) => {
@@ -311,9 +286,7 @@ impl Pool {
         if let Some(snapshot) = snapshot
             && let Some(used) = crate::recover::in_use(snapshot)
         {
-            let left = self
-                .pinned
-                .extract_if(.., |address, _| !used.contains_key(address));
+            let left = self.pinned.extract_if(.., |address, _| !used.contains_key(address));
             for (address, _) in left {
                 self.cooling.insert(address, now + self.config.cooldown);
                 self.strays.insert(address);

@@ -53,11 +53,7 @@ mod tests {
             (0, 10, 10, 10, 0),
             (1, 1, 49, 0, 0),
         ] {
-            let targets = WarmTargets {
-                enis: 1,
-                addresses: Some(warm),
-                addresses_min: Some(minimum),
-            };
+            let targets = WarmTargets { enis: 1, addresses: Some(warm), addresses_min: Some(minimum) };
             let wanted = targets.wanted(assigned, total - assigned, 14);
             assert_eq!(
                 wanted.saturating_sub(total),
@@ -78,28 +74,16 @@ mod tests {
             (3, 0, 3, 1, false),
             (3, 0, 3, 3, true),
         ] {
-            let targets = WarmTargets {
-                enis,
-                addresses: None,
-                addresses_min: None,
-            };
+            let targets = WarmTargets { enis, addresses: None, addresses_min: None };
             let wanted = targets.wanted(used, total - used, per_eni);
-            assert_eq!(
-                wanted > total,
-                low,
-                "N={per_eni} E={enis} total={total} used={used}"
-            );
+            assert_eq!(wanted > total, low, "N={per_eni} E={enis} total={total} used={used}");
         }
     }
 
     /// An m5.large carries 9 pods on an ENI: the second ENI is wanted with the first pod, and the third with the tenth.
     #[test]
     fn the_reserve_grows_by_whole_enis() {
-        let targets = WarmTargets {
-            enis: 1,
-            addresses: None,
-            addresses_min: None,
-        };
+        let targets = WarmTargets { enis: 1, addresses: None, addresses_min: None };
         for (used, wanted) in [(0, 9), (1, 18), (9, 18), (10, 27), (18, 27), (19, 36)] {
             assert_eq!(targets.wanted(used, 0, 9), wanted, "used={used}");
         }

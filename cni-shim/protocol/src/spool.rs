@@ -129,9 +129,7 @@ pub fn write(directory: &Path, record: &Record) -> Result<(), SpoolError> {
     let name = file_name(&record.network, &record.container_id, &record.ifname);
     let path = directory.join(&name);
     if !path.exists() && count(directory)? >= RECORDS_MAX {
-        return Err(SpoolError::Full {
-            path: directory.to_path_buf(),
-        });
+        return Err(SpoolError::Full { path: directory.to_path_buf() });
     }
     let temporary = directory.join(format!(".{name}.{}", std::process::id()));
     let written = write_whole(&temporary, &bytes).and_then(|()| {
@@ -192,14 +190,8 @@ fn read_one(path: &Path) -> Result<Record, SpoolError> {
     let file = open(path, flags, Mode::empty()).map_err(|errno| step("open", path)(errno.into()))?;
     let mut bytes = Vec::new();
     let bound = u64::try_from(RECORD_BYTES_MAX).unwrap_or(u64::MAX);
-    File::from(file)
-        .take(bound.saturating_add(1))
-        .read_to_end(&mut bytes)
-        .map_err(step("read", path))?;
-    let no_record = |problem: String| SpoolError::NoRecord {
-        path: path.to_path_buf(),
-        problem,
-    };
+    File::from(file).take(bound.saturating_add(1)).read_to_end(&mut bytes).map_err(step("read", path))?;
+    let no_record = |problem: String| SpoolError::NoRecord { path: path.to_path_buf(), problem };
     if bytes.len() > RECORD_BYTES_MAX {
         return Err(no_record("too long".to_owned()));
     }
@@ -213,11 +205,7 @@ fn read_one(path: &Path) -> Result<Record, SpoolError> {
 fn ensure_directory(directory: &Path) -> Result<(), SpoolError> {
     let user = rustix::process::geteuid().as_raw();
     if let Some(parent) = directory.parent() {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o755)
-            .create(parent)
-            .map_err(step("make", parent))?;
+        DirBuilder::new().recursive(true).mode(0o755).create(parent).map_err(step("make", parent))?;
     }
     match DirBuilder::new().mode(DIRECTORY_MODE).create(directory) {
         Ok(()) => {
@@ -230,10 +218,7 @@ fn ensure_directory(directory: &Path) -> Result<(), SpoolError> {
     }
     let about = std::fs::symlink_metadata(directory).map_err(step("look at", directory))?;
     if !about.is_dir() || about.uid() != user || about.mode() & FOREIGN_MODE != 0 {
-        return Err(SpoolError::Untrusted {
-            path: directory.to_path_buf(),
-            user,
-        });
+        return Err(SpoolError::Untrusted { path: directory.to_path_buf(), user });
     }
     Ok(())
 }
@@ -250,16 +235,12 @@ fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), SpoolError> {
 }
 
 fn sync_directory(directory: &Path) -> Result<(), SpoolError> {
-    File::open(directory)
-        .and_then(|directory| directory.sync_all())
-        .map_err(step("sync", directory))
+    File::open(directory).and_then(|directory| directory.sync_all()).map_err(step("sync", directory))
 }
 
 /// Every entry counts, leftovers too: the bound is on the disk.
 fn count(directory: &Path) -> Result<usize, SpoolError> {
-    Ok(std::fs::read_dir(directory)
-        .map_err(step("read", directory))?
-        .count())
+    Ok(std::fs::read_dir(directory).map_err(step("read", directory))?.count())
 }
 
 fn record_paths(directory: &Path) -> Result<Vec<PathBuf>, SpoolError> {

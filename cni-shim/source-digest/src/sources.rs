@@ -42,37 +42,24 @@ pub fn of_tree(root: &Path) -> Result<String, DigestError> {
     files.sort();
     let mut digest = Sha256::new();
     for path in files {
-        let content = fs::read(&path).map_err(|source| DigestError {
-            path: path.clone(),
-            source,
-        })?;
+        let content = fs::read(&path).map_err(|source| DigestError { path: path.clone(), source })?;
         let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy();
         digest.update((name.len() as u64).to_le_bytes());
         digest.update(name.as_bytes());
         digest.update((content.len() as u64).to_le_bytes());
         digest.update(content);
     }
-    Ok(digest
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
+    Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Tests cannot change a product binary, and documents neither.
 fn counts(path: &Path) -> bool {
-    let ends = path
-        .extension()
-        .and_then(|ending| ending.to_str())
-        .unwrap_or_default();
+    let ends = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
     matches!(ends, "rs" | "toml" | "lock" | "proto" | "json" | "txt")
 }
 
 fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), DigestError> {
-    let failed = |source| DigestError {
-        path: path.to_path_buf(),
-        source,
-    };
+    let failed = |source| DigestError { path: path.to_path_buf(), source };
     if !path.is_dir() {
         if counts(path) {
             files.push(path.to_path_buf());

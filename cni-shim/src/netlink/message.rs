@@ -77,9 +77,7 @@ pub(super) fn messages(mut bytes: &[u8]) -> impl Iterator<Item = Message<'_>> {
             sequence: u32_at(whole, 8)?,
             body: whole.get(HEADER_BYTES..)?,
         };
-        bytes = bytes
-            .get(length.next_multiple_of(ALIGNMENT)..)
-            .unwrap_or_default();
+        bytes = bytes.get(length.next_multiple_of(ALIGNMENT)..).unwrap_or_default();
         Some(message)
     })
 }
@@ -122,18 +120,13 @@ mod tests {
 
     #[test]
     fn what_is_written_can_be_read() {
-        let request = Request::new(16, 5, &[7; 6])
-            .with(3, &text("eth0"))
-            .with(0x8004, &[1, 2, 3, 4]);
+        let request = Request::new(16, 5, &[7; 6]).with(3, &text("eth0")).with(0x8004, &[1, 2, 3, 4]);
         let bytes = request.into_bytes(9);
         let read: Vec<_> = messages(&bytes).collect();
         assert_eq!(read.len(), 1);
         assert_eq!((read[0].kind, read[0].sequence), (16, 9));
         let attributes: Vec<_> = attributes(read[0].body, 8).collect();
-        assert_eq!(
-            attributes,
-            [(3, b"eth0\0".as_slice()), (4, [1, 2, 3, 4].as_slice())]
-        );
+        assert_eq!(attributes, [(3, b"eth0\0".as_slice()), (4, [1, 2, 3, 4].as_slice())]);
     }
 
     proptest! {

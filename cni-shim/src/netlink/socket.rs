@@ -36,31 +36,18 @@ pub(super) struct Socket {
 
 impl Socket {
     pub(super) fn open() -> io::Result<Self> {
-        let descriptor = socket_with(
-            AddressFamily::NETLINK,
-            SocketType::RAW,
-            SocketFlags::CLOEXEC,
-            None,
-        )?;
+        let descriptor = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, None)?;
         set_socket_timeout(&descriptor, Timeout::Recv, Some(ANSWER_TIMEOUT))?;
         // Connected to the kernel, which is port 0, it hears nobody else.
         connect(&descriptor, &SocketAddrNetlink::new(0, 0))?;
-        Ok(Self {
-            descriptor,
-            sequence: 0,
-            buffer: vec![0; DATAGRAM_BYTES_MAX],
-        })
+        Ok(Self { descriptor, sequence: 0, buffer: vec![0; DATAGRAM_BYTES_MAX] })
     }
 
     /// Sends a request, which must ask for an acknowledgement or be a dump, and gathers the answer: type and body of each
     /// message before its end.
     pub(super) fn exchange(&mut self, request: Request) -> io::Result<Vec<(u16, Vec<u8>)>> {
         self.sequence = self.sequence.wrapping_add(1);
-        send(
-            &self.descriptor,
-            &request.into_bytes(self.sequence),
-            SendFlags::empty(),
-        )?;
+        send(&self.descriptor, &request.into_bytes(self.sequence), SendFlags::empty())?;
         let mut answer = Vec::new();
         for _ in 0..DATAGRAMS_MAX {
             let length = self.receive()?;

@@ -48,30 +48,18 @@ fn an_add_waits_wires_and_prints_the_result() {
     let request = daemon.saw_add();
     let attachment = request.attachment.unwrap();
     assert_eq!(attachment.network, "aws-cni");
-    assert_eq!(
-        (attachment.container_id.as_str(), attachment.ifname.as_str()),
-        ("c0ffee", "eth0")
-    );
-    assert_eq!(
-        (attachment.pod_namespace.as_str(), attachment.pod_name.as_str()),
-        ("default", "web-0")
-    );
+    assert_eq!((attachment.container_id.as_str(), attachment.ifname.as_str()), ("c0ffee", "eth0"));
+    assert_eq!((attachment.pod_namespace.as_str(), attachment.pod_name.as_str()), ("default", "web-0"));
     assert_eq!(attachment.pod_uid, "u1");
     assert_eq!((request.protocol, request.mtu_bytes), (protocol::PROTOCOL, 9001));
-    assert_eq!(
-        (request.veth_prefix.as_str(), request.host_veth.as_str()),
-        ("eni", HOST_VETH)
-    );
+    assert_eq!((request.veth_prefix.as_str(), request.host_veth.as_str()), ("eni", HOST_VETH));
     assert!(request.arrived_boottime_nanoseconds > 0);
     let Seen::Wired(wired) = daemon.next() else {
         panic!("the shim reports the wiring");
     };
     assert_eq!(wired.host_mac, [2, 1, 2, 3, 4, 5]);
     let outside = node.host.ip(&["-o", "link", "show", HOST_VETH]);
-    assert!(
-        outside.starts_with(&format!("{}: ", wired.host_ifindex)),
-        "{outside}"
-    );
+    assert!(outside.starts_with(&format!("{}: ", wired.host_ifindex)), "{outside}");
     assert_eq!(daemon.next(), Seen::Closed, "the life line ends with the process");
 }
 
@@ -87,10 +75,8 @@ fn a_daemon_that_restarts_in_the_middle_is_asked_again_under_the_same_stamp() {
     drop(first);
     // Died after the pod was wired: the second try finds everything standing, with another address.
     let earlier = Ipv4Addr::new(10, 0, 3, 99);
-    let second = Daemon::start(
-        &node.state_directory(),
-        vec![Act::Plan(usual(earlier)), Act::Answer, Act::Hang],
-    );
+    let second =
+        Daemon::start(&node.state_directory(), vec![Act::Plan(usual(earlier)), Act::Answer, Act::Hang]);
     assert_eq!(second.saw_add(), asked);
     assert!(matches!(second.next(), Seen::Wired(_)));
     drop(second);
@@ -99,10 +85,7 @@ fn a_daemon_that_restarts_in_the_middle_is_asked_again_under_the_same_stamp() {
     let output = running.join().unwrap();
     assert!(output.ok, "{output:?}");
     let addresses = pod.ip(&["-4", "-o", "addr", "show", "dev", "eth0"]);
-    assert!(
-        addresses.contains("10.0.3.7/32") && !addresses.contains("10.0.3.99"),
-        "{addresses}"
-    );
+    assert!(addresses.contains("10.0.3.7/32") && !addresses.contains("10.0.3.99"), "{addresses}");
 }
 
 #[test]
@@ -128,10 +111,7 @@ fn an_absent_daemon_is_code_11_and_named() {
     conf["deadlineSeconds"] = json!(1);
     let (code, text) = node.start("ADD", &pod.path(), &conf).join().unwrap().error();
     assert_eq!(code, 11);
-    assert!(
-        text.contains("enid daemon is not answering") && text.contains("enid.sock"),
-        "{text}"
-    );
+    assert!(text.contains("enid daemon is not answering") && text.contains("enid.sock"), "{text}");
 }
 
 #[test]
@@ -144,10 +124,7 @@ fn a_silent_daemon_is_absent_and_a_slow_one_is_quoted() {
     conf["deadlineSeconds"] = json!(1);
     for (acts, word) in [
         (vec![Act::Hang], "no word came"),
-        (
-            vec![Act::Wait("subnet s is empty"), Act::Hang],
-            "PoolEmpty: subnet s is empty",
-        ),
+        (vec![Act::Wait("subnet s is empty"), Act::Hang], "PoolEmpty: subnet s is empty"),
     ] {
         let _daemon = Daemon::start(&node.state_directory(), acts);
         let (code, text) = node.start("ADD", &pod.path(), &conf).join().unwrap().error();
@@ -162,10 +139,7 @@ fn a_failure_of_the_daemon_is_the_runtimes_error() {
         return;
     };
     let pod = Namespace::new();
-    let acts = vec![
-        Act::Wait("x"),
-        Act::Fail(11, "NodeAddressLimit", "node address limit reached"),
-    ];
+    let acts = vec![Act::Wait("x"), Act::Fail(11, "NodeAddressLimit", "node address limit reached")];
     let daemon = Daemon::start(&node.state_directory(), acts);
     let output = node.call("ADD", &pod.path());
     assert_eq!(
@@ -186,24 +160,15 @@ fn a_daemon_that_breaks_the_protocol_is_refused() {
     let wired = [Act::Plan(usual(POD)), Act::Answer];
     for (acts, word) in [
         (vec![Act::Result(POD)], "before the pod was wired"),
-        (
-            [wired.as_slice(), &[Act::Result(Ipv4Addr::new(10, 0, 3, 8))]].concat(),
-            "another address",
-        ),
-        (
-            [wired.as_slice(), &[Act::Plan(usual(POD))]].concat(),
-            "second plan",
-        ),
+        ([wired.as_slice(), &[Act::Result(Ipv4Addr::new(10, 0, 3, 8))]].concat(), "another address"),
+        ([wired.as_slice(), &[Act::Plan(usual(POD))]].concat(), "second plan"),
         (vec![Act::Unknown], "does not know"),
         (vec![Act::Refuse(tonic::Code::FailedPrecondition)], "on purpose"),
     ] {
         let _daemon = Daemon::start(&node.state_directory(), acts);
         let (code, text) = node.call("ADD", &pod.path()).error();
         assert_eq!(code, 5, "{text}");
-        assert!(
-            text.contains("broke the protocol") && text.contains(word),
-            "{text}"
-        );
+        assert!(text.contains("broke the protocol") && text.contains(word), "{text}");
     }
 }
 
@@ -216,25 +181,15 @@ fn a_refused_plan_is_reported_and_touches_nothing() {
     let before = pod.state();
     let mut plan = usual(POD);
     plan.operations.push(protocol::Operation { operation: None });
-    let acts = vec![
-        Act::Plan(plan),
-        Act::Answer,
-        Act::Fail(5, "PodWiring", "wiring the pod failed at plan"),
-    ];
+    let acts = vec![Act::Plan(plan), Act::Answer, Act::Fail(5, "PodWiring", "wiring the pod failed at plan")];
     let daemon = Daemon::start(&node.state_directory(), acts);
     let (code, text) = node.call("ADD", &pod.path()).error();
-    assert_eq!(
-        (code, text.as_str()),
-        (5, "wiring the pod failed at plan PodWiring")
-    );
+    assert_eq!((code, text.as_str()), (5, "wiring the pod failed at plan PodWiring"));
     daemon.saw_add();
     let Seen::Failed(failed) = daemon.next() else {
         panic!("the shim reports the refusal");
     };
-    assert!(
-        failed.step == "plan" && failed.detail.contains("operation 6: unknown"),
-        "{failed:?}"
-    );
+    assert!(failed.step == "plan" && failed.detail.contains("operation 6: unknown"), "{failed:?}");
     assert_eq!(pod.state(), before);
 }
 
@@ -262,10 +217,7 @@ fn a_socket_that_others_could_have_made_is_not_talked_to() {
     std::fs::set_permissions(&state, std::fs::Permissions::from_mode(0o777)).unwrap();
     let (code, text) = node.call("ADD", &pod.path()).error();
     assert_eq!(code, 5);
-    assert!(
-        text.contains("not to be trusted") && text.contains("group or others"),
-        "{text}"
-    );
+    assert!(text.contains("not to be trusted") && text.contains("group or others"), "{text}");
     std::fs::set_permissions(&state, std::fs::Permissions::from_mode(0o755)).unwrap();
     rustix::fs::chown(&state, Some(rustix::fs::Uid::from_raw(1000)), None).unwrap();
     let (_, text) = node.call("ADD", &pod.path()).error();
@@ -295,10 +247,7 @@ fn a_process_of_another_user_is_not_talked_to() {
     assert_eq!(code, 5);
     assert!(text.contains("runs as uid 1000"), "{text}");
     let output = node.call("DEL", &pod.path());
-    assert!(
-        output.ok && output.stderr.contains("runs as uid 1000"),
-        "{output:?}"
-    );
+    assert!(output.ok && output.stderr.contains("runs as uid 1000"), "{output:?}");
     drop(listener);
 }
 

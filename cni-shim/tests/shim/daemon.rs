@@ -69,27 +69,16 @@ impl Daemon {
 
     pub(crate) fn start_with(state_directory: &Path, acts: Vec<Act>, del: Reply) -> Self {
         let socket = state_directory.join(protocol::SOCKET_NAME);
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let (sender, seen) = channel();
-        let script = Script {
-            acts,
-            del,
-            seen: sender,
-        };
+        let script = Script { acts, del, seen: sender };
         let entered = runtime.enter();
         let listener = UnixListenerStream::new(UnixListener::bind(&socket).unwrap());
         drop(entered);
         let server = tonic::transport::Server::builder();
         runtime.spawn(server.serve_with_incoming(CniServer::new(script), listener));
-        Self {
-            runtime: Some(runtime),
-            socket,
-            seen,
-        }
+        Self { runtime: Some(runtime), socket, seen }
     }
 
     pub(crate) fn next(&self) -> Seen {
@@ -174,21 +163,18 @@ async fn hear(incoming: &mut Streaming<FromShim>, seen: &Sender<Seen>) {
 
 fn frame(act: Act) -> FromDaemon {
     let frame = match act {
-        Act::Wait(text) => Some(from_daemon::Frame::Waiting(Waiting {
-            cause: "PoolEmpty".into(),
-            text: text.into(),
-        })),
+        Act::Wait(text) => {
+            Some(from_daemon::Frame::Waiting(Waiting { cause: "PoolEmpty".into(), text: text.into() }))
+        }
         Act::Plan(plan) => Some(from_daemon::Frame::Plan(plan)),
         Act::Result(address) => Some(from_daemon::Frame::Result(AddResult {
             address: address.octets().to_vec(),
             table: 2,
             device: 1,
         })),
-        Act::Fail(code, cause, text) => Some(from_daemon::Frame::Failure(Failure {
-            code,
-            cause: cause.into(),
-            text: text.into(),
-        })),
+        Act::Fail(code, cause, text) => {
+            Some(from_daemon::Frame::Failure(Failure { code, cause: cause.into(), text: text.into() }))
+        }
         _ => None,
     };
     FromDaemon { frame }

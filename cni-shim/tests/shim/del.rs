@@ -29,10 +29,7 @@ fn a_del_takes_the_address_off_and_tells_the_daemon() {
     let output = node.call("DEL", &pod.path());
     assert!(output.ok && output.stdout.is_empty(), "{output:?}");
     assert!(!pod.state().contains("10.0.3.7"));
-    assert!(
-        node.host.state().contains(HOST_VETH),
-        "the link goes with the namespace"
-    );
+    assert!(node.host.state().contains(HOST_VETH), "the link goes with the namespace");
     let Seen::Del(request) = daemon.next() else {
         panic!("the daemon hears of it");
     };
@@ -50,22 +47,13 @@ fn a_del_without_a_daemon_is_spooled_and_succeeds() {
     };
     let pod = wired(&node);
     let output = node.call("DEL", &pod.path());
-    assert!(
-        output.ok && output.stdout.is_empty() && output.stderr.contains("spooled"),
-        "{output:?}"
-    );
+    assert!(output.ok && output.stdout.is_empty() && output.stderr.contains("spooled"), "{output:?}");
     assert!(!pod.state().contains("10.0.3.7"));
     let spool::Contents { records, others } = spool::read(&node.spool_directory()).unwrap();
     assert_eq!((records.len(), others.len()), (1, 0));
     let record = &records[0].1;
-    assert_eq!(
-        (record.network.as_str(), record.container_id.as_str()),
-        ("aws-cni", "c0ffee")
-    );
-    assert_eq!(
-        (record.pod_namespace.as_str(), record.pod_name.as_str()),
-        ("default", "web-0")
-    );
+    assert_eq!((record.network.as_str(), record.container_id.as_str()), ("aws-cni", "c0ffee"));
+    assert_eq!((record.pod_namespace.as_str(), record.pod_name.as_str()), ("default", "web-0"));
     assert!(!record.boot_id.is_empty() && record.boottime_nanoseconds > 0);
     // Once the daemon has been told, nothing waits any more.
     let _daemon = Daemon::start(&node.state_directory(), vec![]);
@@ -99,10 +87,7 @@ fn a_refusal_of_the_daemon_is_the_runtimes_error() {
     };
     let _daemon = Daemon::start_with(&node.state_directory(), vec![], Reply::Failure(failure));
     let (code, text) = node.call("DEL", "").error();
-    assert_eq!(
-        (code, text.as_str()),
-        (11, "the checkpoint could not be written CheckpointWrite")
-    );
+    assert_eq!((code, text.as_str()), (11, "the checkpoint could not be written CheckpointWrite"));
 }
 
 #[test]
@@ -114,10 +99,7 @@ fn a_del_that_can_neither_be_told_nor_spooled_fails() {
     std::fs::set_permissions(node.spool_directory(), std::fs::Permissions::from_mode(0o755)).unwrap();
     let (code, text) = node.call("DEL", "").error();
     assert_eq!(code, 5);
-    assert!(
-        text.contains("could not be spooled") && text.contains("mode 0700"),
-        "{text}"
-    );
+    assert!(text.contains("could not be spooled") && text.contains("mode 0700"), "{text}");
     std::fs::set_permissions(node.spool_directory(), std::fs::Permissions::from_mode(0o700)).unwrap();
     for number in 0..spool::RECORDS_MAX {
         std::fs::write(node.spool_directory().join(format!("x{number}.json")), "").unwrap();
@@ -140,9 +122,7 @@ fn a_del_takes_nothing_off_an_interface_that_is_not_ours() {
     assert!(pod.state().contains("192.0.2.1/24"));
     // A pair of someone else's: the host's end has another kind of name.
     let other = Namespace::new();
-    let peer = [
-        "link", "add", "eth0", "netns", &other.0, "type", "veth", "peer", "name", "cali1",
-    ];
+    let peer = ["link", "add", "eth0", "netns", &other.0, "type", "veth", "peer", "name", "cali1"];
     node.host.ip(&peer);
     other.ip(&["addr", "add", "192.0.2.2/24", "dev", "eth0"]);
     assert!(node.call("DEL", &other.path()).ok);

@@ -45,10 +45,7 @@ fn error_of(answer: &Answer) -> (u64, String) {
     assert!(!message.is_empty());
     let code = document["code"].as_u64().unwrap();
     assert_ne!(code, 0);
-    (
-        code,
-        format!("{message} {}", document["details"].as_str().unwrap()),
-    )
+    (code, format!("{message} {}", document["details"].as_str().unwrap()))
 }
 
 fn check(environment: &Environment, stdin: &[u8], code: u64, words: &[&str]) {
@@ -64,22 +61,10 @@ fn a_bad_environment_is_code_4_and_named() {
     let long_id = "a".repeat(254);
     for (changes, words) in [
         (vec![("CNI_COMMAND", "")], vec!["CNI_COMMAND", "missing"]),
-        (
-            vec![("CNI_COMMAND", "add")],
-            vec!["CNI_COMMAND", "unknown", "add"],
-        ),
-        (
-            vec![("CNI_COMMAND", "CHECK")],
-            vec!["CNI_COMMAND", "CHECK is not served"],
-        ),
-        (
-            vec![("CNI_COMMAND", "GC")],
-            vec!["CNI_COMMAND", "GC is not served"],
-        ),
-        (
-            vec![("CNI_COMMAND", "STATUS")],
-            vec!["CNI_COMMAND", "STATUS is not served"],
-        ),
+        (vec![("CNI_COMMAND", "add")], vec!["CNI_COMMAND", "unknown", "add"]),
+        (vec![("CNI_COMMAND", "CHECK")], vec!["CNI_COMMAND", "CHECK is not served"]),
+        (vec![("CNI_COMMAND", "GC")], vec!["CNI_COMMAND", "GC is not served"]),
+        (vec![("CNI_COMMAND", "STATUS")], vec!["CNI_COMMAND", "STATUS is not served"]),
         (
             vec![("CNI_CONTAINERID", ""), ("CNI_IFNAME", ""), ("CNI_NETNS", "")],
             vec!["CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME: missing"],
@@ -104,43 +89,16 @@ fn a_bad_environment_is_code_4_and_named() {
 fn a_bad_namespace_or_argument_is_code_4_and_named() {
     for (changes, words) in [
         (vec![("CNI_NETNS", "relative")], vec!["CNI_NETNS"]),
-        (
-            vec![("CNI_NETNS", "/nonexistent/netns")],
-            vec!["CNI_NETNS", "does not exist"],
-        ),
-        (
-            vec![("CNI_NETNS", "/etc/passwd")],
-            vec!["CNI_NETNS", "not a network namespace"],
-        ),
-        (
-            vec![("CNI_NETNS", "/dev/null")],
-            vec!["CNI_NETNS", "not a network namespace"],
-        ),
-        (
-            vec![("CNI_NETNS", "/proc/self/ns/net")],
-            vec!["CNI_NETNS", "host's own"],
-        ),
-        (
-            vec![("CNI_ARGS", "")],
-            vec!["CNI_ARGS", "K8S_POD_NAMESPACE is missing"],
-        ),
-        (
-            vec![("CNI_ARGS", "K8S_POD_NAMESPACE=a")],
-            vec!["CNI_ARGS", "K8S_POD_NAME is missing"],
-        ),
+        (vec![("CNI_NETNS", "/nonexistent/netns")], vec!["CNI_NETNS", "does not exist"]),
+        (vec![("CNI_NETNS", "/etc/passwd")], vec!["CNI_NETNS", "not a network namespace"]),
+        (vec![("CNI_NETNS", "/dev/null")], vec!["CNI_NETNS", "not a network namespace"]),
+        (vec![("CNI_NETNS", "/proc/self/ns/net")], vec!["CNI_NETNS", "host's own"]),
+        (vec![("CNI_ARGS", "")], vec!["CNI_ARGS", "K8S_POD_NAMESPACE is missing"]),
+        (vec![("CNI_ARGS", "K8S_POD_NAMESPACE=a")], vec!["CNI_ARGS", "K8S_POD_NAME is missing"]),
         (vec![("CNI_ARGS", "junk")], vec!["CNI_ARGS", "junk"]),
-        (
-            vec![("CNI_ARGS", "WHAT=1")],
-            vec!["CNI_ARGS", "unknown argument `WHAT`"],
-        ),
-        (
-            vec![("CNI_ARGS", "IgnoreUnknown=maybe")],
-            vec!["CNI_ARGS", "IgnoreUnknown"],
-        ),
-        (
-            vec![("CNI_ARGS", "K8S_POD_NAMESPACE=a;K8S_POD_NAME=b/c")],
-            vec!["CNI_ARGS", "K8S_POD_NAME"],
-        ),
+        (vec![("CNI_ARGS", "WHAT=1")], vec!["CNI_ARGS", "unknown argument `WHAT`"]),
+        (vec![("CNI_ARGS", "IgnoreUnknown=maybe")], vec!["CNI_ARGS", "IgnoreUnknown"]),
+        (vec![("CNI_ARGS", "K8S_POD_NAMESPACE=a;K8S_POD_NAME=b/c")], vec!["CNI_ARGS", "K8S_POD_NAME"]),
     ] {
         check(&environment(&changes), CONF.as_bytes(), 4, &words);
     }
@@ -160,12 +118,7 @@ fn a_namespace_of_another_kind_is_refused_before_anything_is_asked() {
         return;
     }
     let environment = environment(&[("CNI_NETNS", "/proc/self/ns/mnt")]);
-    check(
-        &environment,
-        CONF.as_bytes(),
-        4,
-        &["CNI_NETNS", "not a network namespace"],
-    );
+    check(&environment, CONF.as_bytes(), 4, &["CNI_NETNS", "not a network namespace"]);
 }
 
 #[test]
@@ -184,11 +137,7 @@ fn a_bad_configuration_is_told_by_its_own_code() {
         (b"\xff\xfe".to_vec(), 6, vec!["not a JSON object"]),
         (deep, 6, vec!["recursion"]),
         (vec![b' '; STDIN_BYTES_MAX + 1], 6, vec!["longer than 1048576"]),
-        (
-            with("cniVersion", json!("1.1.0")),
-            1,
-            vec!["1.1.0", "0.3.1, 0.4.0, 1.0.0"],
-        ),
+        (with("cniVersion", json!("1.1.0")), 1, vec!["1.1.0", "0.3.1, 0.4.0, 1.0.0"]),
         (with("cniVersion", json!("0.2.0")), 1, vec!["0.2.0"]),
         (with("cniVersion", Value::Null), 1, vec!["0.1.0"]),
         (with("cniVersion", json!(1)), 7, vec!["cniVersion"]),
@@ -198,16 +147,8 @@ fn a_bad_configuration_is_told_by_its_own_code() {
         (with("vethPrefix", json!("fives")), 7, vec!["vethPrefix"]),
         (with("vethPrefix", json!("../")), 7, vec!["vethPrefix"]),
         (with("vethPrefix", json!("eth")), 7, vec!["vethPrefix"]),
-        (
-            with("prevResult", json!({"cniVersion": "1.0.0"})),
-            7,
-            vec!["prevResult", "first plugin"],
-        ),
-        (
-            with("stateDirectory", json!("relative")),
-            7,
-            vec!["stateDirectory"],
-        ),
+        (with("prevResult", json!({"cniVersion": "1.0.0"})), 7, vec!["prevResult", "first plugin"]),
+        (with("stateDirectory", json!("relative")), 7, vec!["stateDirectory"]),
         (with("stateDirectory", json!(long)), 7, vec!["stateDirectory"]),
         (with("spoolDirectory", json!(3)), 7, vec!["spoolDirectory"]),
         (with("deadlineSeconds", json!(0)), 7, vec!["deadlineSeconds"]),
@@ -222,11 +163,7 @@ fn a_bad_configuration_is_told_by_its_own_code() {
 fn an_error_is_told_in_the_version_that_was_asked_in() {
     let stdin = CONF.replace("1.0.0", "0.4.0");
     let answer = call(&environment(&[]), stdin.as_bytes());
-    assert!(
-        answer.stdout.starts_with(r#"{"cniVersion":"0.4.0","code":4,"#),
-        "{}",
-        answer.stdout
-    );
+    assert!(answer.stdout.starts_with(r#"{"cniVersion":"0.4.0","code":4,"#), "{}", answer.stdout);
 }
 
 #[test]
@@ -263,25 +200,16 @@ fn a_del_is_not_refused_for_what_it_does_not_need() {
         panic!("{read:?}");
     };
     assert_eq!((call.netns, call.pod.name.as_str()), (None, ""));
-    let conf = CONF.replace(
-        r#""type""#,
-        r#""vethPrefix":"way too long","prevResult":{},"deadlineSeconds":"x","type""#,
-    );
-    assert_eq!(
-        Document::parse(conf.as_bytes()).unwrap().for_del().unwrap().name,
-        "aws-cni"
-    );
+    let conf = CONF
+        .replace(r#""type""#, r#""vethPrefix":"way too long","prevResult":{},"deadlineSeconds":"x","type""#);
+    assert_eq!(Document::parse(conf.as_bytes()).unwrap().for_del().unwrap().name, "aws-cni");
 }
 
 #[test]
 fn without_a_command_only_the_question_for_its_version_is_answered() {
     let nothing = |_: &str| None;
     let told = answer(&nothing, &["version".into()], &b""[..], 1);
-    assert!(
-        told.ok && told.stdout.contains("source_digest"),
-        "{}",
-        told.stdout
-    );
+    assert!(told.ok && told.stdout.contains("source_digest"), "{}", told.stdout);
     assert_eq!(error_of(&answer(&nothing, &[], &b""[..], 1)).0, 4);
     assert_eq!(error_of(&answer(&nothing, &["--help".into()], &b""[..], 1)).0, 4);
 }
@@ -293,11 +221,7 @@ fn a_panic_prints_a_cni_error_and_exits_with_1() {
         panic!("on purpose");
     }
     let output = std::process::Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "input::a_panic_prints_a_cni_error_and_exits_with_1",
-            "--nocapture",
-        ])
+        .args(["--exact", "input::a_panic_prints_a_cni_error_and_exits_with_1", "--nocapture"])
         .env("ENID_TEST_PANIC", "1")
         .output()
         .unwrap();
@@ -307,10 +231,7 @@ fn a_panic_prints_a_cni_error_and_exits_with_1() {
     let document = &stdout[stdout.find('{').unwrap()..];
     let error: Value = serde_json::from_str(document.trim()).unwrap();
     assert_eq!(error["code"], 100);
-    assert!(
-        error["details"].as_str().unwrap().contains("on purpose"),
-        "{stdout}"
-    );
+    assert!(error["details"].as_str().unwrap().contains("on purpose"), "{stdout}");
 }
 
 fn some_text() -> impl Strategy<Value = OsString> {
@@ -336,12 +257,8 @@ fn some_environment() -> impl Strategy<Value = Environment> {
         |(command, id, netns, ifname, args)| {
             let mut environment = environment(&[]);
             environment.insert("CNI_COMMAND", command);
-            let rest = [
-                ("CNI_CONTAINERID", id),
-                ("CNI_NETNS", netns),
-                ("CNI_IFNAME", ifname),
-                ("CNI_ARGS", args),
-            ];
+            let rest =
+                [("CNI_CONTAINERID", id), ("CNI_NETNS", netns), ("CNI_IFNAME", ifname), ("CNI_ARGS", args)];
             for (name, value) in rest {
                 if let Some(value) = value {
                     environment.insert(name, value);

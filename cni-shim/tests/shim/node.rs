@@ -58,10 +58,7 @@ impl Namespace {
             .iter()
             .map(|link| {
                 let up = link["flags"].as_array().unwrap().contains(&json!("UP"));
-                format!(
-                    "{} {} {} {} up={up}",
-                    link["ifindex"], link["ifname"], link["address"], link["mtu"]
-                )
+                format!("{} {} {} {} up={up}", link["ifindex"], link["ifname"], link["address"], link["mtu"])
             })
             .collect();
         for arguments in [
@@ -99,10 +96,7 @@ impl Node {
             println!("SKIPPED {test}: needs root");
             return None;
         }
-        let node = Self {
-            host: Namespace::new(),
-            root: tempfile::tempdir().unwrap(),
-        };
+        let node = Self { host: Namespace::new(), root: tempfile::tempdir().unwrap() };
         std::fs::create_dir(node.state_directory()).unwrap();
         Some(node)
     }
@@ -137,10 +131,7 @@ impl Node {
             .env("CNI_CONTAINERID", "c0ffee")
             .env("CNI_NETNS", netns)
             .env("CNI_IFNAME", "eth0")
-            .env(
-                "CNI_ARGS",
-                "IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=web-0;K8S_POD_UID=u1",
-            )
+            .env("CNI_ARGS", "IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=web-0;K8S_POD_UID=u1")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -175,10 +166,7 @@ impl Output {
         assert!(!self.ok, "{self:?}");
         let document = self.document();
         let text = |field: &str| document[field].as_str().unwrap().to_owned();
-        (
-            document["code"].as_u64().unwrap(),
-            format!("{} {}", text("msg"), text("details")),
-        )
+        (document["code"].as_u64().unwrap(), format!("{} {}", text("msg"), text("details")))
     }
 }
 

@@ -11,16 +11,11 @@ const GATEWAY: [u8; 4] = [169, 254, 1, 1];
 
 fn plan_of(operations: Vec<Option<Wire>>) -> WiringPlan {
     let operation = |operation| Operation { operation };
-    WiringPlan {
-        operations: operations.into_iter().map(operation).collect(),
-    }
+    WiringPlan { operations: operations.into_iter().map(operation).collect() }
 }
 
 fn veth() -> Option<Wire> {
-    Some(Wire::Veth(Veth {
-        host_mac: MAC.to_vec(),
-        mtu_bytes: 9001,
-    }))
+    Some(Wire::Veth(Veth { host_mac: MAC.to_vec(), mtu_bytes: 9001 }))
 }
 
 fn link_route(to: &[u8]) -> Option<Wire> {
@@ -37,10 +32,7 @@ fn address(address: &[u8]) -> Option<Wire> {
 }
 
 fn neighbour(address: &[u8], mac: &[u8]) -> Option<Wire> {
-    Some(Wire::Neighbour(Neighbour {
-        address: address.to_vec(),
-        mac: mac.to_vec(),
-    }))
+    Some(Wire::Neighbour(Neighbour { address: address.to_vec(), mac: mac.to_vec() }))
 }
 
 fn quiet() -> Option<Wire> {
@@ -87,10 +79,7 @@ fn whatever_is_odd_is_refused_whole() {
         |operation: Option<Wire>| plan_of(vec![veth(), link_route(&GATEWAY), address(&pod), operation]);
     let first = |host_mac: &[u8], mtu_bytes| {
         let host_mac = host_mac.to_vec();
-        plan_of(vec![
-            Some(Wire::Veth(Veth { host_mac, mtu_bytes })),
-            address(&pod),
-        ])
+        plan_of(vec![Some(Wire::Veth(Veth { host_mac, mtu_bytes })), address(&pod)])
     };
     let other_mac = [2, 9, 9, 9, 9, 9];
     for (plan, word) in [
@@ -111,19 +100,10 @@ fn whatever_is_odd_is_refused_whole() {
         (with(neighbour(&GATEWAY, &[])), "six bytes"),
         (plan_of(vec![veth(), address(&[0, 0, 0, 0])]), "no pod can have"),
         (plan_of(vec![veth(), address(&[127, 0, 0, 1])]), "no pod can have"),
-        (
-            plan_of(vec![veth(), address(&[169, 254, 0, 1])]),
-            "no pod can have",
-        ),
+        (plan_of(vec![veth(), address(&[169, 254, 0, 1])]), "no pod can have"),
         (plan_of(vec![veth(), address(&[224, 0, 0, 1])]), "no pod can have"),
-        (
-            plan_of(vec![veth(), address(&[255, 255, 255, 255])]),
-            "no pod can have",
-        ),
-        (
-            plan_of(vec![veth(), quiet(), quiet(), address(&pod)]),
-            "quiet_host_veth came before",
-        ),
+        (plan_of(vec![veth(), address(&[255, 255, 255, 255])]), "no pod can have"),
+        (plan_of(vec![veth(), quiet(), quiet(), address(&pod)]), "quiet_host_veth came before"),
         (first(&[0; 6], 1500), "unicast"),
         (first(&[3, 1, 2, 3, 4, 5], 1500), "unicast"),
         (first(&[0xfc, 1, 2, 3, 4, 5], 1500), "locally administered"),
@@ -131,9 +111,7 @@ fn whatever_is_odd_is_refused_whole() {
         (first(&MAC, 575), "MTU"),
         (first(&MAC, 9002), "MTU"),
     ] {
-        let said = check(&plan)
-            .map_err(|error: PlanError| error.to_string())
-            .expect_err(word);
+        let said = check(&plan).map_err(|error: PlanError| error.to_string()).expect_err(word);
         assert!(said.contains(word), "{said} should speak of {word}");
     }
 }
@@ -164,10 +142,7 @@ fn assert_safe(checked: &CheckedPlan) {
     assert_eq!(checked.host_mac[0] & 0b11, 0b10, "locally administered, unicast");
     assert!((576..=9001).contains(&checked.mtu_bytes));
     assert!(checked.inside.len() < OPERATIONS_MAX);
-    let addresses = checked
-        .inside
-        .iter()
-        .filter(|step| matches!(step, Inside::Address(_)));
+    let addresses = checked.inside.iter().filter(|step| matches!(step, Inside::Address(_)));
     assert_eq!(addresses.collect::<Vec<_>>(), [&Inside::Address(checked.address)]);
     for (index, step) in checked.inside.iter().enumerate() {
         let before = &checked.inside[..index];

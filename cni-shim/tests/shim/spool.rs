@@ -27,10 +27,7 @@ fn what_is_spooled_is_read_oldest_first() {
     assert_eq!(fs::metadata(&spool).unwrap().permissions().mode() & 0o777, 0o700);
     let Contents { records, others } = read(&spool).unwrap();
     assert!(others.is_empty());
-    let ids: Vec<_> = records
-        .iter()
-        .map(|(_, record)| record.container_id.as_str())
-        .collect();
+    let ids: Vec<_> = records.iter().map(|(_, record)| record.container_id.as_str()).collect();
     assert_eq!(ids, ["c2", "c1"]);
     let mode = fs::metadata(&records[0].0).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
@@ -47,11 +44,7 @@ fn a_del_that_comes_twice_is_one_record() {
     assert_eq!(records[0].1.boottime_nanoseconds, 2);
     remove(&spool, "aws-cni", "c1", "eth0").unwrap();
     remove(&spool, "aws-cni", "c1", "eth0").unwrap();
-    assert_eq!(
-        fs::read_dir(&spool).unwrap().count(),
-        0,
-        "no temporary file stays either"
-    );
+    assert_eq!(fs::read_dir(&spool).unwrap().count(), 0, "no temporary file stays either");
 }
 
 #[test]
@@ -69,10 +62,7 @@ fn a_full_spool_refuses_a_new_del_and_takes_a_known_one() {
     for number in 1..RECORDS_MAX {
         fs::write(spool.join(format!("x{number}.json")), "").unwrap();
     }
-    assert!(matches!(
-        write(&spool, &record("new", 1)),
-        Err(SpoolError::Full { .. })
-    ));
+    assert!(matches!(write(&spool, &record("new", 1)), Err(SpoolError::Full { .. })));
     write(&spool, &record("known", 2)).unwrap();
 }
 
@@ -82,19 +72,13 @@ fn a_spool_that_others_can_reach_is_refused() {
     let open = root.path().join("open");
     fs::create_dir(&open).unwrap();
     fs::set_permissions(&open, Permissions::from_mode(0o750)).unwrap();
-    assert!(matches!(
-        write(&open, &record("c", 1)),
-        Err(SpoolError::Untrusted { .. })
-    ));
+    assert!(matches!(write(&open, &record("c", 1)), Err(SpoolError::Untrusted { .. })));
     let aside = root.path().join("aside");
     fs::create_dir(&aside).unwrap();
     fs::set_permissions(&aside, Permissions::from_mode(0o700)).unwrap();
     let link = root.path().join("link");
     symlink(&aside, &link).unwrap();
-    assert!(matches!(
-        write(&link, &record("c", 1)),
-        Err(SpoolError::Untrusted { .. })
-    ));
+    assert!(matches!(write(&link, &record("c", 1)), Err(SpoolError::Untrusted { .. })));
 }
 
 #[test]
@@ -104,11 +88,7 @@ fn a_file_that_is_no_record_does_not_hide_the_others() {
     write(&spool, &record("good", 1)).unwrap();
     fs::write(spool.join("torn.json"), r#"{"version":1,"netw"#).unwrap();
     fs::write(spool.join("long.json"), vec![b' '; 70_000]).unwrap();
-    let future = serde_json::to_string(&Record {
-        version: 2,
-        ..record("z", 1)
-    })
-    .unwrap();
+    let future = serde_json::to_string(&Record { version: 2, ..record("z", 1) }).unwrap();
     fs::write(spool.join("future.json"), future).unwrap();
     symlink("/etc/passwd", spool.join("link.json")).unwrap();
     fs::write(spool.join(".tmp.json.12"), "x").unwrap();
@@ -122,8 +102,6 @@ fn a_spool_that_is_not_there_is_empty_and_one_that_cannot_be_made_says_where() {
     assert!(read(&root.path().join("none")).unwrap().records.is_empty());
     let file = root.path().join("file");
     fs::write(&file, "").unwrap();
-    let said = write(&file.join("spool"), &record("c", 1))
-        .unwrap_err()
-        .to_string();
+    let said = write(&file.join("spool"), &record("c", 1)).unwrap_err().to_string();
     assert!(said.contains("cannot make") && said.contains("file"), "{said}");
 }

@@ -22,10 +22,7 @@ fn the_plan_makes_what_the_agent_we_replace_makes_and_twice_is_once() {
     let pod = Namespace::new();
     assert!(wire(&node, &pod).ok);
     let (outside, inside) = (node.host.state(), pod.state());
-    assert!(
-        outside.contains(&format!(r#""{HOST_VETH}" "02:01:02:03:04:05" 9001 up=true"#)),
-        "{outside}"
-    );
+    assert!(outside.contains(&format!(r#""{HOST_VETH}" "02:01:02:03:04:05" 9001 up=true"#)), "{outside}");
     for line in [
         "9001 up=true",
         "inet 10.0.3.7/32 scope global eth0",
@@ -75,15 +72,7 @@ fn a_half_made_pod_is_mended() {
     pod.ip(&["addr", "add", "10.0.9.9/24", "dev", "eth0"]);
     pod.ip(&["link", "set", "eth0", "down", "mtu", "1400"]);
     node.host.ip(&["link", "set", HOST_VETH, "down"]);
-    node.host.ip(&[
-        "link",
-        "set",
-        HOST_VETH,
-        "address",
-        "02:99:99:99:99:99",
-        "mtu",
-        "1400",
-    ]);
+    node.host.ip(&["link", "set", HOST_VETH, "address", "02:99:99:99:99:99", "mtu", "1400"]);
     assert_ne!((node.host.state(), pod.state()), whole);
     assert!(wire(&node, &pod).ok);
     assert_eq!((node.host.state(), pod.state()), whole);
@@ -134,9 +123,7 @@ fn what_is_not_ours_is_left_alone() {
     // Both ends are of this pod and this host, and each belongs to another pair.
     let crossed = Namespace::new();
     for (inside, outside) in [("eth0", "other0"), ("eth1", "keep0")] {
-        node.host.ip(&[
-            "link", "add", outside, "type", "veth", "peer", "name", inside, "netns", &crossed.0,
-        ]);
+        node.host.ip(&["link", "add", outside, "type", "veth", "peer", "name", inside, "netns", &crossed.0]);
     }
     node.host.ip(&["link", "del", HOST_VETH]);
     node.host.ip(&["link", "set", "keep0", "name", HOST_VETH]);

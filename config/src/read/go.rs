@@ -32,11 +32,7 @@ pub(crate) fn parse_int_of_any_base(text: &str) -> Option<i64> {
         _ => (10, rest),
     };
     // An underscore stands between digits, or between the prefix and the first digit.
-    let digits = if base == 10 {
-        digits
-    } else {
-        digits.strip_prefix('_').unwrap_or(digits)
-    };
+    let digits = if base == 10 { digits } else { digits.strip_prefix('_').unwrap_or(digits) };
     if digits.starts_with(['_', '+', '-']) || digits.ends_with('_') || digits.contains("__") {
         return None;
     }
@@ -50,7 +46,5 @@ pub(crate) fn parse_ipv4_cidr(text: &str) -> Option<Ipv4Net> {
         return None;
     }
     let address: Ipv4Addr = address.parse().ok()?;
-    Ipv4Net::new(address, length.parse().ok()?)
-        .ok()
-        .map(|net| net.trunc())
+    Ipv4Net::new(address, length.parse().ok()?).ok().map(|net| net.trunc())
 }

@@ -61,10 +61,7 @@ pub(super) fn tags(raw: Raw<'_>) -> Result<Understood, Fault> {
         Raw::Toml(toml) => toml
             .as_table()
             .and_then(|table| {
-                table
-                    .iter()
-                    .map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned())))
-                    .collect::<Option<_>>()
+                table.iter().map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect::<Option<_>>()
             })
             .ok_or_else(|| Fault::Refused(expected(&Kind::Tags)))?,
     };
@@ -73,24 +70,15 @@ pub(super) fn tags(raw: Raw<'_>) -> Result<Understood, Fault> {
             (None, _) => drop(tags.insert(key, value)),
             (Some(why), Raw::Text(_)) => left_out.push((key, why.to_owned())),
             (Some(why), Raw::Toml(_)) => {
-                return Err(Fault::Refused(format!(
-                    "a set of tags that EC2 takes: {}: {why}",
-                    shown(&key)
-                )));
+                return Err(Fault::Refused(format!("a set of tags that EC2 takes: {}: {why}", shown(&key))));
             }
         }
     }
     if tags.len() > TAGS_MAX {
         return Err(Fault::Refused(format!("at most {TAGS_MAX} tags")));
     }
-    let pairs = tags
-        .into_iter()
-        .map(|(key, value)| Value::from(vec![key, value]))
-        .collect::<Vec<_>>();
-    Ok(Understood {
-        value: Value::from(pairs),
-        left_out,
-    })
+    let pairs = tags.into_iter().map(|(key, value)| Value::from(vec![key, value])).collect::<Vec<_>>();
+    Ok(Understood { value: Value::from(pairs), left_out })
 }
 
 /// One tag that EC2 refuses would make every new ENI fail.

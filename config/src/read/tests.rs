@@ -35,12 +35,7 @@ fn check(cases: &[(&str, &str, &str)]) {
 
 fn check_toml(cases: &[(&str, &str, &str)]) {
     for (variable, written, becomes) in cases {
-        assert_eq!(
-            toml(variable, written),
-            *becomes,
-            "{} = {written}",
-            row(variable).key
-        );
+        assert_eq!(toml(variable, written), *becomes, "{} = {written}", row(variable).key);
     }
 }
 
@@ -181,43 +176,20 @@ fn prefixes_paths_names_and_addresses_are_checked() {
 #[test]
 fn cidrs_leave_out_what_is_none_in_the_environment_and_refuse_it_in_the_file() {
     check(&[
-        (
-            "AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS",
-            "10.1.2.3/8, 192.168.0.0/16",
-            "10.0.0.0/8,192.168.0.0/16",
-        ),
-        (
-            "AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS",
-            "10.0.0.0/8,10.9.0.0/8",
-            "10.0.0.0/8",
-        ),
+        ("AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS", "10.1.2.3/8, 192.168.0.0/16", "10.0.0.0/8,192.168.0.0/16"),
+        ("AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS", "10.0.0.0/8,10.9.0.0/8", "10.0.0.0/8"),
         ("AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS", "0.0.0.0/0", "0.0.0.0/0"),
-        (
-            "AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS",
-            "fd00::/8,10.0.0.0/+8,10.0.0.0/33,10.0.0.0,010.0.0.0/8,",
-            "",
-        ),
+        ("AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS", "fd00::/8,10.0.0.0/+8,10.0.0.0/33,10.0.0.0,010.0.0.0/8,", ""),
     ]);
     check_toml(&[
-        (
-            "AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS",
-            "[\"10.0.0.0/8\"]",
-            "10.0.0.0/8",
-        ),
-        (
-            "AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS",
-            "[\"10.0.0.0/8\", \"fd00::/8\"]",
-            "!",
-        ),
+        ("AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS", "[\"10.0.0.0/8\"]", "10.0.0.0/8"),
+        ("AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS", "[\"10.0.0.0/8\", \"fd00::/8\"]", "!"),
         ("AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS", "\"10.0.0.0/8\"", "!"),
         ("AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS", "[8]", "!"),
     ]);
     let kind = &row("AWS_EXTERNAL_SERVICE_CIDRS").kind;
     let understood = read(kind, Raw::Text("10.0.0.0/8,oops")).unwrap();
-    assert_eq!(
-        understood.left_out,
-        [("oops".to_owned(), "it is not an IPv4 CIDR".to_owned())]
-    );
+    assert_eq!(understood.left_out, [("oops".to_owned(), "it is not an IPv4 CIDR".to_owned())]);
 }
 
 #[test]
@@ -229,16 +201,8 @@ fn tags_follow_the_peers_rules_and_ec2s() {
         ("ADDITIONAL_ENI_TAGS", r#"{"b":"2","a":"1"}"#, "a=1,b=2"),
         ("ADDITIONAL_ENI_TAGS", r#"{"a":"1","a":"2"}"#, "a=2"),
         ("ADDITIONAL_ENI_TAGS", r#"{"a":null}"#, "a="),
-        (
-            "ADDITIONAL_ENI_TAGS",
-            r#"{"eks:eni:owner":"me"}"#,
-            "eks:eni:owner=me",
-        ),
-        (
-            "ADDITIONAL_ENI_TAGS",
-            r#"{"node.k8s.amazonaws.com/x":"1","a":"1"}"#,
-            "a=1",
-        ),
+        ("ADDITIONAL_ENI_TAGS", r#"{"eks:eni:owner":"me"}"#, "eks:eni:owner=me"),
+        ("ADDITIONAL_ENI_TAGS", r#"{"node.k8s.amazonaws.com/x":"1","a":"1"}"#, "a=1"),
         ("ADDITIONAL_ENI_TAGS", r#"{"aws:x":"1","":"2"}"#, ""),
         ("ADDITIONAL_ENI_TAGS", r#"{"a":1}"#, "?"),
         ("ADDITIONAL_ENI_TAGS", "[]", "?"),

@@ -10,13 +10,7 @@ const PATH_BYTES_MAX: usize = 4_095;
 const SOCKET_PATH_BYTES_MAX: usize = 107;
 
 const fn range(minimum: u32, maximum: u32, unit: &'static str) -> Kind {
-    Kind::Number(Range {
-        minimum,
-        minimum_of_peer: minimum,
-        maximum,
-        zero_is_unset: false,
-        unit,
-    })
+    Kind::Number(Range { minimum, minimum_of_peer: minimum, maximum, zero_is_unset: false, unit })
 }
 
 const fn target() -> Kind {
@@ -31,9 +25,7 @@ const fn target() -> Kind {
 
 const SWITCH: Kind = Kind::Switch { inverted: false };
 const INVERTED_SWITCH: Kind = Kind::Switch { inverted: true };
-const PATH: Kind = Kind::Path {
-    bytes_max: PATH_BYTES_MAX,
-};
+const PATH: Kind = Kind::Path { bytes_max: PATH_BYTES_MAX };
 
 const fn row(
     key: &'static str,
@@ -42,14 +34,7 @@ const fn row(
     reading: Reading,
     meaning: &'static str,
 ) -> Row {
-    Row {
-        key,
-        variable,
-        kind,
-        reading,
-        meaning,
-        standing: Standing::InForce,
-    }
+    Row { key, variable, kind, reading, meaning, standing: Standing::InForce }
 }
 
 impl Row {
@@ -279,9 +264,7 @@ pub const SETTINGS: &[Row] = &[
     row(
         "daemon.socket_path",
         "ENID_DAEMON_SOCKET_PATH",
-        Kind::Path {
-            bytes_max: SOCKET_PATH_BYTES_MAX,
-        },
+        Kind::Path { bytes_max: SOCKET_PATH_BYTES_MAX },
         STRICT,
         "The socket the shim speaks to.",
     ),
@@ -313,13 +296,7 @@ pub const SETTINGS: &[Row] = &[
         STRICT,
         "Where the shim leaves the DELs that came while the daemon was away.",
     ),
-    row(
-        "daemon.metrics",
-        "DISABLE_METRICS",
-        INVERTED_SWITCH,
-        TOLERANT,
-        "Whether `/metrics` is served.",
-    ),
+    row("daemon.metrics", "DISABLE_METRICS", INVERTED_SWITCH, TOLERANT, "Whether `/metrics` is served."),
     row(
         "daemon.metrics_bind",
         "ENID_DAEMON_METRICS_BIND",
@@ -367,10 +344,7 @@ pub const SETTINGS: &[Row] = &[
     row(
         "daemon.log_destination",
         "AWS_VPC_K8S_CNI_LOG_FILE",
-        Kind::Choice {
-            words: &[("stdout", "stdout"), ("stderr", "stderr")],
-            any_case: false,
-        },
+        Kind::Choice { words: &[("stdout", "stdout"), ("stderr", "stderr")], any_case: false },
         TOLERANT_OR_EMPTY,
         "Where the log goes; files and their rotation are the container runtime's.",
     ),

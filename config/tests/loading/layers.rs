@@ -7,33 +7,15 @@ use crate::support::{explained, loaded};
 #[test]
 fn the_environment_is_above_the_file_and_the_file_above_the_defaults() {
     let file = "[pool]\ncooldown_seconds = 40\nwarm_ip_target = 3\n[node]\nmax_enis = 2\n";
-    let loaded = loaded(
-        Some(file),
-        &[("IP_COOLDOWN_PERIOD", "50"), ("WARM_IP_TARGET", "0")],
-    );
+    let loaded = loaded(Some(file), &[("IP_COOLDOWN_PERIOD", "50"), ("WARM_IP_TARGET", "0")]);
     assert_eq!(loaded.settings.pool.cooldown_seconds, 50);
-    assert_eq!(
-        loaded.settings.pool.warm_ip_target, None,
-        "0 is unset, and it is above the file's 3"
-    );
+    assert_eq!(loaded.settings.pool.warm_ip_target, None, "0 is unset, and it is above the file's 3");
     assert_eq!(loaded.settings.node.max_enis, Some(2));
     for (key, text) in [
-        (
-            "pool.cooldown_seconds",
-            "pool.cooldown_seconds = \"50\" (env:IP_COOLDOWN_PERIOD)",
-        ),
-        (
-            "pool.warm_ip_target",
-            "pool.warm_ip_target is not set (env:WARM_IP_TARGET)",
-        ),
-        (
-            "node.max_enis",
-            "node.max_enis = \"2\" (file:/etc/enid/enid.toml)",
-        ),
-        (
-            "pool.gather_milliseconds",
-            "pool.gather_milliseconds = \"30\" (default)",
-        ),
+        ("pool.cooldown_seconds", "pool.cooldown_seconds = \"50\" (env:IP_COOLDOWN_PERIOD)"),
+        ("pool.warm_ip_target", "pool.warm_ip_target is not set (env:WARM_IP_TARGET)"),
+        ("node.max_enis", "node.max_enis = \"2\" (file:/etc/enid/enid.toml)"),
+        ("pool.gather_milliseconds", "pool.gather_milliseconds = \"30\" (default)"),
         ("node.pod_mtu_bytes", "node.pod_mtu_bytes is not set (default)"),
     ] {
         assert_eq!(explained(&loaded, key), text);
@@ -52,14 +34,8 @@ fn lists_and_tags_of_a_higher_layer_replace_those_below() {
     assert_eq!(below.settings.dataplane.exclude_snat_cidrs.len(), 2);
     assert_eq!(below.settings.ec2.additional_eni_tags.len(), 2);
     let above = loaded(Some(file), &environment);
-    assert_eq!(
-        above.settings.dataplane.exclude_snat_cidrs,
-        ["12.0.0.0/8".parse().unwrap()]
-    );
-    assert_eq!(
-        above.settings.ec2.additional_eni_tags,
-        [("team".to_owned(), "red".to_owned())]
-    );
+    assert_eq!(above.settings.dataplane.exclude_snat_cidrs, ["12.0.0.0/8".parse().unwrap()]);
+    assert_eq!(above.settings.ec2.additional_eni_tags, [("team".to_owned(), "red".to_owned())]);
     assert_eq!(
         above.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
         ["AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS: \"junk\" is left out: it is not an IPv4 CIDR"]
@@ -91,10 +67,7 @@ fn a_variable_that_the_peer_tolerates_is_absent_and_the_layer_below_counts() {
             other => panic!("{other}"),
         })
         .collect();
-    assert_eq!(
-        ignored,
-        ["WARM_ENI_TARGET", "MAX_ENI", "HTTP_TIMEOUT", "DISABLE_METRICS"]
-    );
+    assert_eq!(ignored, ["WARM_ENI_TARGET", "MAX_ENI", "HTTP_TIMEOUT", "DISABLE_METRICS"]);
 }
 
 #[test]
@@ -110,14 +83,8 @@ fn switches_of_the_peer_that_say_nothing_readable_are_absent_with_a_warning() {
     );
     let warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
     assert_eq!(warnings.len(), 3, "{warnings:#?}");
-    assert!(
-        warnings[0].starts_with("ENABLE_IPv4=\"maybe\" is ignored"),
-        "{warnings:#?}"
-    );
-    assert!(
-        warnings[1].starts_with("ENABLE_IPv6=\"\" is ignored"),
-        "{warnings:#?}"
-    );
+    assert!(warnings[0].starts_with("ENABLE_IPv4=\"maybe\" is ignored"), "{warnings:#?}");
+    assert!(warnings[1].starts_with("ENABLE_IPv6=\"\" is ignored"), "{warnings:#?}");
     assert!(
         warnings[2].starts_with("AWS_MANAGE_ENIS_NON_SCHEDULABLE=\"false\" is not in force"),
         "{warnings:#?}"
@@ -128,11 +95,5 @@ fn switches_of_the_peer_that_say_nothing_readable_are_absent_with_a_warning() {
 fn a_pod_mtu_above_that_of_the_enis_is_doubtful() {
     let loaded = loaded(None, &[("AWS_VPC_ENI_MTU", "1500"), ("POD_MTU", "9001")]);
     assert_eq!(loaded.settings.pod_mtu_bytes(), 9001);
-    assert!(matches!(
-        loaded.warnings.as_slice(),
-        [Warning::Doubtful {
-            key: "node.pod_mtu_bytes",
-            ..
-        }]
-    ));
+    assert!(matches!(loaded.warnings.as_slice(), [Warning::Doubtful { key: "node.pod_mtu_bytes", .. }]));
 }

@@ -16,16 +16,10 @@ const MANIFEST: &[(&str, &str)] = &[
     ("AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG", "false"),
     ("AWS_VPC_K8S_CNI_EXTERNALSNAT", "false"),
     ("AWS_VPC_K8S_CNI_LOGLEVEL", "DEBUG"),
-    (
-        "AWS_VPC_K8S_CNI_LOG_FILE",
-        "/host/var/log/aws-routed-eni/ipamd.log",
-    ),
+    ("AWS_VPC_K8S_CNI_LOG_FILE", "/host/var/log/aws-routed-eni/ipamd.log"),
     ("AWS_VPC_K8S_CNI_RANDOMIZESNAT", "prng"),
     ("AWS_VPC_K8S_CNI_VETHPREFIX", "eni"),
-    (
-        "AWS_VPC_K8S_PLUGIN_LOG_FILE",
-        "/var/log/aws-routed-eni/plugin.log",
-    ),
+    ("AWS_VPC_K8S_PLUGIN_LOG_FILE", "/var/log/aws-routed-eni/plugin.log"),
     ("AWS_VPC_K8S_PLUGIN_LOG_LEVEL", "DEBUG"),
     ("DISABLE_INTROSPECTION", "false"),
     ("DISABLE_METRICS", "false"),
@@ -64,35 +58,11 @@ fn the_manifest_of_the_peer_loads_with_two_warnings() {
 #[test]
 fn the_manifest_of_the_peer_means_what_it_means_there() {
     let loaded = loaded(None, MANIFEST);
-    let Settings {
-        pool,
-        node,
-        subnets,
-        dataplane,
-        ec2,
-        cni,
-        daemon,
-    } = loaded.settings.clone();
-    assert_eq!(
-        (pool.warm_eni_target, pool.warm_ip_target, pool.minimum_ip_target),
-        (1, None, None)
-    );
-    assert_eq!(
-        (
-            pool.cooldown_seconds,
-            pool.waiting_line_max,
-            pool.gather_milliseconds
-        ),
-        (30, 1024, 30)
-    );
-    assert_eq!(
-        node.name.as_deref(),
-        Some("ip-10-0-0-10.eu-west-1.compute.internal")
-    );
-    assert_eq!(
-        (node.eni_mtu_bytes, node.pod_mtu_bytes, node.max_enis),
-        (9001, None, None)
-    );
+    let Settings { pool, node, subnets, dataplane, ec2, cni, daemon } = loaded.settings.clone();
+    assert_eq!((pool.warm_eni_target, pool.warm_ip_target, pool.minimum_ip_target), (1, None, None));
+    assert_eq!((pool.cooldown_seconds, pool.waiting_line_max, pool.gather_milliseconds), (30, 1024, 30));
+    assert_eq!(node.name.as_deref(), Some("ip-10-0-0-10.eu-west-1.compute.internal"));
+    assert_eq!((node.eni_mtu_bytes, node.pod_mtu_bytes, node.max_enis), (9001, None, None));
     assert_eq!(loaded.settings.pod_mtu_bytes(), 9001);
     assert_eq!(node.cluster_name, None);
     assert!(node.manage_untagged_enis && subnets.discovery);
@@ -105,38 +75,20 @@ fn the_manifest_of_the_peer_means_what_it_means_there() {
     assert!(ec2.additional_eni_tags.is_empty());
     assert_eq!((ec2.call_timeout_seconds, cni.add_deadline_seconds), (10, 90));
     assert_eq!(daemon.socket_path, PathBuf::from("/var/run/aws-node/enid.sock"));
-    assert_eq!(
-        daemon.checkpoint_path,
-        PathBuf::from("/var/run/aws-node/ipam.json")
-    );
+    assert_eq!(daemon.checkpoint_path, PathBuf::from("/var/run/aws-node/ipam.json"));
     assert!(daemon.metrics && daemon.introspection);
     assert_eq!(daemon.metrics_bind, SocketAddr::from(([0, 0, 0, 0], 61678)));
-    assert_eq!(
-        daemon.introspection_bind,
-        SocketAddr::from(([127, 0, 0, 1], 61679))
-    );
-    assert_eq!(
-        (daemon.log_level, daemon.log_destination),
-        (LogLevel::Debug, LogDestination::Stderr)
-    );
+    assert_eq!(daemon.introspection_bind, SocketAddr::from(([127, 0, 0, 1], 61679)));
+    assert_eq!((daemon.log_level, daemon.log_destination), (LogLevel::Debug, LogDestination::Stderr));
 }
 
 #[test]
 fn nothing_at_all_is_the_defaults_without_a_word() {
     let loaded = loaded(
         None,
-        &[
-            ("PATH", "/bin"),
-            ("AWS_REGION", "eu-west-1"),
-            ("KUBERNETES_PORT", "tcp://1.2.3.4:443"),
-        ],
+        &[("PATH", "/bin"), ("AWS_REGION", "eu-west-1"), ("KUBERNETES_PORT", "tcp://1.2.3.4:443")],
     );
     assert_eq!(loaded.warnings, []);
-    assert!(
-        loaded
-            .provenance
-            .iter()
-            .all(|entry| entry.from == Provenance::Default)
-    );
+    assert!(loaded.provenance.iter().all(|entry| entry.from == Provenance::Default));
     assert_eq!(loaded.settings.daemon.log_level, LogLevel::Info);
 }

@@ -34,10 +34,7 @@ fn every_mistake_of_every_layer_is_told_at_once() {
         "node.pod_mtu_bytes (env:POD_MTU): \"\" is not a whole number of bytes from 576 to 9001",
     ];
     for line in wanted {
-        assert!(
-            told.iter().any(|told| told == line),
-            "missing {line:?} in {told:#?}"
-        );
+        assert!(told.iter().any(|told| told == line), "missing {line:?} in {told:#?}");
     }
     assert_eq!(told.len(), wanted.len(), "{told:#?}");
 }
@@ -63,9 +60,7 @@ fn a_capability_that_does_not_exist_is_refused_by_name() {
         ("AWS_VPC_K8S_PLUGIN_LOG_FILE", "stdout"),
         ("AWS_VPC_K8S_CNI_CONNMARK", "0x100"),
     ] {
-        let errors = load(None, &[(name, value)])
-            .map(|loaded| loaded.settings)
-            .expect_err(name);
+        let errors = load(None, &[(name, value)]).map(|loaded| loaded.settings).expect_err(name);
         match errors.problems() {
             [Problem::Unsupported { name: told, why, .. }] => assert!(told == name && !why.is_empty()),
             other => panic!("{name}: {other:?}"),
@@ -82,11 +77,7 @@ fn a_capability_that_does_not_exist_is_refused_by_name() {
 fn unknown_variables_are_errors_when_ours_warnings_when_the_peers_and_else_not_ours() {
     let loaded = loaded(
         None,
-        &[
-            ("AWS_VPC_K8S_CNI_EXTERNAL_SNAT", "true"),
-            ("AWS_VPC_CNI_SHINY", "1"),
-            ("WARM_UP", "1"),
-        ],
+        &[("AWS_VPC_K8S_CNI_EXTERNAL_SNAT", "true"), ("AWS_VPC_CNI_SHINY", "1"), ("WARM_UP", "1")],
     );
     let warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
     assert_eq!(
@@ -96,10 +87,7 @@ fn unknown_variables_are_errors_when_ours_warnings_when_the_peers_and_else_not_o
             "AWS_VPC_K8S_CNI_EXTERNAL_SNAT is not known; did you mean AWS_VPC_K8S_CNI_EXTERNALSNAT?",
         ]
     );
-    assert_eq!(
-        errors(None, &[("ENID_FOO", "a\nb")]),
-        ["ENID_FOO=\"a\\nb\": no such setting"]
-    );
+    assert_eq!(errors(None, &[("ENID_FOO", "a\nb")]), ["ENID_FOO=\"a\\nb\": no such setting"]);
 }
 
 #[test]
@@ -115,48 +103,29 @@ fn what_kubelet_writes_for_a_service_named_enid_is_no_setting() {
         ("ENID_PORT_61678_TCP_ADDR", "10.100.0.9"),
     ];
     assert_eq!(loaded(None, &links).warnings, []);
-    for (name, value) in [
-        ("ENID_PORT", "61678"),
-        ("ENID_SERVICE_HOST", "x"),
-        ("ENID_PORT_X_TCP", "tcp://a"),
-    ] {
+    for (name, value) in [("ENID_PORT", "61678"), ("ENID_SERVICE_HOST", "x"), ("ENID_PORT_X_TCP", "tcp://a")]
+    {
         assert_eq!(errors(None, &[(name, value)]).len(), 1, "{name}={value}");
     }
 }
 
 #[test]
 fn a_file_that_is_no_toml_or_too_large_is_named_with_the_line() {
-    let told = errors(
-        Some("[pool]\ncooldown_seconds = = 3\n"),
-        &[("MAX_ENI", "2"), ("POD_MTU", "1")],
-    );
-    assert!(
-        told[0].starts_with("file:/etc/enid/enid.toml: not valid TOML at line 2: "),
-        "{told:#?}"
-    );
+    let told = errors(Some("[pool]\ncooldown_seconds = = 3\n"), &[("MAX_ENI", "2"), ("POD_MTU", "1")]);
+    assert!(told[0].starts_with("file:/etc/enid/enid.toml: not valid TOML at line 2: "), "{told:#?}");
     assert!(
         told[1].starts_with("node.pod_mtu_bytes (env:POD_MTU)"),
         "the environment is told too: {told:#?}"
     );
     let told = errors(Some(&"#\n".repeat(600_000)), &[]);
-    assert_eq!(
-        told,
-        ["file:/etc/enid/enid.toml: 1200000 bytes, and at most 1048576 are read"]
-    );
+    assert_eq!(told, ["file:/etc/enid/enid.toml: 1200000 bytes, and at most 1048576 are read"]);
     let told = errors(Some("pool = 3\n[node.name]\nx = 1\n"), &[]);
     assert_eq!(
         told[0],
         "node.name (file:/etc/enid/enid.toml): \"{ x = 1 }\" is not a name of at most 253 characters without spaces"
     );
-    assert_eq!(
-        told[1],
-        "pool (file:/etc/enid/enid.toml): \"3\" is not a section, `[pool]`"
-    );
-    assert_eq!(
-        told.len(),
-        2,
-        "what the section hides is no mistake of its own: {told:#?}"
-    );
+    assert_eq!(told[1], "pool (file:/etc/enid/enid.toml): \"3\" is not a section, `[pool]`");
+    assert_eq!(told.len(), 2, "what the section hides is no mistake of its own: {told:#?}");
 }
 
 #[test]

@@ -9,9 +9,7 @@ const FILE: &str = "/etc/enid/enid.toml";
 pub(crate) fn load(file: Option<&str>, environment: &[(&str, &str)]) -> Result<Loaded, ConfigErrors> {
     Settings::load(
         file.map(|text| (PathBuf::from(FILE), text.to_owned())),
-        environment
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+        environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
     )
 }
 
@@ -20,22 +18,11 @@ pub(crate) fn loaded(file: Option<&str>, environment: &[(&str, &str)]) -> Loaded
 }
 
 pub(crate) fn errors(file: Option<&str>, environment: &[(&str, &str)]) -> Vec<String> {
-    let errors = load(file, environment)
-        .map(|loaded| loaded.settings)
-        .expect_err("it must be refused");
-    assert_eq!(
-        errors.to_string().lines().count(),
-        errors.problems().len(),
-        "one line each: {errors}"
-    );
+    let errors = load(file, environment).map(|loaded| loaded.settings).expect_err("it must be refused");
+    assert_eq!(errors.to_string().lines().count(), errors.problems().len(), "one line each: {errors}");
     errors.to_string().lines().map(str::to_owned).collect()
 }
 
 pub(crate) fn explained(loaded: &Loaded, key: &str) -> String {
-    loaded
-        .provenance
-        .iter()
-        .find(|entry| entry.key == key)
-        .unwrap()
-        .to_string()
+    loaded.provenance.iter().find(|entry| entry.key == key).unwrap().to_string()
 }

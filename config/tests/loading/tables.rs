@@ -8,22 +8,10 @@ use crate::support::{explained, loaded};
 fn the_table_has_no_name_twice_and_its_own_variables_are_spelled_after_the_key() {
     let mut names = std::collections::BTreeSet::new();
     for row in SETTINGS {
-        assert!(
-            names.insert(row.key) && names.insert(row.variable),
-            "{} {}",
-            row.key,
-            row.variable
-        );
-        assert!(
-            row.meaning.ends_with('.') && !row.meaning.contains('|'),
-            "{}",
-            row.key
-        );
+        assert!(names.insert(row.key) && names.insert(row.variable), "{} {}", row.key, row.variable);
+        assert!(row.meaning.ends_with('.') && !row.meaning.contains('|'), "{}", row.key);
         if row.variable.starts_with("ENID_") {
-            assert_eq!(
-                row.variable,
-                format!("ENID_{}", row.key.replace('.', "_").to_uppercase())
-            );
+            assert_eq!(row.variable, format!("ENID_{}", row.key.replace('.', "_").to_uppercase()));
         }
         if let Standing::Only { value, .. } = row.standing {
             assert!(
@@ -42,12 +30,7 @@ fn the_table_has_no_name_twice_and_its_own_variables_are_spelled_after_the_key()
 fn a_setting_without_default_says_what_its_absence_means() {
     for entry in loaded(None, &[]).provenance {
         let row = SETTINGS.iter().find(|row| row.key == entry.key).unwrap();
-        assert_eq!(
-            entry.value.is_none(),
-            row.meaning.contains("unset"),
-            "{}",
-            entry.key
-        );
+        assert_eq!(entry.value.is_none(), row.meaning.contains("unset"), "{}", entry.key);
     }
 }
 

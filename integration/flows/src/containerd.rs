@@ -38,11 +38,7 @@ pub fn missing() -> Option<String> {
     }
     let absent: Vec<&str> = TOOLS
         .into_iter()
-        .filter(|tool| {
-            !command::PATH
-                .split(':')
-                .any(|place| Path::new(place).join(tool).is_file())
-        })
+        .filter(|tool| !command::PATH.split(':').any(|place| Path::new(place).join(tool).is_file()))
         .collect();
     (!absent.is_empty()).then(|| format!("{} not installed", absent.join(", ")))
 }
@@ -72,11 +68,8 @@ impl Containerd {
             .replace("IMAGE", image::NAME);
         std::fs::write(directory.join("config.toml"), config)
             .context("cannot write containerd's settings")?;
-        let mut containerd = Self {
-            wrapper: Some(spawn(node, &directory)?),
-            directory,
-            cgroup: run.cgroup(),
-        };
+        let mut containerd =
+            Self { wrapper: Some(spawn(node, &directory)?), directory, cgroup: run.cgroup() };
         containerd.booted().await?;
         containerd.import().await?;
         Ok(containerd)
@@ -92,10 +85,8 @@ impl Containerd {
             let text = std::fs::read_to_string(&log).unwrap_or_default();
             Ok((!text.contains(BOOTED)).then(|| "containerd did not come up".to_owned()))
         };
-        let complaint = until::quiet(Duration::from_secs(BOOT_SECONDS_MAX), || {
-            std::future::ready(look())
-        })
-        .await?;
+        let complaint =
+            until::quiet(Duration::from_secs(BOOT_SECONDS_MAX), || std::future::ready(look())).await?;
         match complaint {
             Some(complaint) => bail!("{complaint}; its log ends:\n{}", tail(&log)),
             None => Ok(()),

@@ -101,9 +101,7 @@ impl Cri {
             }
         })
         .await?;
-        complaint.map_or(Ok(()), |complaint| {
-            bail!("network {name} {version} is not loaded: {complaint}")
-        })
+        complaint.map_or(Ok(()), |complaint| bail!("network {name} {version} is not loaded: {complaint}"))
     }
 
     /// Waits until the runtime knows an image.
@@ -113,11 +111,7 @@ impl Cri {
     pub async fn wait_for_image(&mut self, name: &str) -> Result<()> {
         let complaint = until::quiet(Duration::from_secs(NOTICE_SECONDS_MAX), || {
             let mut images = self.images.clone();
-            let request = v1::ImageStatusRequest {
-                image: Some(ImageSpec {
-                    image: name.to_owned(),
-                }),
-            };
+            let request = v1::ImageStatusRequest { image: Some(ImageSpec { image: name.to_owned() }) };
             async move {
                 let found = answer("ImageStatus", images.image_status(request)).await?.image;
                 Ok(found.is_none().then(|| "no such image".to_owned()))
@@ -142,10 +136,7 @@ impl Cri {
     /// # Errors
     /// When there is no such sandbox.
     pub async fn sandbox_status(&mut self, id: &str) -> Result<PodSandboxStatus> {
-        let request = v1::PodSandboxStatusRequest {
-            pod_sandbox_id: id.to_owned(),
-            verbose: false,
-        };
+        let request = v1::PodSandboxStatusRequest { pod_sandbox_id: id.to_owned(), verbose: false };
         let told = answer("PodSandboxStatus", self.runtime.pod_sandbox_status(request)).await?;
         told.status.context("a sandbox without a status")
     }
@@ -155,9 +146,7 @@ impl Cri {
     /// # Errors
     /// When it is refused.
     pub async fn stop_sandbox(&mut self, id: &str) -> Result<()> {
-        let request = v1::StopPodSandboxRequest {
-            pod_sandbox_id: id.to_owned(),
-        };
+        let request = v1::StopPodSandboxRequest { pod_sandbox_id: id.to_owned() };
         answer("StopPodSandbox", self.runtime.stop_pod_sandbox(request)).await?;
         Ok(())
     }
@@ -167,9 +156,7 @@ impl Cri {
     /// # Errors
     /// When it is refused.
     pub async fn remove_sandbox(&mut self, id: &str) -> Result<()> {
-        let request = v1::RemovePodSandboxRequest {
-            pod_sandbox_id: id.to_owned(),
-        };
+        let request = v1::RemovePodSandboxRequest { pod_sandbox_id: id.to_owned() };
         answer("RemovePodSandbox", self.runtime.remove_pod_sandbox(request)).await?;
         Ok(())
     }
@@ -190,9 +177,7 @@ impl Cri {
     /// When either is refused.
     pub async fn start_container(&mut self, request: CreateContainerRequest) -> Result<String> {
         let created = answer("CreateContainer", self.runtime.create_container(request)).await?;
-        let request = v1::StartContainerRequest {
-            container_id: created.container_id.clone(),
-        };
+        let request = v1::StartContainerRequest { container_id: created.container_id.clone() };
         answer("StartContainer", self.runtime.start_container(request)).await?;
         Ok(created.container_id)
     }
@@ -202,9 +187,7 @@ impl Cri {
     /// # Errors
     /// When there is no such container.
     pub async fn container_status(&mut self, id: &str) -> Result<ContainerStatus> {
-        let request = v1::ContainerStatusRequest {
-            container_id: id.to_owned(),
-        };
+        let request = v1::ContainerStatusRequest { container_id: id.to_owned() };
         let told = answer("ContainerStatus", self.runtime.container_status(request)).await?;
         told.status.context("a container without a status")
     }
@@ -213,11 +196,7 @@ impl Cri {
 /// Why a condition does not hold, if it does not.
 fn not_ready(answer: &v1::StatusResponse, condition: &str) -> Option<String> {
     let conditions = answer.status.as_ref().map(|status| status.conditions.as_slice());
-    match conditions
-        .unwrap_or_default()
-        .iter()
-        .find(|one| one.r#type == condition)
-    {
+    match conditions.unwrap_or_default().iter().find(|one| one.r#type == condition) {
         Some(found) if found.status => None,
         Some(found) => Some(format!("{}: {}", found.reason, found.message)),
         None => Some(format!("it does not tell {condition}")),

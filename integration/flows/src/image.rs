@@ -46,17 +46,11 @@ fn layout(program: &[u8]) -> Vec<u8> {
     .into_bytes();
     let mut entry = descriptor("application/vnd.oci.image.manifest.v1+json", &manifest);
     if let Some(object) = entry.as_object_mut() {
-        object.insert(
-            "annotations".to_owned(),
-            json!({ "io.containerd.image.name": NAME }),
-        );
+        object.insert("annotations".to_owned(), json!({ "io.containerd.image.name": NAME }));
     }
     let index = json!({ "schemaVersion": 2, "manifests": [entry] }).to_string();
     let mut files = vec![
-        (
-            "oci-layout".to_owned(),
-            br#"{"imageLayoutVersion":"1.0.0"}"#.as_slice(),
-        ),
+        ("oci-layout".to_owned(), br#"{"imageLayoutVersion":"1.0.0"}"#.as_slice()),
         ("index.json".to_owned(), index.as_bytes()),
     ];
     for blob in [&layer, &config, &manifest] {
@@ -79,10 +73,7 @@ fn descriptor(media_type: &str, content: &[u8]) -> Value {
 }
 
 fn digest(content: &[u8]) -> String {
-    let hex: String = Sha256::digest(content)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let hex: String = Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect();
     format!("sha256:{hex}")
 }
 
@@ -136,12 +127,7 @@ mod tests {
         let tar = directory.path().join("image.tar");
         write(&tar).unwrap();
         let unpack = |tar: &Path| {
-            let status = Command::new("tar")
-                .arg("-xf")
-                .arg(tar)
-                .arg("-C")
-                .arg(directory.path())
-                .status();
+            let status = Command::new("tar").arg("-xf").arg(tar).arg("-C").arg(directory.path()).status();
             assert!(status.unwrap().success());
         };
         unpack(&tar);

@@ -67,11 +67,8 @@ impl Marks {
     }
 
     fn found(&self) -> Result<Vec<String>> {
-        let mut found: Vec<String> = self
-            .processes()?
-            .into_iter()
-            .map(|pid| format!("process {pid} {}", command_line(pid)))
-            .collect();
+        let mut found: Vec<String> =
+            self.processes()?.into_iter().map(|pid| format!("process {pid} {}", command_line(pid))).collect();
         found.extend(self.mounts()?);
         for entry in fs::read_dir("/run/netns").into_iter().flatten().flatten() {
             if entry.file_name().to_string_lossy().starts_with(&self.prefix) {
@@ -129,10 +126,7 @@ pub fn pid_of(id: &str) -> Result<u32> {
 
 fn pids() -> Result<Vec<u32>> {
     let entries = fs::read_dir(Path::new("/proc")).context("cannot list /proc")?;
-    Ok(entries
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .collect())
+    Ok(entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
 }
 
 fn command_line(pid: u32) -> String {

@@ -54,20 +54,15 @@ impl Plugin {
         let plugin = bin.join("enid-cni");
         std::fs::copy(&node.binaries().shim, &plugin).context("cannot install the plugin")?;
         std::fs::create_dir_all(calls).context("cannot make the directory of calls")?;
-        let script = format!(
-            "#!/bin/sh\ncalls='{}'\nplugin='{}'\n{SCRIPT}",
-            calls.display(),
-            plugin.display()
-        );
+        let script =
+            format!("#!/bin/sh\ncalls='{}'\nplugin='{}'\n{SCRIPT}", calls.display(), plugin.display());
         for (name, text) in [(TYPE, script.as_str()), ("loopback", LOOPBACK)] {
             let path = bin.join(name);
             std::fs::write(&path, text).with_context(|| format!("cannot install {name}"))?;
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))
                 .with_context(|| format!("cannot make {name} executable"))?;
         }
-        Ok(Self {
-            calls: calls.to_path_buf(),
-        })
+        Ok(Self { calls: calls.to_path_buf() })
     }
 
     /// Writes the node's list, in this version of the specification.
@@ -113,9 +108,7 @@ fn read(here: &Path) -> Result<Call> {
     let environment = text("environment")?;
     let pairs = environment.lines().filter_map(|line| line.split_once('='));
     Ok(Call {
-        environment: pairs
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect(),
+        environment: pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         stdin: serde_json::from_str(&text("stdin")?).context("stdin is no JSON")?,
         stdout: serde_json::from_str(&text("stdout")?).unwrap_or_default(),
         code: text("code")?.trim().parse().context("no exit code")?,

@@ -49,21 +49,9 @@ impl Namespace {
         }
         let added = self.addresses_added;
         let link = self.link(ifindex)?;
-        let mut new = Address {
-            address,
-            prefix_length,
-            global,
-            secondary: false,
-            added,
-            connected: None,
-        };
+        let mut new = Address { address, prefix_length, global, secondary: false, added, connected: None };
         let same = |known: &&Address| known.same_subnet(&new);
-        if link
-            .addresses
-            .iter()
-            .filter(same)
-            .any(|known| known.address == address)
-        {
+        if link.addresses.iter().filter(same).any(|known| known.address == address) {
             return Ok(());
         }
         new.secondary = link.addresses.iter().any(|known| known.same_subnet(&new));
@@ -116,11 +104,5 @@ impl Namespace {
 }
 
 fn subnet_route(ifindex: u32, address: Address) -> Route {
-    Route {
-        table: MAIN,
-        to: address.network(),
-        prefix_length: address.prefix_length,
-        via: None,
-        ifindex,
-    }
+    Route { table: MAIN, to: address.network(), prefix_length: address.prefix_length, via: None, ifindex }
 }

@@ -64,17 +64,11 @@ impl Namespace {
     fn without_rules(&self, to: Ipv4Addr) -> Option<(Found, TableId)> {
         let both = [self.local(to), self.unicast(MAIN, to)];
         let merged = both.into_iter().flatten().reduce(longer);
-        merged
-            .map(|found| (found, MAIN))
-            .or_else(|| Some((self.unicast(DEFAULT, to)?, DEFAULT)))
+        merged.map(|found| (found, MAIN)).or_else(|| Some((self.unicast(DEFAULT, to)?, DEFAULT)))
     }
 
     fn in_table(&self, table: TableId, to: Ipv4Addr) -> Option<Found> {
-        if table == LOCAL {
-            self.local(to)
-        } else {
-            self.unicast(table, to)
-        }
+        if table == LOCAL { self.local(to) } else { self.unicast(table, to) }
     }
 
     fn unicast(&self, table: TableId, to: Ipv4Addr) -> Option<Found> {
@@ -99,12 +93,7 @@ impl Namespace {
         for (ifindex, link) in &self.links {
             for address in &link.addresses {
                 let (prefix_length, network_of) = (address.prefix_length, network(to, address.prefix_length));
-                let found = |kind, prefix_length| Found {
-                    kind,
-                    ifindex: *ifindex,
-                    via: None,
-                    prefix_length,
-                };
+                let found = |kind, prefix_length| Found { kind, ifindex: *ifindex, via: None, prefix_length };
                 if address.address == to {
                     all.push((Some(address.added), found(Kind::Local, 32)));
                 }
@@ -127,11 +116,7 @@ impl Namespace {
 
 /// Of two equally long the first.
 fn longer(first: Found, second: Found) -> Found {
-    if second.prefix_length > first.prefix_length {
-        second
-    } else {
-        first
-    }
+    if second.prefix_length > first.prefix_length { second } else { first }
 }
 
 fn selects(rule: &Rule, question: RouteQuestion) -> bool {

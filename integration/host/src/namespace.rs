@@ -97,11 +97,9 @@ impl Namespace {
                 Ok(())
             }
             HostChange::LinkUp { ifindex } => self.link_up(ifindex),
-            HostChange::AddAddress {
-                ifindex,
-                address,
-                prefix_length,
-            } => self.add_address(ifindex, address, prefix_length, true),
+            HostChange::AddAddress { ifindex, address, prefix_length } => {
+                self.add_address(ifindex, address, prefix_length, true)
+            }
             HostChange::PutRoute(route) => self.put_route(route),
             HostChange::RemoveRoute(route) => self.remove_route(route),
             HostChange::AddRule(rule) => self.add_rule(rule),
@@ -136,11 +134,7 @@ impl Linux {
     /// A machine without namespaces, whose new links have this rp_filter.
     #[must_use]
     pub fn new(rp_filter_default: u32) -> Self {
-        Self {
-            namespaces: BTreeMap::new(),
-            next_namespace: 0,
-            rp_filter_default,
-        }
+        Self { namespaces: BTreeMap::new(), next_namespace: 0, rp_filter_default }
     }
 
     /// A new namespace, with `lo`, down, and the kernel's three rules.
@@ -221,8 +215,7 @@ impl Linux {
         address: std::net::Ipv4Addr,
         prefix_length: u8,
     ) -> Result<(), Errno> {
-        self.namespace(id)?
-            .remove_address(ifindex, address, prefix_length)
+        self.namespace(id)?.remove_address(ifindex, address, prefix_length)
     }
 
     /// Does a change, with the driver's meaning: what is already so is a success.

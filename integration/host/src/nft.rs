@@ -19,8 +19,6 @@ impl Linux {
     #[must_use]
     pub fn nft_body(&self, id: NamespaceId, family: &str, name: &str) -> Option<&str> {
         let tables = &self.namespaces.get(&id)?.nft;
-        tables
-            .get(&(family.to_owned(), name.to_owned()))
-            .map(String::as_str)
+        tables.get(&(family.to_owned(), name.to_owned())).map(String::as_str)
     }
 }

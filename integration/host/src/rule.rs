@@ -9,9 +9,7 @@ impl Namespace {
     pub(crate) fn add_rule(&mut self, rule: Rule) -> Result<(), Errno> {
         check(rule)?;
         if !self.rules.contains(&rule) {
-            let at = self
-                .rules
-                .partition_point(|known| known.priority <= rule.priority);
+            let at = self.rules.partition_point(|known| known.priority <= rule.priority);
             self.rules.insert(at, rule);
             self.has_custom_rules = true;
         }

@@ -14,9 +14,7 @@ impl Linux {
         let links = namespace.links.iter();
         Some(HostSnapshot {
             complete: true,
-            links: links
-                .map(|(ifindex, link)| self.shown(id, *ifindex, link))
-                .collect(),
+            links: links.map(|(ifindex, link)| self.shown(id, *ifindex, link)).collect(),
             routes: namespace.routes.clone(),
             rules: namespace.rules.clone(),
         })
@@ -38,9 +36,7 @@ impl Linux {
             up: link.up,
             veth_to_elsewhere: elsewhere.is_some(),
             rp_filter: Some(link.rp_filter),
-            addresses: addresses
-                .map(|address| (address.address, address.prefix_length))
-                .collect(),
+            addresses: addresses.map(|address| (address.address, address.prefix_length)).collect(),
             behind,
         }
     }

@@ -29,16 +29,10 @@ impl Binaries {
             directory = directory.parent().context("no target directory")?; // a test binary
         }
         let target = directory.parent().context("no target directory")?;
-        let found = Self {
-            daemon: directory.join("enid"),
-            shim: target.join("shim/enid-cni"),
-        };
+        let found = Self { daemon: directory.join("enid"), shim: target.join("shim/enid-cni") };
         for path in [&found.daemon, &found.shim] {
             if !path.is_file() {
-                bail!(
-                    "{} is not there: start the lab as `cargo lab`, which builds it",
-                    path.display()
-                );
+                bail!("{} is not there: start the lab as `cargo lab`, which builds it", path.display());
             }
         }
         Ok(found)

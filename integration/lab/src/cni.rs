@@ -86,15 +86,9 @@ impl Execution {
     /// One line for a report.
     #[must_use]
     pub fn summary(&self) -> String {
-        let code = self
-            .exit_code
-            .map_or("a signal".to_owned(), |code| code.to_string());
+        let code = self.exit_code.map_or("a signal".to_owned(), |code| code.to_string());
         let (stdout, stderr) = (self.stdout.trim(), self.stderr.trim());
-        let beside = if stderr.is_empty() {
-            String::new()
-        } else {
-            format!(" (stderr: {stderr})")
-        };
+        let beside = if stderr.is_empty() { String::new() } else { format!(" (stderr: {stderr})") };
         format!("exit {code}: {stdout}{beside}")
     }
 }
@@ -114,10 +108,8 @@ pub fn conflist(plugin: &str) -> Value {
 fn version(list: &Value) -> Result<String> {
     let single = list.get("cniVersion").and_then(Value::as_str);
     let several = list.get("cniVersions").and_then(Value::as_array);
-    let offered: Vec<&str> = single
-        .into_iter()
-        .chain(several.into_iter().flatten().filter_map(Value::as_str))
-        .collect();
+    let offered: Vec<&str> =
+        single.into_iter().chain(several.into_iter().flatten().filter_map(Value::as_str)).collect();
     if several.is_none()
         && let Some(only) = single
     {
@@ -156,11 +148,7 @@ pub fn environment(verb: Verb, sandbox: &Sandbox, path: &str) -> BTreeMap<String
         "IgnoreUnknown=1;K8S_POD_NAMESPACE={};K8S_POD_NAME={};K8S_POD_INFRA_CONTAINER_ID={};K8S_POD_UID={}",
         sandbox.pod_namespace, sandbox.pod_name, sandbox.container_id, sandbox.pod_uid
     );
-    let netns = sandbox
-        .netns
-        .as_ref()
-        .map(|path| path.display().to_string())
-        .unwrap_or_default();
+    let netns = sandbox.netns.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
     [
         ("CNI_COMMAND", verb.name().to_owned()),
         ("CNI_CONTAINERID", sandbox.container_id.clone()),
@@ -182,10 +170,7 @@ pub fn environment(verb: Verb, sandbox: &Sandbox, path: &str) -> BTreeMap<String
 pub async fn execute(node: &Node, verb: Verb, sandbox: &Sandbox) -> Result<Execution> {
     let shim = &node.binaries().shim;
     let path = shim.parent().context("the shim has no directory")?;
-    let plugin = shim
-        .file_name()
-        .and_then(|name| name.to_str())
-        .context("the shim has no name")?;
+    let plugin = shim.file_name().and_then(|name| name.to_str()).context("the shim has no name")?;
     let list = conflist(plugin);
     let cache = cached(node, sandbox)?;
     // containerd's second DEL has neither a namespace nor a cached result: the first one removed it.
@@ -250,9 +235,8 @@ fn cached(node: &Node, sandbox: &Sandbox) -> Result<PathBuf> {
 }
 
 fn remember(cache: &PathBuf, sandbox: &Sandbox, execution: &Execution) -> Result<()> {
-    let result = execution
-        .object()
-        .with_context(|| format!("ADD printed no result: {}", execution.summary()))?;
+    let result =
+        execution.object().with_context(|| format!("ADD printed no result: {}", execution.summary()))?;
     let entry = json!({
         "kind": "cniCacheV1",
         "containerId": sandbox.container_id,
@@ -286,14 +270,7 @@ mod tests {
         let names: Vec<&str> = got.keys().map(String::as_str).collect();
         assert_eq!(
             names,
-            [
-                "CNI_ARGS",
-                "CNI_COMMAND",
-                "CNI_CONTAINERID",
-                "CNI_IFNAME",
-                "CNI_NETNS",
-                "CNI_PATH"
-            ]
+            ["CNI_ARGS", "CNI_COMMAND", "CNI_CONTAINERID", "CNI_IFNAME", "CNI_NETNS", "CNI_PATH"]
         );
         assert_eq!(got["CNI_COMMAND"], "ADD");
         assert_eq!(got["CNI_NETNS"], "/var/run/netns/x");

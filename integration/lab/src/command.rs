@@ -62,14 +62,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_failed_command_is_quoted_with_its_own_words() {
-        let error = run("sh", &["-c", "echo no such thing >&2; exit 3"])
-            .await
-            .unwrap_err();
+        let error = run("sh", &["-c", "echo no such thing >&2; exit 3"]).await.unwrap_err();
         let text = error.to_string();
-        assert!(
-            text.contains("no such thing") && text.contains("exit 3"),
-            "{text}"
-        );
+        assert!(text.contains("no such thing") && text.contains("exit 3"), "{text}");
     }
 
     #[tokio::test]

@@ -65,11 +65,7 @@ impl Fabric {
             writeln!(lines, "addr add {address}/32 dev lo")?;
         }
         vpc.ip_batch(&lines).await?;
-        Ok(Self {
-            vpc,
-            ports: BTreeMap::new(),
-            plugged_ever: 0,
-        })
+        Ok(Self { vpc, ports: BTreeMap::new(), plugged_ever: 0 })
     }
 
     /// The VPC's own namespace, where its services listen.
@@ -107,14 +103,8 @@ impl Fabric {
         ])?;
         self.vpc.nft(&guard(&link, mac)).await?;
         self.vpc.ip_batch(&format!("link set {link} up\n")).await?;
-        self.ports.insert(
-            device.eni.to_owned(),
-            Port {
-                link,
-                mac: mac.to_owned(),
-                addresses: BTreeSet::new(),
-            },
-        );
+        self.ports
+            .insert(device.eni.to_owned(), Port { link, mac: mac.to_owned(), addresses: BTreeSet::new() });
         Ok(())
     }
 
@@ -123,13 +113,8 @@ impl Fabric {
     /// # Errors
     /// When it is not plugged, or the kernel refuses.
     pub async fn unplug(&mut self, eni: &str) -> Result<()> {
-        let port = self
-            .ports
-            .remove(eni)
-            .with_context(|| format!("{eni} is not plugged"))?;
-        self.vpc
-            .nft(&format!("delete table netdev {}\n", port.link))
-            .await?;
+        let port = self.ports.remove(eni).with_context(|| format!("{eni} is not plugged"))?;
+        self.vpc.nft(&format!("delete table netdev {}\n", port.link)).await?;
         self.vpc.ip_batch(&format!("link del {}\n", port.link)).await
     }
 
@@ -144,10 +129,7 @@ impl Fabric {
     /// # Errors
     /// When the ENI is not plugged, or the kernel refuses.
     pub async fn set_addresses(&mut self, eni: &str, wanted: &BTreeSet<Ipv4Addr>) -> Result<()> {
-        let port = self
-            .ports
-            .get_mut(eni)
-            .with_context(|| format!("{eni} is not plugged"))?;
+        let port = self.ports.get_mut(eni).with_context(|| format!("{eni} is not plugged"))?;
         let (link, mac) = (&port.link, &port.mac);
         let (mut routes, mut sets) = (String::new(), String::new());
         for address in port.addresses.difference(wanted) {
@@ -158,10 +140,7 @@ impl Fabric {
         for address in wanted.difference(&port.addresses) {
             // An address that moved between ENIs may still have its old route: the new one takes its place.
             writeln!(routes, "route replace {address}/32 dev {link}")?;
-            writeln!(
-                routes,
-                "neigh replace {address} lladdr {mac} nud permanent dev {link}"
-            )?;
+            writeln!(routes, "neigh replace {address} lladdr {mac} nud permanent dev {link}")?;
             writeln!(sets, "add element netdev {link} addresses {{ {address} }}")?;
         }
         if sets.is_empty() {
@@ -191,9 +170,8 @@ impl Fabric {
         self.ports
             .iter()
             .map(|(eni, port)| {
-                let packets = counters
-                    .get(port.link.as_str())
-                    .with_context(|| format!("no counter for {eni}"))?;
+                let packets =
+                    counters.get(port.link.as_str()).with_context(|| format!("no counter for {eni}"))?;
                 Ok((eni.clone(), *packets))
             })
             .collect()

@@ -33,12 +33,8 @@ impl FabricHandle {
     #[must_use]
     pub fn start(fabric: Fabric) -> (Self, JoinHandle<()>) {
         let (mail, inbox) = mpsc::channel(MAIL_MAX);
-        let follower = Follower {
-            fabric,
-            hosts: BTreeMap::new(),
-            addresses: BTreeMap::new(),
-            troubles: Vec::new(),
-        };
+        let follower =
+            Follower { fabric, hosts: BTreeMap::new(), addresses: BTreeMap::new(), troubles: Vec::new() };
         (Self { mail }, tokio::spawn(follower.serve(inbox)))
     }
 
@@ -61,11 +57,7 @@ impl FabricHandle {
     /// When the counters cannot be read.
     pub async fn drops(&self) -> Result<BTreeMap<String, u64>> {
         let (reply, answer) = oneshot::channel();
-        self.mail
-            .send(Mail::Drops(reply))
-            .await
-            .ok()
-            .context("the fabric is gone")?;
+        self.mail.send(Mail::Drops(reply)).await.ok().context("the fabric is gone")?;
         answer.await.context("the fabric is gone")?
     }
 
@@ -73,9 +65,7 @@ impl FabricHandle {
     pub async fn troubles(&self) -> Vec<String> {
         let (reply, answer) = oneshot::channel();
         let _ = self.mail.send(Mail::Troubles(reply)).await;
-        answer
-            .await
-            .unwrap_or_else(|_| vec!["the fabric is gone".to_owned()])
+        answer.await.unwrap_or_else(|_| vec!["the fabric is gone".to_owned()])
     }
 }
 
@@ -119,18 +109,9 @@ impl Follower {
     async fn follow(&mut self, effect: Effect, touched: &mut BTreeSet<EniId>) -> Result<()> {
         match effect {
             Effect::EniCreated { eni, addresses, .. } => {
-                self.addresses
-                    .insert(eni, addresses.iter().flat_map(each).collect());
+                self.addresses.insert(eni, addresses.iter().flat_map(each).collect());
             }
-            Effect::EniAttached {
-                instance,
-                eni,
-                mac,
-                device_index,
-                card,
-                addresses,
-                ..
-            } => {
+            Effect::EniAttached { instance, eni, mac, device_index, card, addresses, .. } => {
                 let netns = self.hosts.get(&instance).context("nobody hosts this instance")?;
                 // One card is all that instances of the lab have; others would need other names.
                 anyhow::ensure!(card == 0, "the fabric knows network card 0 only");
@@ -141,8 +122,7 @@ impl Follower {
                     name: &format!("eth{device_index}"),
                 };
                 self.fabric.plug(&device).await?;
-                self.addresses
-                    .insert(eni.clone(), addresses.iter().flat_map(each).collect());
+                self.addresses.insert(eni.clone(), addresses.iter().flat_map(each).collect());
                 touched.insert(eni);
             }
             Effect::EniDetached { eni, .. } => {

@@ -55,9 +55,7 @@ impl Netns {
     /// # Errors
     /// When it is not there any more.
     pub async fn remove(&self) -> Result<()> {
-        command::run("ip", &["netns", "del", &self.name])
-            .await
-            .map(|_| ())
+        command::run("ip", &["netns", "del", &self.name]).await.map(|_| ())
     }
 
     /// Does `work` on a thread of its own that has entered the namespace.
@@ -153,9 +151,7 @@ impl Netns {
     /// # Errors
     /// When one fails.
     pub async fn ip_batch(&self, lines: &str) -> Result<()> {
-        command::run_with_input("ip", &["-n", &self.name, "-batch", "-"], lines)
-            .await
-            .map(|_| ())
+        command::run_with_input("ip", &["-n", &self.name, "-batch", "-"], lines).await.map(|_| ())
     }
 
     /// Runs `nft` inside, with this text as its file.
@@ -164,9 +160,7 @@ impl Netns {
     /// When the command fails; nothing of the text is in force then.
     pub async fn nft(&self, text: &str) -> Result<()> {
         let net = format!("--net={}", self.path().display());
-        command::run_with_input("nsenter", &[&net, "nft", "-f", "-"], text)
-            .await
-            .map(|_| ())
+        command::run_with_input("nsenter", &[&net, "nft", "-f", "-"], text).await.map(|_| ())
     }
 
     /// What `nft -j list …` prints inside. (From a file it would print nothing.)

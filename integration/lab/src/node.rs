@@ -65,9 +65,7 @@ impl Node {
             ("ipv4/conf/all/rp_filter", "1"),
             ("ipv4/conf/default/rp_filter", "1"),
         ])?;
-        netns
-            .ip(&["addr", "add", &format!("{IMDS_ADDRESS}/32"), "dev", "lo"])
-            .await?;
+        netns.ip(&["addr", "add", &format!("{IMDS_ADDRESS}/32"), "dev", "lo"]).await?;
         let state = run.directory().join(name);
         for (directory, _) in PLACES {
             std::fs::create_dir_all(state.join(directory)).context("cannot make the node's directories")?;
@@ -94,12 +92,9 @@ impl Node {
         let stdout = self.holder.stdout.take().context("no stdout")?;
         let mut line = String::new();
         let mut reader = BufReader::new(stdout);
-        tokio::time::timeout(
-            Duration::from_secs(HOLDER_SECONDS_MAX),
-            reader.read_line(&mut line),
-        )
-        .await
-        .context("the node's mounts did not come up")??;
+        tokio::time::timeout(Duration::from_secs(HOLDER_SECONDS_MAX), reader.read_line(&mut line))
+            .await
+            .context("the node's mounts did not come up")??;
         if line.trim() != "ready" {
             bail!("the node's mounts failed: are you root, with mount rights? (see the messages above)");
         }
@@ -144,10 +139,7 @@ impl Node {
     pub fn host_path(&self, path: &str) -> Result<PathBuf> {
         for (directory, place) in PLACES {
             if let Ok(rest) = Path::new(path).strip_prefix(place) {
-                if rest
-                    .components()
-                    .any(|part| !matches!(part, std::path::Component::Normal(_)))
-                {
+                if rest.components().any(|part| !matches!(part, std::path::Component::Normal(_))) {
                     bail!("{path} climbs out of {place}");
                 }
                 return Ok(self.state.join(directory).join(rest));
@@ -162,10 +154,7 @@ impl Node {
     /// # Errors
     /// When the node's holder is gone.
     pub fn command(&self, program: &Path) -> Result<Command> {
-        let holder = self
-            .holder
-            .id()
-            .context("the process that holds the node's mounts is gone")?;
+        let holder = self.holder.id().context("the process that holds the node's mounts is gone")?;
         let mut command = Command::new("nsenter");
         command
             .arg(format!("--target={holder}"))

@@ -40,13 +40,7 @@ impl Pod {
             pod_uid: format!("00000000-0000-4000-8000-{number:012x}"),
             netns: Some(netns.path()),
         };
-        Ok(Self {
-            node: node.name().to_owned(),
-            netns: Some(netns),
-            sandbox,
-            address: None,
-            host_link: None,
-        })
+        Ok(Self { node: node.name().to_owned(), netns: Some(netns), sandbox, address: None, host_link: None })
     }
 
     /// ADD. A refusal is an outcome; a result that is not what the specification asks for is an error.
@@ -102,26 +96,15 @@ impl Pod {
 
 /// Address and host link out of an ADD's result.
 fn read_result(result: &Value, sandbox: &Sandbox) -> Result<(Ipv4Addr, String)> {
-    let interfaces = result
-        .get("interfaces")
-        .and_then(Value::as_array)
-        .context("no interfaces")?;
+    let interfaces = result.get("interfaces").and_then(Value::as_array).context("no interfaces")?;
     let ips = result.get("ips").and_then(Value::as_array).context("no ips")?;
-    let [ip] = ips.as_slice() else {
-        bail!("{} addresses instead of one", ips.len())
-    };
-    let network: Ipv4Net = ip
-        .get("address")
-        .and_then(Value::as_str)
-        .context("an address without text")?
-        .parse()?;
+    let [ip] = ips.as_slice() else { bail!("{} addresses instead of one", ips.len()) };
+    let network: Ipv4Net =
+        ip.get("address").and_then(Value::as_str).context("an address without text")?.parse()?;
     if network.prefix_len() != 32 {
         bail!("{network} is not a single address");
     }
-    let index = ip
-        .get("interface")
-        .and_then(Value::as_u64)
-        .context("the address names no interface")?;
+    let index = ip.get("interface").and_then(Value::as_u64).context("the address names no interface")?;
     let inside = interfaces
         .get(usize::try_from(index)?)
         .context("the address names an interface that is not listed")?;
@@ -160,10 +143,7 @@ mod tests {
             {"name": "eni1"}, {"name": "eth0", "mac": "2", "sandbox": "/var/run/netns/x"},
             {"name": "dummy1", "mac": "0", "sandbox": "1"}],
             "ips": [{"interface": 1, "address": "10.0.0.7/32"}]});
-        assert_eq!(
-            read_result(&good, &sandbox()).unwrap(),
-            (Ipv4Addr::new(10, 0, 0, 7), "eni1".to_owned())
-        );
+        assert_eq!(read_result(&good, &sandbox()).unwrap(), (Ipv4Addr::new(10, 0, 0, 7), "eni1".to_owned()));
         let mut bad = vec![json!({}), json!({"interfaces": [], "ips": []})];
         for (pointer, value) in [
             ("/ips/0/interface", json!(0)),

@@ -33,12 +33,8 @@ impl Echo {
     /// # Errors
     /// When the address is not in the namespace.
     pub fn start(netns: &Netns, address: Ipv4Addr) -> Result<Self> {
-        let socket = netns
-            .udp(address, ECHO_PORT)
-            .with_context(|| format!("cannot answer at {address}"))?;
-        Ok(Self {
-            task: tokio::spawn(answer(socket)),
-        })
+        let socket = netns.udp(address, ECHO_PORT).with_context(|| format!("cannot answer at {address}"))?;
+        Ok(Self { task: tokio::spawn(answer(socket)) })
     }
 }
 
@@ -53,9 +49,7 @@ async fn answer(socket: UdpSocket) {
     // An error is an ICMP message for an earlier answer: the asker is gone, the next one may not be.
     loop {
         if let Ok((length, from)) = socket.recv_from(&mut buffer).await {
-            let _ = socket
-                .send_to(buffer.get(..length).unwrap_or_default(), from)
-                .await;
+            let _ = socket.send_to(buffer.get(..length).unwrap_or_default(), from).await;
         }
     }
 }
@@ -95,9 +89,7 @@ impl std::fmt::Display for Probed {
 /// When the address to send from is not in the namespace. A datagram that the kernel refuses to send counts as sent and not
 /// answered: an unreachable peer is a finding.
 pub async fn probe(netns: &Netns, from: Ipv4Addr, to: Ipv4Addr, count: u32) -> Result<Probed> {
-    let socket = netns
-        .udp(from, 0)
-        .with_context(|| format!("cannot ask from {from}"))?;
+    let socket = netns.udp(from, 0).with_context(|| format!("cannot ask from {from}"))?;
     let to = SocketAddr::from((to, ECHO_PORT));
     let mut answered = BTreeSet::new();
     for sequence in 0..count {
@@ -107,10 +99,7 @@ pub async fn probe(netns: &Netns, from: Ipv4Addr, to: Ipv4Addr, count: u32) -> R
     }
     let last = Instant::now() + Duration::from_secs(ANSWER_SECONDS_MAX);
     collect(&socket, to, count, last, &mut answered).await;
-    Ok(Probed {
-        sent: count,
-        answered: u32::try_from(answered.len()).unwrap_or(u32::MAX),
-    })
+    Ok(Probed { sent: count, answered: u32::try_from(answered.len()).unwrap_or(u32::MAX) })
 }
 
 /// Takes answers until the deadline, or until there are as many as there can be.
@@ -128,10 +117,8 @@ async fn collect(
         };
         // A refusal (ICMP) ends nothing: later datagrams may be answered.
         let Ok((length, from)) = received else { continue };
-        let sequence = buffer
-            .get(..length)
-            .and_then(|bytes| <[u8; 4]>::try_from(bytes).ok())
-            .map(u32::from_be_bytes);
+        let sequence =
+            buffer.get(..length).and_then(|bytes| <[u8; 4]>::try_from(bytes).ok()).map(u32::from_be_bytes);
         if let Some(sequence) = sequence.filter(|sequence| *sequence < count && from == to) {
             answered.insert(sequence);
         }

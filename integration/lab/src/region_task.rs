@@ -58,23 +58,14 @@ impl RegionHandle {
             // Whoever asked may be gone; the question was still asked.
             Box::new(move || drop(reply.send(said)))
         });
-        self.mail
-            .send(question)
-            .await
-            .ok()
-            .context("the region is gone")?;
+        self.mail.send(question).await.ok().context("the region is gone")?;
         answer.await.context("the region is gone")
     }
 }
 
 async fn serve(region: Region, mut inbox: mpsc::Receiver<Question>, fabric: FabricHandle) {
     let begun = Instant::now();
-    let mut desk = Desk {
-        region,
-        now: Duration::ZERO,
-        effects: Vec::new(),
-        violations: Vec::new(),
-    };
+    let mut desk = Desk { region, now: Duration::ZERO, effects: Vec::new(), violations: Vec::new() };
     loop {
         let mut reply: Option<Reply> = None;
         let due = desk.region.next_transition().map(|at| begun + at);

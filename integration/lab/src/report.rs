@@ -82,17 +82,11 @@ impl Measured {
             several => {
                 let half = several.get(several.len() / 2).copied().unwrap_or_default();
                 let worst = several.last().copied().unwrap_or_default();
-                parts.push(format!(
-                    "{} ADDs, p50 {half:.0} ms, worst {worst:.0} ms",
-                    several.len()
-                ));
+                parts.push(format!("{} ADDs, p50 {half:.0} ms, worst {worst:.0} ms", several.len()));
             }
         }
         if self.probes_sent > 0 {
-            parts.push(format!(
-                "probes {}/{} both ways",
-                self.probes_answered, self.probes_sent
-            ));
+            parts.push(format!("probes {}/{} both ways", self.probes_answered, self.probes_sent));
         }
         if self.refused > 0 {
             parts.push(format!("{} refusals", self.refused));
@@ -116,10 +110,7 @@ mod tests {
         let mut measured = Measured::default();
         assert_eq!(measured.figure(), "nothing measured");
         measured.added(Duration::from_millis(14));
-        measured.probed(Probed {
-            sent: 20,
-            answered: 20,
-        });
+        measured.probed(Probed { sent: 20, answered: 20 });
         measured.leaks = Some(0);
         assert_eq!(measured.figure(), "ADD 14 ms, probes 20/20 both ways, 0 leaks");
         measured.added(Duration::from_millis(20));

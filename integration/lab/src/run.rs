@@ -74,17 +74,9 @@ impl Drop for Run {
 /// When the directories cannot be listed.
 pub fn clear_leftovers() -> Result<Vec<String>> {
     let mut dead: Vec<String> = names_in(Path::new(RUNS))?;
-    dead.extend(
-        names_in(Path::new(NETNS))?
-            .iter()
-            .filter_map(|name| owner_id(name)),
-    );
+    dead.extend(names_in(Path::new(NETNS))?.iter().filter_map(|name| owner_id(name)));
     let groups = cgroups::named("enid-");
-    dead.extend(
-        groups
-            .iter()
-            .filter_map(|group| owner_id(group.file_name()?.to_str()?)),
-    );
+    dead.extend(groups.iter().filter_map(|group| owner_id(group.file_name()?.to_str()?)));
     dead.retain(|id| !alive(id));
     dead.sort();
     dead.dedup();
@@ -105,11 +97,7 @@ fn owner_id(namespace: &str) -> Option<String> {
 
 /// Is the process that made this run still there? A pid that another process got since does not count.
 fn alive(id: &str) -> bool {
-    let Some(pid) = id
-        .split('.')
-        .next()
-        .and_then(|pid| u32::from_str_radix(pid, 16).ok())
-    else {
+    let Some(pid) = id.split('.').next().and_then(|pid| u32::from_str_radix(pid, 16).ok()) else {
         return true; // not a name of ours: leave it
     };
     let Some(now) = start_time(pid) else {
@@ -166,10 +154,7 @@ fn quiet(program: &str, arguments: &[&str]) -> String {
         .stdin(Stdio::null())
         .stderr(Stdio::null())
         .output();
-    output.map_or_else(
-        |_| String::new(),
-        |output| String::from_utf8_lossy(&output.stdout).into_owned(),
-    )
+    output.map_or_else(|_| String::new(), |output| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 fn names_in(directory: &Path) -> Result<Vec<String>> {
@@ -177,10 +162,7 @@ fn names_in(directory: &Path) -> Result<Vec<String>> {
         return Ok(Vec::new());
     }
     let entries = fs::read_dir(directory).with_context(|| format!("cannot list {}", directory.display()))?;
-    Ok(entries
-        .flatten()
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .collect())
+    Ok(entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect())
 }
 
 /// Is this process root?
@@ -196,13 +178,7 @@ mod tests {
     #[test]
     fn only_names_of_our_own_form_are_taken_for_ours() {
         assert_eq!(owner_id("enid-1f.0-vpc"), Some("1f.0".to_owned()));
-        for foreign in [
-            "enid-vpc",
-            "cni-1f.0-x",
-            "enid-node-a",
-            "enid-xyz.0-vpc",
-            "enid-1f-vpc",
-        ] {
+        for foreign in ["enid-vpc", "cni-1f.0-x", "enid-node-a", "enid-xyz.0-vpc", "enid-1f-vpc"] {
             assert_eq!(owner_id(foreign), None, "{foreign}");
         }
     }

@@ -39,10 +39,7 @@ pub(crate) struct Stage<'a> {
 
 /// Runs a scenario from its beginning to its end and reports. The world is gone when this returns.
 pub async fn run(name: &str, scenario: &Scenario, binaries: &Binaries, say: Say<'_>) -> Report {
-    let mut report = Report {
-        scenario: name.to_owned(),
-        ..Report::default()
-    };
+    let mut report = Report { scenario: name.to_owned(), ..Report::default() };
     let limit = Duration::from_secs(u64::from(scenario.time_limit_seconds));
     let played = timeout(limit, play(scenario, binaries, &mut report, say)).await;
     match played {
@@ -91,12 +88,7 @@ impl<'a> Stage<'a> {
     async fn build(scenario: &'a Scenario, binaries: &Binaries) -> Result<Self> {
         let spec = WorldSpec {
             vpc: scenario.region.vpc,
-            subnets: scenario
-                .region
-                .subnet
-                .iter()
-                .map(|subnet| (subnet.name.clone(), subnet.cidr))
-                .collect(),
+            subnets: scenario.region.subnet.iter().map(|subnet| (subnet.name.clone(), subnet.cidr)).collect(),
             knobs: scenario.region.knobs.clone(),
             faults: scenario.region.fault.clone(),
         };
@@ -122,10 +114,7 @@ impl<'a> Stage<'a> {
         for (number, step) in self.scenario.step.iter().enumerate() {
             let begun = Instant::now();
             let title = title(step);
-            let outcome = self
-                .take(step)
-                .await
-                .with_context(|| format!("step {} ({title})", number + 1))?;
+            let outcome = self.take(step).await.with_context(|| format!("step {} ({title})", number + 1))?;
             self.world.sound().await?;
             say(&format!("{title:<8} {outcome}"));
             report.steps.push(StepReport {
@@ -170,10 +159,7 @@ impl<'a> Stage<'a> {
         let own = self.scenario.node.iter().find(|part| part.name == node);
         environment.extend(own.map(|part| part.settings.clone()).unwrap_or_default());
         environment.extend(more.clone());
-        Settings {
-            environment,
-            file: file.cloned(),
-        }
+        Settings { environment, file: file.cloned() }
     }
 
     /// Calls by action.

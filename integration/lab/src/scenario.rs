@@ -176,15 +176,9 @@ pub fn find(name_or_path: &str) -> Result<(String, PathBuf)> {
     }
     let names = names()?;
     if !names.iter().any(|name| name == name_or_path) {
-        bail!(
-            "there is no scenario {name_or_path}; there are: {}",
-            names.join(", ")
-        );
+        bail!("there is no scenario {name_or_path}; there are: {}", names.join(", "));
     }
-    Ok((
-        name_or_path.to_owned(),
-        folder()?.join(format!("{name_or_path}.toml")),
-    ))
+    Ok((name_or_path.to_owned(), folder()?.join(format!("{name_or_path}.toml"))))
 }
 
 fn sixty() -> u32 {

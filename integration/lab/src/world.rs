@@ -104,9 +104,7 @@ impl World {
         let mut routers = Vec::new();
         let own = ("outside".to_owned(), last_subnet(spec.vpc)?);
         for (name, cidr) in spec.subnets.iter().chain([&own]) {
-            let subnet = region
-                .add_subnet(&vpc, *cidr, "a")
-                .with_context(|| format!("subnet {name}"))?;
+            let subnet = region.add_subnet(&vpc, *cidr, "a").with_context(|| format!("subnet {name}"))?;
             subnets.insert(name.clone(), subnet);
             routers.push(router(*cidr));
         }
@@ -125,11 +123,7 @@ impl World {
             region,
             fabric,
             nodes: BTreeMap::new(),
-            outside: Outside {
-                netns: netns.clone(),
-                address: Ipv4Addr::UNSPECIFIED,
-                _echo: None,
-            },
+            outside: Outside { netns: netns.clone(), address: Ipv4Addr::UNSPECIFIED, _echo: None },
             subnets,
             run,
         };
@@ -146,11 +140,7 @@ impl World {
                 "link set eth0 up\naddr add {address}/{prefix} brd + dev eth0\nroute add default via {router} dev eth0\n"
             ))
             .await?;
-        self.outside = Outside {
-            _echo: Some(Echo::start(&netns, address)?),
-            netns,
-            address,
-        };
+        self.outside = Outside { _echo: Some(Echo::start(&netns, address)?), netns, address };
         Ok(())
     }
 
@@ -177,18 +167,13 @@ impl World {
     pub async fn add_node(&mut self, name: &str, spec: InstanceSpec, binaries: &Binaries) -> Result<()> {
         let node = Node::create(&self.run, name, binaries).await?;
         let launched = self.launch(spec, node.netns()).await?;
-        node.boot_network(launched.address, launched.subnet, launched.router)
-            .await?;
+        node.boot_network(launched.address, launched.subnet, launched.router).await?;
         let listener = node.netns().listen(SocketAddr::from((IMDS_ADDRESS, 80)))?;
         let imds = serve_imds(listener, self.region.clone(), launched.instance.clone());
         self.servers.insert(0, Task(imds));
         self.nodes.insert(
             name.to_owned(),
-            LabNode {
-                node,
-                instance: launched.instance,
-                address: launched.address,
-            },
+            LabNode { node, instance: launched.instance, address: launched.address },
         );
         Ok(())
     }
@@ -222,9 +207,7 @@ impl World {
     /// # Errors
     /// When there is none of that name.
     pub fn subnet(&self, name: &str) -> Result<&SubnetId> {
-        self.subnets
-            .get(name)
-            .with_context(|| format!("there is no subnet {name}"))
+        self.subnets.get(name).with_context(|| format!("there is no subnet {name}"))
     }
 
     /// A node.
@@ -232,9 +215,7 @@ impl World {
     /// # Errors
     /// When there is none of that name.
     pub fn node(&self, name: &str) -> Result<&LabNode> {
-        self.nodes
-            .get(name)
-            .with_context(|| format!("there is no node {name}"))
+        self.nodes.get(name).with_context(|| format!("there is no node {name}"))
     }
 
     /// A node, to start and stop its daemon.
@@ -242,9 +223,7 @@ impl World {
     /// # Errors
     /// When there is none of that name.
     pub fn node_mut(&mut self, name: &str) -> Result<&mut LabNode> {
-        self.nodes
-            .get_mut(name)
-            .with_context(|| format!("there is no node {name}"))
+        self.nodes.get_mut(name).with_context(|| format!("there is no node {name}"))
     }
 
     /// Every node's name.
@@ -284,10 +263,7 @@ fn describe(desk: &Desk, instance: &InstanceId) -> Result<Launched> {
             device == Some(0)
         })
         .context("an instance without a primary ENI")?;
-    let subnet = desk
-        .region
-        .subnet(&eni.subnet)
-        .context("an ENI without a subnet")?;
+    let subnet = desk.region.subnet(&eni.subnet).context("an ENI without a subnet")?;
     Ok(Launched {
         instance: instance.clone(),
         address: eni.primary,

@@ -67,20 +67,15 @@ async fn the_daemon_is_confined_as_its_container_confines_it() {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
-    let binaries = Binaries {
-        daemon: script(directory.path(), "enid", NOSY),
-        shim: PathBuf::from("/bin/true"),
-    };
+    let binaries =
+        Binaries { daemon: script(directory.path(), "enid", NOSY), shim: PathBuf::from("/bin/true") };
     let mut world = world(&binaries).await;
     let node = &mut world.node_mut("node").unwrap().node;
     let settings = Settings {
         environment: [("WARM_ENI_TARGET".to_owned(), "0".to_owned())].into(),
         file: Some("# settings file\n".to_owned()),
     };
-    let ended = node
-        .daemon_that_ends(&settings, Duration::from_secs(20))
-        .await
-        .unwrap();
+    let ended = node.daemon_that_ends(&settings, Duration::from_secs(20)).await.unwrap();
     assert_eq!(ended.status.code(), Some(3), "{}", ended.log);
     let net_admin = "0000000000001000";
     for line in [
@@ -100,10 +95,7 @@ async fn the_daemon_is_confined_as_its_container_confines_it() {
         let mark = node.host_path(&format!("{place}/mark")).unwrap();
         assert_eq!(std::fs::read_to_string(mark).unwrap(), "kept\n", "{place}");
     }
-    assert!(
-        !Path::new("/var/lib/enid/mark").exists(),
-        "the machine's own directories stay clean"
-    );
+    assert!(!Path::new("/var/lib/enid/mark").exists(), "the machine's own directories stay clean");
 }
 
 #[tokio::test]
@@ -113,10 +105,8 @@ async fn the_plugin_shares_the_nodes_directories_and_gets_its_last_result_back_o
         return;
     }
     let directory = tempfile::tempdir().unwrap();
-    let binaries = Binaries {
-        daemon: PathBuf::from("/bin/true"),
-        shim: script(directory.path(), "enid-cni", PLUGIN),
-    };
+    let binaries =
+        Binaries { daemon: PathBuf::from("/bin/true"), shim: script(directory.path(), "enid-cni", PLUGIN) };
     let world = world(&binaries).await;
     let node = &world.node("node").unwrap().node;
     let file = |name: &str| std::fs::read_to_string(node.host_path(name).unwrap()).unwrap_or_default();
@@ -150,19 +140,12 @@ async fn a_daemon_that_should_have_refused_and_runs_on_is_killed_and_told() {
     }
     let directory = tempfile::tempdir().unwrap();
     let binaries = Binaries {
-        daemon: script(
-            directory.path(),
-            "enid",
-            "#!/bin/sh\necho serving\nexec sleep 1000\n",
-        ),
+        daemon: script(directory.path(), "enid", "#!/bin/sh\necho serving\nexec sleep 1000\n"),
         shim: PathBuf::from("/bin/true"),
     };
     let mut world = world(&binaries).await;
     let node = &mut world.node_mut("node").unwrap().node;
-    let error = node
-        .daemon_that_ends(&Settings::default(), Duration::from_secs(1))
-        .await
-        .unwrap_err();
+    let error = node.daemon_that_ends(&Settings::default(), Duration::from_secs(1)).await.unwrap_err();
     assert!(error.to_string().contains("serving"), "{error}");
     let namespace = node.netns().name().to_owned();
     let pids = lab::until::quiet(Duration::from_secs(5), || async {
@@ -181,10 +164,7 @@ async fn a_path_outside_the_nodes_directories_is_refused() {
         println!("SKIPPED paths of a node: not root");
         return;
     }
-    let binaries = Binaries {
-        daemon: PathBuf::from("/bin/true"),
-        shim: PathBuf::from("/bin/true"),
-    };
+    let binaries = Binaries { daemon: PathBuf::from("/bin/true"), shim: PathBuf::from("/bin/true") };
     let world = world(&binaries).await;
     let node = &world.node("node").unwrap().node;
     for path in ["/etc/passwd", "/var/lib/enid/../../x", "relative"] {

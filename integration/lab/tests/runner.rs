@@ -66,10 +66,7 @@ async fn play(directory: &Path, plugin: &str, scenario: &str) -> Report {
     let shim = directory.join("enid-cni");
     std::fs::write(&shim, plugin).unwrap();
     std::fs::set_permissions(&shim, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let binaries = Binaries {
-        daemon: "/bin/false".into(),
-        shim,
-    };
+    let binaries = Binaries { daemon: "/bin/false".into(), shim };
     let scenario = Scenario::parse(scenario).unwrap();
     run("stand_in", &scenario, &binaries, &mut |_| {}).await
 }
@@ -85,11 +82,7 @@ async fn a_pod_that_is_wired_reached_and_gone_holds() {
     assert!(report.holds, "{:?}", report.failures);
     assert_eq!(report.steps.len(), 3);
     assert_eq!(report.measured.leaks, Some(0));
-    assert!(
-        report.figure.ends_with("probes 10/10 both ways, 0 leaks"),
-        "{}",
-        report.figure
-    );
+    assert!(report.figure.ends_with("probes 10/10 both ways, 0 leaks"), "{}", report.figure);
 }
 
 #[tokio::test]
@@ -108,11 +101,7 @@ async fn every_expectation_turns_red_when_what_it_expects_is_broken() {
         ),
         ("ip route add 10.0.0.5/32", "true", "VPC to web 0/5"),
         ("ip -n \"$pod\" route add default", "true", "web to VPC 0/5"),
-        (
-            "10.0.0.5/32\\\"}]}\"",
-            "10.0.0.6/32\\\"}]}\"",
-            "on no ENI of node",
-        ),
+        ("10.0.0.5/32\\\"}]}\"", "10.0.0.6/32\\\"}]}\"", "on no ENI of node"),
         ("set -e\n", "exit 1\n", "ADD failed"),
     ];
     for (from, to, reason) in broken_plugin {
@@ -124,34 +113,19 @@ async fn every_expectation_turns_red_when_what_it_expects_is_broken() {
         assert!(report.figure.contains("DOES NOT HOLD"), "{}", report.figure);
     }
     let broken_scenario = [
-        (
-            "AssignPrivateIpAddresses = 0",
-            "AssignPrivateIpAddresses = 1",
-            "was called 0 times instead of 1",
-        ),
-        (
-            "spoofed_packets = 0",
-            "spoofed_packets = 1",
-            "0 packets were dropped",
-        ),
+        ("AssignPrivateIpAddresses = 0", "AssignPrivateIpAddresses = 1", "was called 0 times instead of 1"),
+        ("spoofed_packets = 0", "spoofed_packets = 1", "0 packets were dropped"),
         ("count = 5", "count = 5\nreach = \"neither\"", "expected silence"),
         ("device = 0", "device = 1", "device 0 instead of 1"),
         ("device = 0", "code = 11", "expected a refusal with code 11"),
-        (
-            "device = 0",
-            "at_least_milliseconds = 60000",
-            "cannot have waited",
-        ),
+        ("device = 0", "at_least_milliseconds = 60000", "cannot have waited"),
         ("device = 0", "within_milliseconds = 0", "instead of 0 ms"),
     ];
     for (from, to, reason) in broken_scenario {
         assert!(SCENARIO.contains(from), "{from}");
         let report = play(directory.path(), PLUGIN, &SCENARIO.replacen(from, to, 1)).await;
         let said = report.failures.join("\n");
-        assert!(
-            !report.holds && said.contains(reason),
-            "{reason} is not in:\n{said}"
-        );
+        assert!(!report.holds && said.contains(reason), "{reason} is not in:\n{said}");
     }
 }
 
@@ -166,9 +140,5 @@ async fn a_scenario_that_hangs_ends_with_its_time_and_names_its_last_step() {
     let scenario = format!("time_limit_seconds = 2\n{SCENARIO}");
     let report = play(directory.path(), &hanging, &scenario).await;
     assert!(!report.holds);
-    assert!(
-        report.failures.concat().contains("not over after 2 s"),
-        "{:?}",
-        report.failures
-    );
+    assert!(report.failures.concat().contains("not over after 2 s"), "{:?}", report.failures);
 }

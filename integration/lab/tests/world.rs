@@ -29,10 +29,7 @@ fn spec() -> WorldSpec {
 }
 
 fn no_binaries() -> Binaries {
-    Binaries {
-        daemon: PathBuf::from("/bin/true"),
-        shim: PathBuf::from("/bin/true"),
-    }
+    Binaries { daemon: PathBuf::from("/bin/true"), shim: PathBuf::from("/bin/true") }
 }
 
 /// A node with a second ENI that has two secondary addresses.
@@ -100,18 +97,12 @@ async fn a_packet_that_leaves_by_the_wrong_eni_is_dropped_and_by_the_right_one_a
     let drops = world.fabric().drops().await.unwrap();
     assert!(drops.values().sum::<u64>() >= 3, "{drops:?}");
 
-    node.ip_batch(&format!("rule add from {address} lookup 2 priority 1536\n"))
-        .await
-        .unwrap();
+    node.ip_batch(&format!("rule add from {address} lookup 2 priority 1536\n")).await.unwrap();
     let _echo = Echo::start(&pod, address).unwrap();
     let outward = probe(&pod, address, outside.address, 10).await.unwrap();
     let inward = probe(&outside.netns, outside.address, address, 10).await.unwrap();
     assert!(outward.all() && inward.all(), "{outward} {inward}");
-    assert_eq!(
-        world.fabric().drops().await.unwrap(),
-        drops,
-        "nothing more is dropped"
-    );
+    assert_eq!(world.fabric().drops().await.unwrap(), drops, "nothing more is dropped");
 }
 
 #[tokio::test]
@@ -122,21 +113,15 @@ async fn a_node_starts_hostile_and_its_second_device_is_down_and_without_address
     }
     let mut world = World::create(&spec()).await.unwrap();
     let (node, own, _) = two_enis(&mut world).await;
-    for (setting, value) in [
-        ("all/rp_filter", "1"),
-        ("default/rp_filter", "1"),
-        ("eth0/rp_filter", "1"),
-        ("eth1/rp_filter", "1"),
-    ] {
+    for (setting, value) in
+        [("all/rp_filter", "1"), ("default/rp_filter", "1"), ("eth0/rp_filter", "1"), ("eth1/rp_filter", "1")]
+    {
         let path = format!("/proc/sys/net/ipv4/conf/{setting}");
         let found = node.within(move || std::fs::read_to_string(path)).unwrap();
         assert_eq!(found.trim(), value, "{setting}");
     }
     let device = node.ip(&["-br", "addr", "show", "eth1"]).await.unwrap();
-    assert!(
-        device.contains("DOWN") && !device.contains(&own.to_string()),
-        "{device}"
-    );
+    assert!(device.contains("DOWN") && !device.contains(&own.to_string()), "{device}");
 }
 
 #[tokio::test]
@@ -157,15 +142,9 @@ async fn metadata_answers_inside_the_node_with_a_token_only() {
         .unwrap();
     let (status, token) = http::send(&node, imds, put).await.unwrap();
     assert_eq!(status, 200);
-    let get = Request::get(path)
-        .header("x-aws-ec2-metadata-token", token)
-        .body(Full::default())
-        .unwrap();
+    let get = Request::get(path).header("x-aws-ec2-metadata-token", token).body(Full::default()).unwrap();
     let (status, id) = http::send(&node, imds, get).await.unwrap();
-    assert_eq!(
-        (status, id.as_str()),
-        (200, world.node("node").unwrap().instance.as_str())
-    );
+    assert_eq!((status, id.as_str()), (200, world.node("node").unwrap().instance.as_str()));
 }
 
 async fn call(node: &Netns, body: String) -> anyhow::Result<(u16, String)> {
@@ -191,11 +170,7 @@ async fn an_address_that_ec2_assigns_is_carried_by_the_fabric_when_the_answer_co
     let (node, own, _) = two_enis(&mut world).await;
     let instance = world.node("node").unwrap().instance.clone();
     let caller = instance.clone();
-    let eni = world
-        .region()
-        .ask(move |desk| desk.region.enis_of(&instance)[1].id.clone())
-        .await
-        .unwrap();
+    let eni = world.region().ask(move |desk| desk.region.enis_of(&instance)[1].id.clone()).await.unwrap();
     let begun = tokio::time::Instant::now();
     let (status, body) = call(
         &node,
@@ -223,16 +198,10 @@ async fn an_address_that_ec2_assigns_is_carried_by_the_fabric_when_the_answer_co
         })
         .await
         .unwrap();
-    assert_eq!(
-        callers,
-        [Some(caller)],
-        "who asked is told by the address it asked from"
-    );
+    assert_eq!(callers, [Some(caller)], "who asked is told by the address it asked from");
     assert_eq!(violations, Vec::<String>::new());
     let pod = wire(&world, &node, own, address).await;
-    node.ip_batch(&format!("rule add from {address} lookup 2 priority 1536\n"))
-        .await
-        .unwrap();
+    node.ip_batch(&format!("rule add from {address} lookup 2 priority 1536\n")).await.unwrap();
     let outward = probe(&pod, address, world.outside().address, 5).await.unwrap();
     assert!(outward.all(), "{outward}");
 }
@@ -260,11 +229,8 @@ async fn a_dropped_call_ends_its_connection_and_what_was_applied_stays() {
         format!("Action=CreateTags&Version=2016-11-15&ResourceId.1={instance}&Tag.1.Key=a&Tag.1.Value=b");
     assert!(call(&node, body.clone()).await.is_err());
     assert_eq!(call(&node, body).await.unwrap().0, 200);
-    let tags = world
-        .region()
-        .ask(move |desk| desk.region.instance(&instance).unwrap().tags.clone())
-        .await
-        .unwrap();
+    let tags =
+        world.region().ask(move |desk| desk.region.instance(&instance).unwrap().tags.clone()).await.unwrap();
     assert_eq!(tags.get("a").map(String::as_str), Some("b"));
 }
 
@@ -274,30 +240,19 @@ async fn an_eni_that_is_attached_by_call_appears_on_the_node_after_its_time() {
         println!("SKIPPED attaching: not root");
         return;
     }
-    let mut world = World::create(&WorldSpec {
-        knobs: Knobs {
-            attach_milliseconds: 300,
-            ..Knobs::default()
-        },
-        ..spec()
-    })
-    .await
-    .unwrap();
+    let mut world =
+        World::create(&WorldSpec { knobs: Knobs { attach_milliseconds: 300, ..Knobs::default() }, ..spec() })
+            .await
+            .unwrap();
     let (node, _, _) = two_enis(&mut world).await;
     let subnet = world.subnet("a").unwrap().clone();
     let instance = world.node("node").unwrap().instance.clone();
-    let (status, body) = call(
-        &node,
-        format!("Action=CreateNetworkInterface&Version=2016-11-15&SubnetId={subnet}"),
-    )
-    .await
-    .unwrap();
+    let (status, body) =
+        call(&node, format!("Action=CreateNetworkInterface&Version=2016-11-15&SubnetId={subnet}"))
+            .await
+            .unwrap();
     assert_eq!(status, 200, "{body}");
-    let eni = body
-        .split("<networkInterfaceId>")
-        .nth(1)
-        .and_then(|rest| rest.split('<').next())
-        .unwrap();
+    let eni = body.split("<networkInterfaceId>").nth(1).and_then(|rest| rest.split('<').next()).unwrap();
     let (status, body) = call(
         &node,
         format!(

@@ -56,9 +56,7 @@ pub(crate) fn build_for_lab() -> Result<(), String> {
             command.arg("--quiet");
         }
         command.args(arguments.iter().skip(1));
-        let status = command
-            .status()
-            .map_err(|error| format!("cannot start cargo: {error}"))?;
+        let status = command.status().map_err(|error| format!("cannot start cargo: {error}"))?;
         if !status.success() {
             return Err("the build failed; nothing was run".to_owned());
         }
@@ -96,11 +94,7 @@ fn collect(command: &mut Command) -> Result<Outcome, String> {
         .spawn()
         .map_err(|error| format!("cannot start cargo: {error}"))?;
     let stdout = child.stdout.take().ok_or("no stdout")?;
-    let mut outcome = Outcome {
-        ok: false,
-        sdk_compiled: 0,
-        text: String::new(),
-    };
+    let mut outcome = Outcome { ok: false, sdk_compiled: 0, text: String::new() };
     for line in BufReader::new(stdout).split(b'\n') {
         let line = line.map_err(|error| format!("cannot read cargo's output: {error}"))?;
         let line = String::from_utf8_lossy(&line);
@@ -111,9 +105,7 @@ fn collect(command: &mut Command) -> Result<Outcome, String> {
             outcome.text.push('\n');
         }
     }
-    let status = child
-        .wait()
-        .map_err(|error| format!("cannot wait for cargo: {error}"))?;
+    let status = child.wait().map_err(|error| format!("cannot wait for cargo: {error}"))?;
     outcome.ok = status.success();
     Ok(outcome)
 }

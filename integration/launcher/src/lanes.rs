@@ -20,17 +20,12 @@ pub(crate) fn build() -> Result<Found, String> {
     let tests = cargo::run_counting(&["test", "--workspace", "--no-run"])?;
     let shim = cargo::build_shim()?;
     let mut tally = Tally::default();
-    for (name, outcome) in [
-        ("build", &workspace),
-        ("build of the tests", &tests),
-        ("build of the shim", &shim),
-    ] {
+    for (name, outcome) in
+        [("build", &workspace), ("build of the tests", &tests), ("build of the shim", &shim)]
+    {
         tally += Tally::of_one(name, outcome.ok);
     }
-    Ok(Found {
-        tally,
-        sdk_compiled: workspace.sdk_compiled + tests.sdk_compiled,
-    })
+    Ok(Found { tally, sdk_compiled: workspace.sdk_compiled + tests.sdk_compiled })
 }
 
 /// Formatting.
@@ -52,10 +47,7 @@ pub(crate) fn lint() -> Result<Found, String> {
         "-D",
         "warnings",
     ])?;
-    Ok(Found {
-        tally: Tally::of_one("clippy", outcome.ok),
-        sdk_compiled: outcome.sdk_compiled,
-    })
+    Ok(Found { tally: Tally::of_one("clippy", outcome.ok), sdk_compiled: outcome.sdk_compiled })
 }
 
 /// Unit, property and flow tests.
@@ -68,10 +60,7 @@ pub(crate) fn tests() -> Result<Found, String> {
         }
         quote(&outcome.text);
     }
-    Ok(Found {
-        tally,
-        sdk_compiled: 0,
-    })
+    Ok(Found { tally, sdk_compiled: 0 })
 }
 
 /// Every scenario of the lab, each one test.
@@ -105,10 +94,7 @@ pub(crate) fn scenarios(root: bool) -> Result<Found, String> {
     if tally == Tally::default() {
         tally.failed.push("the lab lists no scenario".to_owned());
     }
-    Ok(Found {
-        tally,
-        sdk_compiled: 0,
-    })
+    Ok(Found { tally, sdk_compiled: 0 })
 }
 
 fn one(name: &str, arguments: &[&str]) -> Result<Found, String> {
@@ -116,10 +102,7 @@ fn one(name: &str, arguments: &[&str]) -> Result<Found, String> {
     if !outcome.ok {
         quote(&outcome.text);
     }
-    Ok(Found {
-        tally: Tally::of_one(name, outcome.ok),
-        sdk_compiled: 0,
-    })
+    Ok(Found { tally: Tally::of_one(name, outcome.ok), sdk_compiled: 0 })
 }
 
 /// Prints the part of an output that tells why: from the first `failures:` on, or its end.

@@ -15,27 +15,15 @@ const NEEDED: [(&str, &str); 7] = [
 ];
 
 /// Where programs for root live; a user's PATH may lack the half of it.
-const DIRECTORIES: [&str; 6] = [
-    "/usr/local/sbin",
-    "/usr/local/bin",
-    "/usr/sbin",
-    "/usr/bin",
-    "/sbin",
-    "/bin",
-];
+const DIRECTORIES: [&str; 6] =
+    ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
 /// Packages whose programs are not there.
 pub(crate) fn missing() -> Vec<&'static str> {
-    let there = |program: &str| {
-        DIRECTORIES
-            .iter()
-            .any(|directory| Path::new(directory).join(program).exists())
-    };
-    let mut missing: Vec<&str> = NEEDED
-        .iter()
-        .filter(|(program, _)| !there(program))
-        .map(|(_, package)| *package)
-        .collect();
+    let there =
+        |program: &str| DIRECTORIES.iter().any(|directory| Path::new(directory).join(program).exists());
+    let mut missing: Vec<&str> =
+        NEEDED.iter().filter(|(program, _)| !there(program)).map(|(_, package)| *package).collect();
     missing.dedup();
     missing
 }

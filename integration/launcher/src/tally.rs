@@ -34,12 +34,9 @@ impl Tally {
                 passed += count(counts, "passed");
                 failed += count(counts, "failed");
                 let ignored = count(counts, "ignored");
-                tally
-                    .skipped
-                    .extend((0..ignored).map(|_| "an ignored test".to_owned()));
-            } else if let Some(name) = line
-                .strip_prefix("test ")
-                .and_then(|rest| rest.strip_suffix(" ... FAILED"))
+                tally.skipped.extend((0..ignored).map(|_| "an ignored test".to_owned()));
+            } else if let Some(name) =
+                line.strip_prefix("test ").and_then(|rest| rest.strip_suffix(" ... FAILED"))
             {
                 tally.failed.push(name.to_owned());
             } else if let Some(what) = line.strip_prefix(SKIP_MARK) {
@@ -57,12 +54,7 @@ impl Tally {
 
     /// The last line of `cargo verify`.
     pub(crate) fn line(&self) -> String {
-        format!(
-            "{} passed, {} failed, {} skipped",
-            self.passed,
-            self.failed.len(),
-            self.skipped.len()
-        )
+        format!("{} passed, {} failed, {} skipped", self.passed, self.failed.len(), self.skipped.len())
     }
 
     /// Is this good enough? A skip is not, where everything is there to run everything.

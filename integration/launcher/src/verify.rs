@@ -31,9 +31,7 @@ pub(crate) fn run() -> ExitCode {
         println!("nothing else is run: the build failed");
     }
     if sdk_compiled > SDK_COMPILATIONS_MAX {
-        total
-            .failed
-            .push(format!("aws-sdk-ec2 was compiled {sdk_compiled} times"));
+        total.failed.push(format!("aws-sdk-ec2 was compiled {sdk_compiled} times"));
     }
     end(&total, begun, ci)
 }
@@ -45,10 +43,7 @@ fn provide(root: bool, total: &mut Tally) -> bool {
         return true;
     }
     if !root {
-        println!(
-            "missing packages (root would install them): {}",
-            missing.join(" ")
-        );
+        println!("missing packages (root would install them): {}", missing.join(" "));
         return true;
     }
     println!("installing {}", missing.join(" "));
@@ -73,10 +68,7 @@ fn lane(
     let begun = now();
     let found = run().unwrap_or_else(|problem| {
         println!("    {problem}");
-        Found {
-            tally: Tally::of_one(name, false),
-            sdk_compiled: 0,
-        }
+        Found { tally: Tally::of_one(name, false), sdk_compiled: 0 }
     });
     let good = found.tally.failed.is_empty();
     println!(
@@ -99,21 +91,14 @@ fn end(total: &Tally, begun: Instant, ci: bool) -> ExitCode {
     }
     println!("verified in {}", seconds(begun.elapsed()));
     println!("{}", total.line());
-    if total.good(ci) {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    if total.good(ci) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn seconds(time: Duration) -> String {
     format!("{:.1} s", time.as_secs_f64())
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "lanes are timed for whoever reads; nothing is decided by it"
-)]
+#[expect(clippy::disallowed_methods, reason = "lanes are timed for whoever reads; nothing is decided by it")]
 fn now() -> Instant {
     Instant::now()
 }

@@ -22,22 +22,12 @@ pub(crate) struct Place {
 impl Region {
     pub(crate) fn attach_interface(&mut self, id: &EniId, place: &Place) -> Result<AttachmentId, ApiError> {
         self.check_attach(id, place)?;
-        let (now, attach, lag) = (
-            self.clock,
-            self.knobs.attach_milliseconds,
-            self.knobs.imds.clone(),
-        );
+        let (now, attach, lag) = (self.clock, self.knobs.attach_milliseconds, self.knobs.imds.clone());
         let attachment = self.fasten(id, place, AttachmentState::Attaching);
         let linked_at = after_or_never(now, attach);
         let queue = &mut self.queue;
-        queue.push(
-            after(now, attach),
-            Transition::Attached(id.clone(), attachment.clone()),
-        );
-        let shown = lag
-            .readable_milliseconds
-            .max(lag.addresses_milliseconds)
-            .max(lag.listed_milliseconds);
+        queue.push(after(now, attach), Transition::Attached(id.clone(), attachment.clone()));
+        let shown = lag.readable_milliseconds.max(lag.addresses_milliseconds).max(lag.listed_milliseconds);
         let shown_at = after(now, attach).and_then(|linked_at| after(linked_at, shown));
         queue.push(shown_at, Transition::Visible(id.clone(), attachment.clone()));
         if let Some(eni) = self.enis.get(id) {
@@ -49,22 +39,13 @@ impl Region {
     /// What EC2 checks before it attaches anything.
     pub(crate) fn check_attach(&self, id: &EniId, place: &Place) -> Result<(), ApiError> {
         let eni = self.visible_eni(id)?;
-        let instance = self
-            .instances
-            .get(&place.instance)
-            .ok_or_else(|| place.instance.not_found())?;
+        let instance = self.instances.get(&place.instance).ok_or_else(|| place.instance.not_found())?;
         if instance.state != InstanceState::Running {
-            let message = format!(
-                "Instance '{}' is not in a valid state for this operation",
-                instance.id
-            );
+            let message = format!("Instance '{}' is not in a valid state for this operation", instance.id);
             return Err(ApiError::new("IncorrectState", message));
         }
         if eni.attachment.is_some() {
-            return Err(ApiError::new(
-                "InvalidNetworkInterface.InUse",
-                format!("Interface: [{id}] in use."),
-            ));
+            return Err(ApiError::new("InvalidNetworkInterface.InUse", format!("Interface: [{id}] in use.")));
         }
         if eni.zone != instance.zone {
             return Err(ApiError::combination(
@@ -80,18 +61,13 @@ impl Region {
 
     fn check_room(&self, instance: &Instance, place: &Place) -> Result<(), ApiError> {
         let on_card = instance.limits.enis_on_card(place.card).ok_or_else(|| {
-            let message = format!(
-                "Value ({}) for parameter NetworkCardIndex is invalid.",
-                place.card
-            );
+            let message = format!("Value ({}) for parameter NetworkCardIndex is invalid.", place.card);
             ApiError::invalid_value(message)
         })?;
         let attached = self.enis_of(&instance.id);
         let places = attached.iter().filter_map(|eni| eni.attachment.as_ref());
-        let neighbours: Vec<u32> = places
-            .filter(|other| other.card == place.card)
-            .map(|other| other.device_index)
-            .collect();
+        let neighbours: Vec<u32> =
+            places.filter(|other| other.card == place.card).map(|other| other.device_index).collect();
         if neighbours.contains(&place.device_index) {
             return Err(ApiError::invalid_value(format!(
                 "Instance '{}' already has an interface attached at device index '{}'.",
@@ -139,10 +115,8 @@ impl Region {
         let mut enis = self.enis.values_mut();
         let (id, mac, attachment) = enis
             .find_map(|eni| {
-                let attachment = eni
-                    .attachment
-                    .as_mut()
-                    .filter(|attachment| attachment.id == *attachment_id)?;
+                let attachment =
+                    eni.attachment.as_mut().filter(|attachment| attachment.id == *attachment_id)?;
                 Some((eni.id.clone(), eni.mac, attachment))
             })
             .ok_or_else(|| attachment_id.not_found())?;
@@ -166,12 +140,8 @@ impl Region {
             attachment.state = AttachmentState::Detaching;
         }
         let instance = attachment.instance.clone();
-        self.imds
-            .detached(&instance, mac, now, after_or_never(now, detach), &lag);
-        self.queue.push(
-            after(now, detach),
-            Transition::Detached(id, attachment_id.clone()),
-        );
+        self.imds.detached(&instance, mac, now, after_or_never(now, detach), &lag);
+        self.queue.push(after(now, detach), Transition::Detached(id, attachment_id.clone()));
         Ok(())
     }
 }

@@ -69,26 +69,17 @@ impl Region {
                         ));
                     }
                     if eni.zone != instance.zone {
-                        broken.push(format!(
-                            "{} is attached to {} in another zone",
-                            eni.id, instance.id
-                        ));
+                        broken.push(format!("{} is attached to {} in another zone", eni.id, instance.id));
                     }
                 }
-                _ => broken.push(format!(
-                    "{} is attached to {}, which does not run",
-                    eni.id, attachment.instance
-                )),
+                _ => broken
+                    .push(format!("{} is attached to {}, which does not run", eni.id, attachment.instance)),
             }
         }
     }
 
     fn audit_instances(&self, broken: &mut Vec<String>) {
-        for instance in self
-            .instances
-            .values()
-            .filter(|instance| instance.state == InstanceState::Running)
-        {
+        for instance in self.instances.values().filter(|instance| instance.state == InstanceState::Running) {
             let enis = self.enis_of(&instance.id);
             let mut per_card: BTreeMap<u32, u32> = BTreeMap::new();
             for attachment in enis.iter().filter_map(|eni| eni.attachment.as_ref()) {
@@ -96,10 +87,7 @@ impl Region {
             }
             for (card, count) in per_card {
                 if count > instance.limits.enis_on_card(card).unwrap_or(0) {
-                    broken.push(format!(
-                        "{} has {count} ENIs on card {card}, too many",
-                        instance.id
-                    ));
+                    broken.push(format!("{} has {count} ENIs on card {card}, too many", instance.id));
                 }
             }
             let first = enis.first().and_then(|eni| eni.attachment.as_ref());
@@ -118,10 +106,7 @@ fn audit_subnet(subnet: &Subnet, holders: &BTreeMap<(SubnetId, Ipv4Addr), EniId>
         if !subnet.is_taken(*address) {
             broken.push(format!("{address} is held, but free in {}", subnet.id));
         }
-        if subnet
-            .offset(*address)
-            .is_none_or(|offset| subnet.map().is_reserved(offset))
-        {
+        if subnet.offset(*address).is_none_or(|offset| subnet.map().is_reserved(offset)) {
             broken.push(format!("{address} is not one that {} can give", subnet.id));
         }
     }

@@ -20,11 +20,7 @@ pub(crate) struct Bitmap {
 impl Bitmap {
     /// A map of `size` addresses, all free but the reserved ones. A subnet is a power of two of at least 16.
     pub(crate) fn new(size: u32) -> Self {
-        let mut map = Self {
-            words: vec![0; size.div_ceil(64) as usize],
-            size,
-            used: 0,
-        };
+        let mut map = Self { words: vec![0; size.div_ceil(64) as usize], size, used: 0 };
         for offset in (0..RESERVED_FIRST).chain([size - 1]) {
             map.write(offset, true);
         }
@@ -54,9 +50,7 @@ impl Bitmap {
     }
 
     pub(crate) fn is_taken(&self, offset: u32) -> bool {
-        self.words
-            .get((offset / 64) as usize)
-            .is_none_or(|word| word >> (offset % 64) & 1 == 1)
+        self.words.get((offset / 64) as usize).is_none_or(|word| word >> (offset % 64) & 1 == 1)
     }
 
     /// Takes one address; false if it was not free.
@@ -81,11 +75,7 @@ impl Bitmap {
 
     /// Takes the lowest free address.
     pub(crate) fn take_lowest(&mut self) -> Option<u32> {
-        let (index, word) = self
-            .words
-            .iter()
-            .enumerate()
-            .find(|(_, word)| **word != u64::MAX)?;
+        let (index, word) = self.words.iter().enumerate().find(|(_, word)| **word != u64::MAX)?;
         let offset = u32::try_from(index).ok()? * 64 + word.trailing_ones();
         self.take(offset).then_some(offset)
     }
@@ -100,17 +90,12 @@ impl Bitmap {
 
     /// Takes the lowest aligned block of 16 that is wholly free.
     pub(crate) fn take_lowest_block(&mut self) -> Option<u32> {
-        (0..self.size)
-            .step_by(BLOCK as usize)
-            .find(|offset| self.take_block(*offset))
+        (0..self.size).step_by(BLOCK as usize).find(|offset| self.take_block(*offset))
     }
 
     /// Gives a block back; false if any of it was not taken.
     pub(crate) fn release_block(&mut self, offset: u32) -> bool {
-        (offset..offset + BLOCK)
-            .filter(|address| self.release(*address))
-            .count()
-            == BLOCK as usize
+        (offset..offset + BLOCK).filter(|address| self.release(*address)).count() == BLOCK as usize
     }
 
     fn write(&mut self, offset: u32, taken: bool) {

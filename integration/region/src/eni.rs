@@ -121,8 +121,6 @@ impl Eni {
     }
 
     pub(crate) fn attached_to(&self, instance: &InstanceId) -> Option<&Attachment> {
-        self.attachment
-            .as_ref()
-            .filter(|attachment| attachment.instance == *instance)
+        self.attachment.as_ref().filter(|attachment| attachment.instance == *instance)
     }
 }

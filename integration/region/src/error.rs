@@ -68,11 +68,7 @@ impl ApiError {
     /// A refusal with EC2's usual status, 400.
     #[must_use]
     pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            code: code.into(),
-            message: message.into(),
-            status: 400,
-        }
+        Self { code: code.into(), message: message.into(), status: 400 }
     }
 
     pub(crate) fn with_status(mut self, status: u16) -> Self {
@@ -89,25 +85,16 @@ impl ApiError {
     }
 
     pub(crate) fn missing(parameter: &str) -> Self {
-        Self::new(
-            "MissingParameter",
-            format!("The request must contain the parameter {parameter}"),
-        )
+        Self::new("MissingParameter", format!("The request must contain the parameter {parameter}"))
     }
 
     pub(crate) fn unknown_parameter(parameter: &str) -> Self {
-        Self::new(
-            "UnknownParameter",
-            format!("The parameter {parameter} is not recognized"),
-        )
+        Self::new("UnknownParameter", format!("The parameter {parameter} is not recognized"))
     }
 
     /// EC2 knows it, this region does not: said so, rather than ignored.
     pub(crate) fn not_simulated(what: &str) -> Self {
-        Self::new(
-            "UnsupportedOperation",
-            format!("The simulated region does not implement {what}"),
-        )
+        Self::new("UnsupportedOperation", format!("The simulated region does not implement {what}"))
     }
 
     pub(crate) fn no_free_address() -> Self {
@@ -125,10 +112,7 @@ impl ApiError {
     }
 
     pub(crate) fn address_limit() -> Self {
-        Self::new(
-            "PrivateIpAddressLimitExceeded",
-            "Number of private addresses will exceed limit.",
-        )
+        Self::new("PrivateIpAddressLimitExceeded", "Number of private addresses will exceed limit.")
     }
 
     pub(crate) fn address_in_use(address: impl std::fmt::Display) -> Self {
@@ -140,10 +124,6 @@ impl ApiError {
     }
 
     pub(crate) fn dry_run() -> Self {
-        Self::new(
-            "DryRunOperation",
-            "Request would have succeeded, but DryRun flag is set.",
-        )
-        .with_status(412)
+        Self::new("DryRunOperation", "Request would have succeeded, but DryRun flag is set.").with_status(412)
     }
 }

@@ -135,11 +135,7 @@ impl Faults {
         is_full: impl Fn(&SubnetId) -> bool,
     ) -> Verdict {
         let mut verdict = Verdict::default();
-        for armed in self
-            .0
-            .iter_mut()
-            .filter(|armed| armed.rule.concerns(action, caller))
-        {
+        for armed in self.0.iter_mut().filter(|armed| armed.rule.concerns(action, caller)) {
             armed.seen += 1;
             if !armed.rule.when.fires(armed.seen, now, &is_full) {
                 continue;
@@ -160,10 +156,7 @@ impl Faults {
 impl FaultRule {
     fn concerns(&self, action: &str, caller: Option<&InstanceId>) -> bool {
         (self.action == "*" || self.action == action)
-            && self
-                .caller
-                .as_ref()
-                .is_none_or(|expected| caller == Some(expected))
+            && self.caller.as_ref().is_none_or(|expected| caller == Some(expected))
     }
 }
 
@@ -176,10 +169,7 @@ impl When {
             Self::Nth(nth) => call == *nth,
             Self::First(count) => call <= *count,
             Self::Rate { hits, of } => spread(call, *hits, *of) > spread(call - 1, *hits, *of),
-            Self::Between {
-                from_milliseconds,
-                to_milliseconds,
-            } => {
+            Self::Between { from_milliseconds, to_milliseconds } => {
                 let from = Duration::from_millis(*from_milliseconds);
                 (from..Duration::from_millis(*to_milliseconds)).contains(&now)
             }

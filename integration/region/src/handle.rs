@@ -90,10 +90,7 @@ impl QueryRequest {
     /// The first parameter with this name.
     #[must_use]
     pub fn param(&self, name: &str) -> Option<&str> {
-        self.params
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        self.params.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 }
 
@@ -111,16 +108,10 @@ impl Region {
         // What a knob of zero delays happens within the call.
         self.settle(now);
         let (http_status, code, body) = match &outcome.answer {
-            Ok(done) => (
-                200,
-                "OK".to_owned(),
-                xml::response(&action, &request_id, &done.members),
-            ),
-            Err(error) => (
-                error.status,
-                error.code.clone(),
-                xml::error(&error.code, &error.message, &request_id),
-            ),
+            Ok(done) => (200, "OK".to_owned(), xml::response(&action, &request_id, &done.members)),
+            Err(error) => {
+                (error.status, error.code.clone(), xml::error(&error.code, &error.message, &request_id))
+            }
         };
         self.journal.record(Entry {
             at: self.clock,
@@ -139,11 +130,7 @@ impl Region {
             effects: std::mem::take(&mut self.effects),
             delay,
             delivery: outcome.delivery,
-            violations: if cfg!(debug_assertions) {
-                self.audit()
-            } else {
-                Vec::new()
-            },
+            violations: if cfg!(debug_assertions) { self.audit() } else { Vec::new() },
         }
     }
 
@@ -162,8 +149,7 @@ impl Region {
     fn verdict(&mut self, request: &QueryRequest, action: &str) -> Verdict {
         let subnets = &self.subnets;
         let is_full = |id: &_| subnets.get(id).is_some_and(|subnet| subnet.free() == 0);
-        self.faults
-            .verdict(action, request.caller.as_ref(), self.clock, is_full)
+        self.faults.verdict(action, request.caller.as_ref(), self.clock, is_full)
     }
 
     fn outcome(&mut self, request: &QueryRequest, action: &str, fault: Option<Fault>) -> Outcome {
@@ -174,28 +160,15 @@ impl Region {
         };
         let done = |answer: Result<Done, ApiError>, delivery| {
             let mutated = answer.as_ref().is_ok_and(|done| done.mutated);
-            Outcome {
-                answer,
-                mutated,
-                delivery,
-            }
+            Outcome { answer, mutated, delivery }
         };
         match fault {
             Some(Fault::Drop) => lost("Dropped", Delivery::DropBefore),
             Some(Fault::Hang) => lost("Hung", Delivery::Hang),
-            Some(Fault::Error {
-                code,
-                message,
-                status,
-            }) => done(
-                Err(ApiError::new(code, message).with_status(status)),
-                Delivery::Deliver,
-            ),
-            Some(Fault::ApplyThenError {
-                code,
-                message,
-                status,
-            }) => {
+            Some(Fault::Error { code, message, status }) => {
+                done(Err(ApiError::new(code, message).with_status(status)), Delivery::Deliver)
+            }
+            Some(Fault::ApplyThenError { code, message, status }) => {
                 let mut outcome = done(self.perform(request, action), Delivery::Deliver);
                 if outcome.answer.is_ok() {
                     outcome.answer = Err(ApiError::new(code, message).with_status(status));
@@ -224,9 +197,7 @@ impl Region {
                 "The request is missing an action or a required parameter.",
             ));
         }
-        let version = request
-            .param("Version")
-            .ok_or_else(|| ApiError::missing("Version"))?;
+        let version = request.param("Version").ok_or_else(|| ApiError::missing("Version"))?;
         if version != VERSION {
             let message = format!("The requested version ({version}) of service AmazonEC2 does not exist");
             return Err(ApiError::new("NoSuchVersion", message));
@@ -238,10 +209,7 @@ impl Region {
             }
         }
         let action = actions::find(name).ok_or_else(|| {
-            ApiError::new(
-                "InvalidAction",
-                format!("The action {name} is not valid for this web service."),
-            )
+            ApiError::new("InvalidAction", format!("The action {name} is not valid for this web service."))
         })?;
         let bucket = self.knobs.buckets.get(name).copied();
         if bucket.is_some_and(|spec| !self.buckets.take(name, spec, self.clock)) {

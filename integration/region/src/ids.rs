@@ -114,12 +114,7 @@ pub(crate) struct Mint {
 
 impl Mint {
     pub(crate) fn new(seed: u64) -> Self {
-        Self {
-            seed: mix(seed),
-            ids: 0,
-            macs: 0,
-            requests: 0,
-        }
+        Self { seed: mix(seed), ids: 0, macs: 0, requests: 0 }
     }
 
     fn id(&mut self, prefix: &str) -> String {
@@ -141,9 +136,7 @@ impl Mint {
         self.requests += 1;
         let high = mix(self.seed ^ 0x5245_5155_4553_5421).wrapping_add(self.requests);
         let bytes = (u128::from(mix(high)) << 64) | u128::from(mix(!high));
-        uuid::Builder::from_random_bytes(bytes.to_be_bytes())
-            .into_uuid()
-            .to_string()
+        uuid::Builder::from_random_bytes(bytes.to_be_bytes()).into_uuid().to_string()
     }
 }
 
@@ -158,9 +151,7 @@ pub(crate) fn mix(number: u64) -> u64 {
 fn well_formed(prefix: &str, text: &str) -> bool {
     text.strip_prefix(prefix).is_some_and(|digits| {
         [ID_DIGITS, ID_DIGITS_OLD].contains(&digits.len())
-            && digits
-                .bytes()
-                .all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
+            && digits.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
     })
 }
 

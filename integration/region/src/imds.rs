@@ -35,11 +35,7 @@ type Tree = BTreeMap<String, String>;
 
 impl ImdsReply {
     pub(crate) fn ok(body: String) -> Self {
-        Self {
-            status: 200,
-            body,
-            content_type: "text/plain",
-        }
+        Self { status: 200, body, content_type: "text/plain" }
     }
 
     pub(crate) fn error(status: u16) -> Self {
@@ -51,11 +47,7 @@ impl ImdsReply {
         let body = format!(
             "<?xml version=\"1.0\" encoding=\"iso-8859-1\"?>\n<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>\n"
         );
-        Self {
-            status,
-            body,
-            content_type: "text/html",
-        }
+        Self { status, body, content_type: "text/html" }
     }
 }
 
@@ -69,19 +61,15 @@ impl Region {
     /// slash; anything else is 404.
     #[must_use]
     pub fn imds(&self, instance: &InstanceId, path: &str, now: Duration) -> ImdsReply {
-        let running = self
-            .instances
-            .get(instance)
-            .filter(|instance| instance.state == InstanceState::Running);
+        let running =
+            self.instances.get(instance).filter(|instance| instance.state == InstanceState::Running);
         let (Some(instance), Some(path)) = (running, path.strip_prefix('/')) else {
             return ImdsReply::error(404);
         };
         if path.is_empty() {
             return ImdsReply::ok("latest".to_owned());
         }
-        let Some(path) = path
-            .strip_prefix("latest")
-            .filter(|rest| rest.is_empty() || rest.starts_with('/'))
+        let Some(path) = path.strip_prefix("latest").filter(|rest| rest.is_empty() || rest.starts_with('/'))
         else {
             return ImdsReply::error(404);
         };
@@ -117,9 +105,7 @@ impl Region {
             return Err(ImdsReply::error(404));
         }
         let seed = self.spec.seed;
-        self.imds_tokens
-            .issue(instance, ttl_seconds, now, seed)
-            .ok_or_else(|| ImdsReply::error(400))
+        self.imds_tokens.issue(instance, ttl_seconds, now, seed).ok_or_else(|| ImdsReply::error(400))
     }
 
     /// Whether this instance may read with this token.
@@ -164,11 +150,8 @@ impl Region {
         put("subnet-id", view.subnet.to_string());
         put("local-ipv4s", lines(&version.addresses));
         put("security-group-ids", lines(&version.groups));
-        let names = version
-            .groups
-            .iter()
-            .filter_map(|id| self.groups.get(id))
-            .map(|group| group.name.clone());
+        let names =
+            version.groups.iter().filter_map(|id| self.groups.get(id)).map(|group| group.name.clone());
         put("security-groups", lines(&names.collect::<Vec<_>>()));
         if !version.prefixes.is_empty() {
             put("ipv4-prefix", lines(&version.prefixes));
@@ -190,26 +173,15 @@ impl Region {
 
 /// One item per line, no line end after the last.
 fn lines<T: ToString>(items: &[T]) -> String {
-    items
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join("\n")
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 fn read(tree: &Tree, path: &str) -> ImdsReply {
     if let Some(text) = tree.get(path).filter(|_| !path.ends_with('/')) {
         return ImdsReply::ok(text.clone());
     }
-    let directory = if path.is_empty() || path.ends_with('/') {
-        path.to_owned()
-    } else {
-        format!("{path}/")
-    };
-    let below: Vec<&str> = tree
-        .keys()
-        .filter_map(|leaf| leaf.strip_prefix(&directory))
-        .collect();
+    let directory = if path.is_empty() || path.ends_with('/') { path.to_owned() } else { format!("{path}/") };
+    let below: Vec<&str> = tree.keys().filter_map(|leaf| leaf.strip_prefix(&directory)).collect();
     if below.is_empty() {
         return ImdsReply::error(404);
     }

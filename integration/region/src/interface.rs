@@ -40,10 +40,7 @@ impl Region {
                 "The maximum number of network interfaces has been reached.",
             ));
         }
-        let subnet = self
-            .subnets
-            .get(&new.subnet)
-            .ok_or_else(|| new.subnet.not_found())?;
+        let subnet = self.subnets.get(&new.subnet).ok_or_else(|| new.subnet.not_found())?;
         let (vpc, zone) = (subnet.vpc.clone(), subnet.zone.clone());
         let groups = self.groups_or_default(&new.groups, &new.subnet)?;
         if new.more.slots().saturating_add(1) > limits::slots_max() {
@@ -93,10 +90,7 @@ impl Region {
                 want.addresses.len()
             }
         };
-        let subnet = self
-            .subnets
-            .get_mut(&new.subnet)
-            .ok_or_else(|| new.subnet.not_found())?;
+        let subnet = self.subnets.get_mut(&new.subnet).ok_or_else(|| new.subnet.not_found())?;
         let mut granted = subnet.allocate(&want)?;
         let mut secondaries = std::mem::take(&mut granted.addresses);
         let primary = if primary_at < secondaries.len() {
@@ -131,9 +125,7 @@ impl Region {
 
     pub(crate) fn delete_interface(&mut self, id: &EniId) -> Result<(), ApiError> {
         if self.visible_eni(id)?.attachment.is_some() {
-            return Err(ApiError::invalid_value(format!(
-                "Network interface '{id}' is currently in use."
-            )));
+            return Err(ApiError::invalid_value(format!("Network interface '{id}' is currently in use.")));
         }
         self.remove_interface(id);
         Ok(())

@@ -88,10 +88,7 @@ impl Journal {
     }
 
     pub(crate) fn record(&mut self, entry: Entry) {
-        *self
-            .counts
-            .entry((entry.action.clone(), entry.outcome.clone()))
-            .or_default() += 1;
+        *self.counts.entry((entry.action.clone(), entry.outcome.clone())).or_default() += 1;
         self.mutations += u64::from(entry.mutated);
         if self.entries.len() == ENTRIES_MAX {
             self.entries.pop_front();
@@ -101,10 +98,6 @@ impl Journal {
     }
 
     fn sum(&self, wanted: impl Fn(&(String, String)) -> bool) -> u64 {
-        self.counts
-            .iter()
-            .filter(|(key, _)| wanted(key))
-            .map(|(_, count)| count)
-            .sum()
+        self.counts.iter().filter(|(key, _)| wanted(key)).map(|(_, count)| count).sum()
     }
 }

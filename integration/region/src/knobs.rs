@@ -76,10 +76,7 @@ impl Default for Knobs {
 
 impl Knobs {
     pub(crate) fn latency(&self, action: &str) -> Duration {
-        let known = self
-            .latency_milliseconds
-            .get(action)
-            .or_else(|| self.latency_milliseconds.get("*"));
+        let known = self.latency_milliseconds.get(action).or_else(|| self.latency_milliseconds.get("*"));
         Duration::from_millis(known.copied().unwrap_or(0))
     }
 

@@ -36,11 +36,7 @@ impl Region {
         self.settle(now);
         let before = self.clone();
         match self.try_launch(spec) {
-            Ok((instance, enis)) => Ok(Launch {
-                instance,
-                enis,
-                effects: std::mem::take(&mut self.effects),
-            }),
+            Ok((instance, enis)) => Ok(Launch { instance, enis, effects: std::mem::take(&mut self.effects) }),
             Err(error) => {
                 *self = before;
                 Err(error)
@@ -82,10 +78,7 @@ impl Region {
     fn try_launch(&mut self, spec: InstanceSpec) -> Result<(InstanceId, Vec<EniId>), RegionError> {
         let limits = limits_of(&spec.instance_type)
             .ok_or_else(|| RegionError::UnknownInstanceType(spec.instance_type.clone()))?;
-        let subnet = self
-            .subnets
-            .get(&spec.subnet)
-            .ok_or_else(|| spec.subnet.not_found())?;
+        let subnet = self.subnets.get(&spec.subnet).ok_or_else(|| spec.subnet.not_found())?;
         let (vpc, zone) = (subnet.vpc.clone(), subnet.zone.clone());
         let id = InstanceId::mint(&mut self.mint);
         let primary = InterfaceSpec {
@@ -111,9 +104,8 @@ impl Region {
             },
         );
         let interfaces = std::iter::once(primary).chain(spec.interfaces);
-        let enis = interfaces
-            .map(|interface| self.launch_interface(&id, interface))
-            .collect::<Result<_, _>>()?;
+        let enis =
+            interfaces.map(|interface| self.launch_interface(&id, interface)).collect::<Result<_, _>>()?;
         Ok((id, enis))
     }
 
@@ -133,11 +125,7 @@ impl Region {
         };
         let now = self.clock;
         let eni_id = self.create_interface(new, now)?;
-        let place = Place {
-            instance: instance.clone(),
-            card: spec.card,
-            device_index: spec.device_index,
-        };
+        let place = Place { instance: instance.clone(), card: spec.card, device_index: spec.device_index };
         self.check_attach(&eni_id, &place)?;
         self.fasten(&eni_id, &place, AttachmentState::Attached);
         if let Some(eni) = self.enis.get_mut(&eni_id) {
@@ -147,10 +135,7 @@ impl Region {
             self.imds.attached(eni, &place, now, &ImdsLag::default());
             self.effects.extend(linked(eni));
         }
-        self.effects.push(Effect::EniVisible {
-            instance: instance.clone(),
-            eni: eni_id.clone(),
-        });
+        self.effects.push(Effect::EniVisible { instance: instance.clone(), eni: eni_id.clone() });
         Ok(eni_id)
     }
 }

@@ -41,10 +41,7 @@ pub fn instance_types() -> impl Iterator<Item = (&'static str, &'static Limits)>
 
 /// The most slots any ENI can have: the bound for one that is not attached yet.
 pub(crate) fn slots_max() -> u32 {
-    instance_types()
-        .map(|(_, limits)| limits.ipv4_per_eni)
-        .max()
-        .unwrap_or(0)
+    instance_types().map(|(_, limits)| limits.ipv4_per_eni).max().unwrap_or(0)
 }
 
 /// The file is part of the crate, and a test counts its rows: an unreadable one never leaves the house.

@@ -39,45 +39,26 @@ pub(crate) struct Param {
 pub(crate) struct Params(Vec<(String, String)>);
 
 pub(crate) const fn text(name: &'static str) -> Param {
-    Param {
-        name,
-        kind: Kind::Text,
-        need: Need::Optional,
-    }
+    Param { name, kind: Kind::Text, need: Need::Optional }
 }
 
 pub(crate) const fn integer(name: &'static str) -> Param {
-    Param {
-        name,
-        kind: Kind::Integer,
-        need: Need::Optional,
-    }
+    Param { name, kind: Kind::Integer, need: Need::Optional }
 }
 
 pub(crate) const fn boolean(name: &'static str) -> Param {
-    Param {
-        name,
-        kind: Kind::Boolean,
-        need: Need::Optional,
-    }
+    Param { name, kind: Kind::Boolean, need: Need::Optional }
 }
 
 pub(crate) const fn not_simulated(name: &'static str) -> Param {
-    Param {
-        name,
-        kind: Kind::Text,
-        need: Need::NotSimulated,
-    }
+    Param { name, kind: Kind::Text, need: Need::NotSimulated }
 }
 
 /// Checks everything but `Action` and `Version` against a table. `DryRun` belongs to every action.
 pub(crate) fn check(table: &[Param], asked: &[(String, String)]) -> Result<Params, ApiError> {
     let mut seen = BTreeSet::new();
     let mut passed = Vec::new();
-    for (name, value) in asked
-        .iter()
-        .filter(|(name, _)| name != "Action" && name != "Version")
-    {
+    for (name, value) in asked.iter().filter(|(name, _)| name != "Action" && name != "Version") {
         let row = row(table, name).ok_or_else(|| ApiError::unknown_parameter(name))?;
         if row.need == Need::NotSimulated {
             return Err(ApiError::not_simulated(&format!("the parameter {name}")));
@@ -90,10 +71,7 @@ pub(crate) fn check(table: &[Param], asked: &[(String, String)]) -> Result<Param
         passed.push((name.clone(), value.clone()));
     }
     for required in table.iter().filter(|row| row.need == Need::Required) {
-        if !passed
-            .iter()
-            .any(|(name, _)| shape(name).as_deref() == Some(required.name))
-        {
+        if !passed.iter().any(|(name, _)| shape(name).as_deref() == Some(required.name)) {
             return Err(ApiError::missing(required.name.trim_end_matches(".N")));
         }
     }
@@ -103,11 +81,7 @@ pub(crate) fn check(table: &[Param], asked: &[(String, String)]) -> Result<Param
 fn row(table: &[Param], name: &str) -> Option<Param> {
     const DRY_RUN: Param = boolean("DryRun");
     let shape = shape(name)?;
-    table
-        .iter()
-        .chain([&DRY_RUN])
-        .find(|row| row.name == shape)
-        .copied()
+    table.iter().chain([&DRY_RUN]).find(|row| row.name == shape).copied()
 }
 
 /// `Filter.2.Value.1` has the shape `Filter.N.Value.N`. An index from 1 on, without leading zeros; else there is no shape.
@@ -115,9 +89,7 @@ fn shape(name: &str) -> Option<String> {
     let mut parts = Vec::new();
     for part in name.split('.') {
         if part.bytes().all(|byte| byte.is_ascii_digit()) {
-            part.parse::<u32>()
-                .ok()
-                .filter(|index| *index > 0 && !part.starts_with('0'))?;
+            part.parse::<u32>().ok().filter(|index| *index > 0 && !part.starts_with('0'))?;
             parts.push("N");
         } else if part == "N" {
             return None;
@@ -137,9 +109,7 @@ fn check_kind(row: Param, name: &str, value: &str) -> Result<(), ApiError> {
     if good {
         Ok(())
     } else {
-        Err(ApiError::invalid_value(format!(
-            "Value ({value}) for parameter {name} is invalid."
-        )))
+        Err(ApiError::invalid_value(format!("Value ({value}) for parameter {name} is invalid.")))
     }
 }
 
@@ -156,10 +126,7 @@ impl Param {
 
 impl Params {
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// A parameter without which the call makes no sense.
@@ -178,11 +145,7 @@ impl Params {
     /// `prefix.1`, `prefix.2` … in the order of their indices.
     pub(crate) fn list(&self, prefix: &str) -> Vec<&str> {
         let indexed = self.0.iter().filter_map(|(name, value)| {
-            let index = name
-                .strip_prefix(prefix)?
-                .strip_prefix('.')?
-                .parse::<u32>()
-                .ok()?;
+            let index = name.strip_prefix(prefix)?.strip_prefix('.')?.parse::<u32>().ok()?;
             Some((index, value.as_str()))
         });
         indexed.collect::<BTreeMap<_, _>>().into_values().collect()
@@ -199,11 +162,7 @@ impl Params {
                 continue;
             };
             if let Ok(index) = index.parse() {
-                records
-                    .entry(index)
-                    .or_default()
-                    .0
-                    .push((member.to_owned(), value.clone()));
+                records.entry(index).or_default().0.push((member.to_owned(), value.clone()));
             }
         }
         records.into_values().collect()
@@ -211,12 +170,8 @@ impl Params {
 
     /// All of it but the names given, sorted: what makes two calls the same.
     pub(crate) fn without(&self, names: &[&str]) -> Vec<(String, String)> {
-        let mut rest: Vec<_> = self
-            .0
-            .iter()
-            .filter(|(name, _)| !names.contains(&name.as_str()))
-            .cloned()
-            .collect();
+        let mut rest: Vec<_> =
+            self.0.iter().filter(|(name, _)| !names.contains(&name.as_str())).cloned().collect();
         rest.sort();
         rest
     }
@@ -224,14 +179,10 @@ impl Params {
 
 /// An address out of a parameter.
 pub(crate) fn address(value: &str) -> Result<Ipv4Addr, ApiError> {
-    value
-        .parse()
-        .map_err(|_| ApiError::invalid_value(format!("Invalid IPv4 address: {value}")))
+    value.parse().map_err(|_| ApiError::invalid_value(format!("Invalid IPv4 address: {value}")))
 }
 
 /// A prefix out of a parameter.
 pub(crate) fn prefix(value: &str) -> Result<Ipv4Net, ApiError> {
-    value
-        .parse()
-        .map_err(|_| ApiError::invalid_value(format!("Invalid IPv4 prefix: {value}")))
+    value.parse().map_err(|_| ApiError::invalid_value(format!("Invalid IPv4 prefix: {value}")))
 }

@@ -70,11 +70,7 @@ pub(crate) struct Remembered {
 
 impl Default for RegionSpec {
     fn default() -> Self {
-        Self {
-            name: "eu-west-1".to_owned(),
-            account: "123456789012".to_owned(),
-            seed: 1,
-        }
+        Self { name: "eu-west-1".to_owned(), account: "123456789012".to_owned(), seed: 1 }
     }
 }
 
@@ -118,20 +114,12 @@ impl Region {
                 return Err(RegionError::BlockSize { cidr: *cidr });
             }
             if let Some(other) = cidrs.iter().take(index).find(|other| vpc::overlap(other, cidr)) {
-                return Err(RegionError::Overlap {
-                    cidr: *cidr,
-                    other: *other,
-                });
+                return Err(RegionError::Overlap { cidr: *cidr, other: *other });
             }
         }
         let id = VpcId::mint(&mut self.mint);
         let default_group = self.put_group(&id, "default");
-        let vpc = Vpc {
-            id: id.clone(),
-            cidrs: cidrs.to_vec(),
-            default_group,
-            tags: Tags::new(),
-        };
+        let vpc = Vpc { id: id.clone(), cidrs: cidrs.to_vec(), default_group, tags: Tags::new() };
         self.vpcs.insert(id.clone(), vpc);
         Ok(id)
     }
@@ -151,22 +139,15 @@ impl Region {
             return Err(RegionError::BlockSize { cidr });
         }
         if !cidrs.iter().any(|block| block.contains(&cidr)) {
-            return Err(RegionError::OutsideVpc {
-                cidr,
-                vpc: vpc.to_string(),
-            });
+            return Err(RegionError::OutsideVpc { cidr, vpc: vpc.to_string() });
         }
         let mut siblings = self.subnets.values().filter(|subnet| subnet.vpc == *vpc);
         if let Some(other) = siblings.find(|subnet| vpc::overlap(&subnet.cidr, &cidr)) {
-            return Err(RegionError::Overlap {
-                cidr,
-                other: other.cidr,
-            });
+            return Err(RegionError::Overlap { cidr, other: other.cidr });
         }
         let id = SubnetId::mint(&mut self.mint);
         let zone = format!("{}{zone_letter}", self.spec.name);
-        self.subnets
-            .insert(id.clone(), Subnet::new(id.clone(), vpc.clone(), cidr, zone));
+        self.subnets.insert(id.clone(), Subnet::new(id.clone(), vpc.clone(), cidr, zone));
         Ok(id)
     }
 
@@ -222,12 +203,8 @@ impl Region {
 
     fn put_group(&mut self, vpc: &VpcId, name: &str) -> SecurityGroupId {
         let id = SecurityGroupId::mint(&mut self.mint);
-        let group = SecurityGroup {
-            id: id.clone(),
-            name: name.to_owned(),
-            vpc: vpc.clone(),
-            tags: Tags::new(),
-        };
+        let group =
+            SecurityGroup { id: id.clone(), name: name.to_owned(), vpc: vpc.clone(), tags: Tags::new() };
         self.groups.insert(id.clone(), group);
         id
     }
@@ -291,15 +268,10 @@ impl Region {
     /// The ENIs of an instance in any state of attachment, by card and device index.
     #[must_use]
     pub fn enis_of(&self, instance: &InstanceId) -> Vec<&Eni> {
-        let mut enis: Vec<&Eni> = self
-            .enis
-            .values()
-            .filter(|eni| eni.attached_to(instance).is_some())
-            .collect();
+        let mut enis: Vec<&Eni> =
+            self.enis.values().filter(|eni| eni.attached_to(instance).is_some()).collect();
         enis.sort_by_key(|eni| {
-            eni.attachment
-                .as_ref()
-                .map(|attachment| (attachment.card, attachment.device_index))
+            eni.attachment.as_ref().map(|attachment| (attachment.card, attachment.device_index))
         });
         enis
     }

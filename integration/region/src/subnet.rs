@@ -51,9 +51,7 @@ impl Want {
     /// Slots of an ENI this would fill: a prefix fills one.
     pub(crate) fn slots(&self) -> u32 {
         let named = u32::try_from(self.addresses.len() + self.prefixes.len()).unwrap_or(u32::MAX);
-        named
-            .saturating_add(self.address_count)
-            .saturating_add(self.prefix_count)
+        named.saturating_add(self.address_count).saturating_add(self.prefix_count)
     }
 }
 
@@ -62,14 +60,7 @@ impl Want {
 impl Subnet {
     pub(crate) fn new(id: SubnetId, vpc: VpcId, cidr: Ipv4Net, zone: String) -> Self {
         let size = 1 << (32 - u32::from(cidr.prefix_len()));
-        Self {
-            id,
-            vpc,
-            cidr,
-            zone,
-            tags: Tags::new(),
-            map: Bitmap::new(size),
-        }
+        Self { id, vpc, cidr, zone, tags: Tags::new(), map: Bitmap::new(size) }
     }
 
     /// Addresses in all.
@@ -93,8 +84,7 @@ impl Subnet {
     /// Whether an address is held by an ENI or kept by EC2. An address outside the subnet is not.
     #[must_use]
     pub fn is_taken(&self, address: Ipv4Addr) -> bool {
-        self.offset(address)
-            .is_some_and(|offset| self.map.is_taken(offset))
+        self.offset(address).is_some_and(|offset| self.map.is_taken(offset))
     }
 
     pub(crate) fn map(&self) -> &Bitmap {
@@ -131,38 +121,22 @@ impl Subnet {
 
     /// Takes addresses and prefixes back. One that was not taken is told by the audit, not here.
     pub(crate) fn release(&mut self, addresses: &[Ipv4Addr], prefixes: &[Ipv4Net]) {
-        for offset in addresses
-            .iter()
-            .filter_map(|address| self.offset(*address))
-            .collect::<Vec<_>>()
-        {
+        for offset in addresses.iter().filter_map(|address| self.offset(*address)).collect::<Vec<_>>() {
             self.map.release(offset);
         }
-        for offset in prefixes
-            .iter()
-            .filter_map(|prefix| self.offset(prefix.network()))
-            .collect::<Vec<_>>()
-        {
+        for offset in prefixes.iter().filter_map(|prefix| self.offset(prefix.network())).collect::<Vec<_>>() {
             self.map.release_block(offset);
         }
     }
 
     fn take_named(&self, map: &mut Bitmap, address: Ipv4Addr) -> Result<(), ApiError> {
         let Some(offset) = self.offset(address) else {
-            return Err(ApiError::invalid_value(
-                "Address does not fall within the subnet's address range",
-            ));
+            return Err(ApiError::invalid_value("Address does not fall within the subnet's address range"));
         };
         if map.is_reserved(offset) {
-            return Err(ApiError::invalid_value(
-                "Address is in subnet's reserved address range",
-            ));
+            return Err(ApiError::invalid_value("Address is in subnet's reserved address range"));
         }
-        if map.take(offset) {
-            Ok(())
-        } else {
-            Err(ApiError::address_in_use(address))
-        }
+        if map.take(offset) { Ok(()) } else { Err(ApiError::address_in_use(address)) }
     }
 
     fn take_prefix(&self, map: &mut Bitmap, prefix: Ipv4Net) -> Result<(), ApiError> {
@@ -177,9 +151,7 @@ impl Subnet {
     }
 
     pub(crate) fn offset(&self, address: Ipv4Addr) -> Option<u32> {
-        self.cidr
-            .contains(&address)
-            .then(|| u32::from(address) - u32::from(self.cidr.network()))
+        self.cidr.contains(&address).then(|| u32::from(address) - u32::from(self.cidr.network()))
     }
 
     fn address(&self, offset: u32) -> Ipv4Addr {

@@ -16,9 +16,7 @@ const VALUE_CHARACTERS_MAX: usize = 256;
 
 /// Whether EC2 would take this tag from a caller.
 pub(crate) fn check(key: &str, value: &str) -> Result<(), ApiError> {
-    let reserved = key
-        .get(..4)
-        .is_some_and(|start| start.eq_ignore_ascii_case("aws:"));
+    let reserved = key.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("aws:"));
     if reserved {
         return Err(ApiError::invalid_value(format!(
             "Value ( {key} ) for parameter key is invalid. Tag keys starting with 'aws:' are reserved for internal use"

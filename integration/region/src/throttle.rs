@@ -31,10 +31,7 @@ impl Buckets {
     /// Takes one token; false if there is none.
     pub(crate) fn take(&mut self, action: &str, spec: BucketSpec, now: Duration) -> bool {
         let full = u64::from(spec.capacity) * MICRO;
-        let level = self.0.entry(action.to_owned()).or_insert(Level {
-            micro_tokens: full,
-            at: now,
-        });
+        let level = self.0.entry(action.to_owned()).or_insert(Level { micro_tokens: full, at: now });
         let elapsed_micros = u64::try_from(now.saturating_sub(level.at).as_micros()).unwrap_or(u64::MAX);
         let refill = elapsed_micros.saturating_mul(u64::from(spec.refill_per_second));
         level.micro_tokens = level.micro_tokens.saturating_add(refill).min(full);

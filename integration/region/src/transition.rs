@@ -77,10 +77,7 @@ impl Region {
         | Transition::Visible(id, attachment_id)
         | Transition::Detached(id, attachment_id)) = transition;
         let Some(eni) = self.enis.get_mut(id) else { return };
-        let Some(attachment) = eni
-            .attachment
-            .as_mut()
-            .filter(|attachment| attachment.id == *attachment_id)
+        let Some(attachment) = eni.attachment.as_mut().filter(|attachment| attachment.id == *attachment_id)
         else {
             return;
         };
@@ -91,19 +88,12 @@ impl Region {
                 let linked = linked(eni);
                 self.effects.extend(linked);
             }
-            Transition::Visible(..) => self.effects.push(Effect::EniVisible {
-                instance,
-                eni: id.clone(),
-            }),
+            Transition::Visible(..) => self.effects.push(Effect::EniVisible { instance, eni: id.clone() }),
             Transition::Detached(..) => {
                 let had_link = attachment.state != AttachmentState::Attaching;
                 eni.attachment = None;
                 if had_link {
-                    self.effects.push(Effect::EniDetached {
-                        instance,
-                        eni: id.clone(),
-                        mac: eni.mac,
-                    });
+                    self.effects.push(Effect::EniDetached { instance, eni: id.clone(), mac: eni.mac });
                 }
             }
         }

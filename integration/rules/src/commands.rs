@@ -48,12 +48,7 @@ fn ci(tree: &Tree) -> Vec<String> {
     if !script.executable {
         found.push(format!("{CI}: is not executable"));
     }
-    let commands = || {
-        script
-            .text
-            .lines()
-            .filter(|line| !line.trim_start().starts_with('#'))
-    };
+    let commands = || script.text.lines().filter(|line| !line.trim_start().starts_with('#'));
     if !commands().any(|line| line.contains(CI_COMMAND)) {
         found.push(format!("{CI}: does not call `{CI_COMMAND}`"));
     }
@@ -77,9 +72,7 @@ fn cargo_commands(text: &str) -> BTreeSet<String> {
     for piece in pieces(text).iter().filter(|piece| piece.fenced) {
         let following = piece.tokens.iter().zip(piece.tokens.iter().skip(1));
         found.extend(
-            following
-                .filter(|(word, _)| word.text == "cargo")
-                .map(|(_, command)| command.text.clone()),
+            following.filter(|(word, _)| word.text == "cargo").map(|(_, command)| command.text.clone()),
         );
     }
     found
@@ -107,14 +100,8 @@ mod tests {
     fn each_thing_that_is_missing_is_told() {
         for (tree, about) in [
             (tree(SCRIPT, TEXT, ALIASES), "is not executable"),
-            (
-                tree("#!/bin/sh\n# cargo verify\n", TEXT, ALIASES).with_executable(CI),
-                "does not call",
-            ),
-            (
-                tree("RUSTFLAGS=-g cargo verify\n", TEXT, ALIASES).with_executable(CI),
-                "sets RUSTFLAGS",
-            ),
+            (tree("#!/bin/sh\n# cargo verify\n", TEXT, ALIASES).with_executable(CI), "does not call"),
+            (tree("RUSTFLAGS=-g cargo verify\n", TEXT, ALIASES).with_executable(CI), "sets RUSTFLAGS"),
             (
                 tree(SCRIPT, "```\ncargo lab\n```\n`cargo verify`\n", ALIASES).with_executable(CI),
                 "does not name `cargo verify`",
@@ -123,16 +110,10 @@ mod tests {
                 tree(SCRIPT, &format!("{TEXT}```\ncargo test -p a\n```\n"), ALIASES).with_executable(CI),
                 "names `cargo test`",
             ),
-            (
-                tree(SCRIPT, TEXT, "[alias]\nlab = \"run\"\n").with_executable(CI),
-                "no alias `verify`",
-            ),
+            (tree(SCRIPT, TEXT, "[alias]\nlab = \"run\"\n").with_executable(CI), "no alias `verify`"),
         ] {
             let found = broken(&tree);
-            assert!(
-                found.len() == 1 && found.concat().contains(about),
-                "{about}: {found:?}"
-            );
+            assert!(found.len() == 1 && found.concat().contains(about), "{about}: {found:?}");
         }
         assert_eq!(broken(&Tree::of(&[])).len(), 5);
     }

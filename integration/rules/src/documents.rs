@@ -16,15 +16,7 @@ const HISTORY: &str = "CHANGELOG.md";
 const PLACEHOLDER: &str = "NAME";
 
 /// Folders of the root: a path in a document that begins with one of them is a path of the repository.
-const FOLDERS: [&str; 7] = [
-    ".cargo",
-    ".ci",
-    "actors",
-    "cni-shim",
-    "config",
-    "deploy",
-    "integration",
-];
+const FOLDERS: [&str; 7] = [".cargo", ".ci", "actors", "cni-shim", "config", "deploy", "integration"];
 
 /// What is broken in the documents of a workspace whose members' folders are `members`.
 #[must_use]
@@ -55,12 +47,7 @@ fn unnamed_members(text: &str, members: &[String]) -> Vec<String> {
     let named: Vec<Piece> = pieces(text);
     members
         .iter()
-        .filter(|member| {
-            !named
-                .iter()
-                .flat_map(|piece| &piece.tokens)
-                .any(|token| token.text == **member)
-        })
+        .filter(|member| !named.iter().flat_map(|piece| &piece.tokens).any(|token| token.text == **member))
         .map(|member| format!("{ARCHITECTURE}: does not name `{member}`; say in its code map what it owns"))
         .collect()
 }
@@ -84,19 +71,13 @@ fn dead_paths(tree: &Tree, document: &str, text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for token in pieces(text).into_iter().flat_map(|piece| piece.tokens) {
         if is_repository_path(&token.text) && !tree.has(&token.text) {
-            found.push(format!(
-                "{document}:{}: names `{}`, which does not exist",
-                token.line, token.text
-            ));
+            found.push(format!("{document}:{}: names `{}`, which does not exist", token.line, token.text));
         }
     }
     let folder = document.rsplit_once('/').map_or("", |(folder, _)| folder);
     for token in links(text) {
         if !tree.has(&joined(folder, &token.text)) {
-            found.push(format!(
-                "{document}:{}: links to {}, which does not exist",
-                token.line, token.text
-            ));
+            found.push(format!("{document}:{}: links to {}, which does not exist", token.line, token.text));
         }
     }
     found
@@ -104,9 +85,7 @@ fn dead_paths(tree: &Tree, document: &str, text: &str) -> Vec<String> {
 
 fn is_repository_path(token: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
-    token
-        .split_once('/')
-        .is_some_and(|(first, _)| FOLDERS.contains(&first) && token.chars().all(plain))
+    token.split_once('/').is_some_and(|(first, _)| FOLDERS.contains(&first) && token.chars().all(plain))
         && !words(token).any(|(_, word)| word == PLACEHOLDER)
 }
 
@@ -129,18 +108,12 @@ mod tests {
     use super::*;
 
     const GOOD: &[(&str, &str)] = &[
-        (
-            README,
-            "See [the house](ARCHITECTURE.md) and `integration/scenarios`.\n",
-        ),
+        (README, "See [the house](ARCHITECTURE.md) and `integration/scenarios`.\n"),
         (
             ARCHITECTURE,
             "`cni-shim` and `cni-shim/protocol/` and `actors/*/src`, `actors/NAME/src`, `/etc/cni/net.d`.\n",
         ),
-        (
-            "integration/scenarios/README.md",
-            "`add_pod` and `add_pod_late`, [up](../../README.md#top)\n",
-        ),
+        ("integration/scenarios/README.md", "`add_pod` and `add_pod_late`, [up](../../README.md#top)\n"),
         ("integration/scenarios/add_pod.toml", ""),
         ("cni-shim/protocol/src/lib.rs", ""),
     ];
@@ -177,10 +150,7 @@ mod tests {
             "[a](gone.md)\n",
         ] {
             let found = found(README, text);
-            assert!(
-                found.len() == 1 && found.concat().contains("does not exist"),
-                "{text}: {found:?}"
-            );
+            assert!(found.len() == 1 && found.concat().contains("does not exist"), "{text}: {found:?}");
         }
         assert_eq!(found("CHANGELOG.md", "`actors/gone`\n"), [""; 0]);
     }
@@ -188,18 +158,12 @@ mod tests {
     #[test]
     fn every_scenario_is_named_by_its_whole_name() {
         let found = found("integration/scenarios/README.md", "`add_pod_late`\n");
-        assert!(
-            found.concat().contains("add_pod.toml: is named in no document"),
-            "{found:?}"
-        );
+        assert!(found.concat().contains("add_pod.toml: is named in no document"), "{found:?}");
     }
 
     #[test]
     fn the_architecture_is_one_sitting_and_both_documents_exist() {
-        let long = format!(
-            "`cni-shim` `cni-shim/protocol`\n{}",
-            "a\n".repeat(ARCHITECTURE_LINES_MAX)
-        );
+        let long = format!("`cni-shim` `cni-shim/protocol`\n{}", "a\n".repeat(ARCHITECTURE_LINES_MAX));
         assert!(found(ARCHITECTURE, &long).concat().contains("401 lines"));
         assert_eq!(broken(&Tree::of(&[]), &members()).len(), 2);
     }

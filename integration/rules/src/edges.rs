@@ -78,10 +78,7 @@ pub struct Table<'a> {
 pub fn members(metadata: &str) -> Result<Vec<Member>, String> {
     let answer: Value = serde_json::from_str(metadata).map_err(|error| format!("cargo metadata: {error}"))?;
     let root = text(&answer, "workspace_root")?;
-    list(&answer, "packages")?
-        .iter()
-        .map(|package| member(package, root))
-        .collect()
+    list(&answer, "packages")?.iter().map(|package| member(package, root)).collect()
 }
 
 /// What in the dependencies of `members` the table does not allow.
@@ -123,9 +120,8 @@ fn edges(member: &Member, row: &Row<'_>, members: &[Member], table: &Table<'_>) 
         let name = dependency.name.as_str();
         let test = dependency.kind == Kind::Test;
         let product = !member.path.starts_with(INTEGRATION);
-        let to_integration = members
-            .iter()
-            .any(|other| other.name == name && other.path.starts_with(INTEGRATION));
+        let to_integration =
+            members.iter().any(|other| other.name == name && other.path.starts_with(INTEGRATION));
         let complaint = if product && to_integration {
             (!(test && table.fakes.contains(&name))).then_some(
                 "product crates never depend on `integration/`; only their tests may, and only on the fakes. Move what is shared into a product crate",
@@ -137,10 +133,7 @@ fn edges(member: &Member, row: &Row<'_>, members: &[Member], table: &Table<'_>) 
             )
         };
         if let Some(complaint) = complaint {
-            found.push(format!(
-                "{}/Cargo.toml: depends on `{name}`: {complaint}",
-                member.path
-            ));
+            found.push(format!("{}/Cargo.toml: depends on `{name}`: {complaint}", member.path));
         }
     }
     found
@@ -152,12 +145,7 @@ fn foreign(member: &Member, dependency: &Dependency, table: &Table<'_>) -> Optio
         name == kept.package || (kept.package.ends_with('-') && name.starts_with(kept.package))
     })?;
     let own = format!("{}/", member.path);
-    if dependency.ours
-        || kept
-            .keepers
-            .iter()
-            .any(|folder| own.starts_with(&format!("{folder}/")))
-    {
+    if dependency.ours || kept.keepers.iter().any(|folder| own.starts_with(&format!("{folder}/"))) {
         return None;
     }
     let keepers = kept.keepers.join("`, `");
@@ -176,10 +164,7 @@ fn member(package: &Value, root: &str) -> Result<Member, String> {
     Ok(Member {
         name: text(package, "name")?.to_owned(),
         path: path.to_owned(),
-        dependencies: list(package, "dependencies")?
-            .iter()
-            .map(dependency)
-            .collect::<Result<_, _>>()?,
+        dependencies: list(package, "dependencies")?.iter().map(dependency).collect::<Result<_, _>>()?,
     })
 }
 
@@ -192,26 +177,18 @@ fn dependency(dependency: &Value) -> Result<Dependency, String> {
             Some("build") => Kind::Build,
             Some("dev") => Kind::Test,
             Some(other) => {
-                return Err(format!(
-                    "cargo metadata: a dependency of the unknown kind {other}"
-                ));
+                return Err(format!("cargo metadata: a dependency of the unknown kind {other}"));
             }
         },
     })
 }
 
 fn text<'a>(value: &'a Value, key: &str) -> Result<&'a str, String> {
-    value
-        .get(key)
-        .and_then(Value::as_str)
-        .ok_or_else(|| format!("cargo metadata: no text at `{key}`"))
+    value.get(key).and_then(Value::as_str).ok_or_else(|| format!("cargo metadata: no text at `{key}`"))
 }
 
 fn list<'a>(value: &'a Value, key: &str) -> Result<&'a Vec<Value>, String> {
-    value
-        .get(key)
-        .and_then(Value::as_array)
-        .ok_or_else(|| format!("cargo metadata: no list at `{key}`"))
+    value.get(key).and_then(Value::as_array).ok_or_else(|| format!("cargo metadata: no list at `{key}`"))
 }
 
 #[cfg(test)]
@@ -220,40 +197,16 @@ mod tests {
 
     const TABLE: Table<'static> = Table {
         rows: &[
-            Row {
-                path: "actors/contract",
-                may_name: &[],
-            },
-            Row {
-                path: "actors/warm-pool",
-                may_name: &["contract"],
-            },
-            Row {
-                path: "integration/region",
-                may_name: &[],
-            },
-            Row {
-                path: "integration/lab",
-                may_name: &["region"],
-            },
+            Row { path: "actors/contract", may_name: &[] },
+            Row { path: "actors/warm-pool", may_name: &["contract"] },
+            Row { path: "integration/region", may_name: &[] },
+            Row { path: "integration/lab", may_name: &["region"] },
         ],
         fakes: &["region"],
         kept: &[
-            Kept {
-                package: "actix-rt",
-                keepers: &["actors/warm-pool"],
-                why: "it starts the system",
-            },
-            Kept {
-                package: "actix",
-                keepers: &["actors/contract"],
-                why: "one crate knows actix",
-            },
-            Kept {
-                package: "aws-",
-                keepers: &["actors/drivers/ec2"],
-                why: "one crate knows the SDK",
-            },
+            Kept { package: "actix-rt", keepers: &["actors/warm-pool"], why: "it starts the system" },
+            Kept { package: "actix", keepers: &["actors/contract"], why: "one crate knows actix" },
+            Kept { package: "aws-", keepers: &["actors/drivers/ec2"], why: "one crate knows the SDK" },
         ],
         alone: &[],
     };
@@ -264,11 +217,7 @@ mod tests {
             path: path.to_owned(),
             dependencies: dependencies
                 .iter()
-                .map(|(name, ours, kind)| Dependency {
-                    name: (*name).to_owned(),
-                    ours: *ours,
-                    kind: *kind,
-                })
+                .map(|(name, ours, kind)| Dependency { name: (*name).to_owned(), ours: *ours, kind: *kind })
                 .collect(),
         }
     }
@@ -288,12 +237,7 @@ mod tests {
     fn an_edge_of_the_table_is_allowed_and_any_other_is_told_what_to_do() {
         assert_eq!(pool(&[("contract", true, Kind::Normal)]), [""; 0]);
         let found = pool(&[("subnet-scout", true, Kind::Normal)]);
-        assert!(
-            found
-                .concat()
-                .contains("`subnet-scout`: this edge is not in the table"),
-            "{found:?}"
-        );
+        assert!(found.concat().contains("`subnet-scout`: this edge is not in the table"), "{found:?}");
         let found = pool(&[("subnet-scout", true, Kind::Test)]);
         assert_eq!(found.len(), 1, "tests too: {found:?}");
     }
@@ -301,16 +245,9 @@ mod tests {
     #[test]
     fn product_reaches_integration_by_its_tests_alone_and_only_the_fakes() {
         assert_eq!(pool(&[("region", true, Kind::Test)]), [""; 0]);
-        for (name, kind) in [
-            ("region", Kind::Normal),
-            ("region", Kind::Build),
-            ("lab", Kind::Test),
-        ] {
+        for (name, kind) in [("region", Kind::Normal), ("region", Kind::Build), ("lab", Kind::Test)] {
             let found = pool(&[(name, true, kind)]);
-            assert!(
-                found.concat().contains("product crates never depend"),
-                "{name} {kind:?}: {found:?}"
-            );
+            assert!(found.concat().contains("product crates never depend"), "{name} {kind:?}: {found:?}");
         }
     }
 
@@ -334,16 +271,10 @@ mod tests {
 
     #[test]
     fn a_crate_that_stands_alone_has_no_dependency_at_all() {
-        let table = Table {
-            alone: &["actors/contract"],
-            ..TABLE
-        };
+        let table = Table { alone: &["actors/contract"], ..TABLE };
         let members = [member("actors/contract", &[("serde", false, Kind::Test)])];
         let found = broken(&members, &table).join("\n");
-        assert!(
-            found.contains("actors/contract/Cargo.toml: has dependencies"),
-            "{found}"
-        );
+        assert!(found.contains("actors/contract/Cargo.toml: has dependencies"), "{found}");
     }
 
     #[test]

@@ -26,9 +26,7 @@ pub fn broken(tree: &Tree) -> Vec<String> {
         }
     }
     match tree.text(CARGO_SETTINGS).map(str::parse::<Table>) {
-        None => found.push(format!(
-            "{CARGO_SETTINGS}: does not exist; it defines the two commands"
-        )),
+        None => found.push(format!("{CARGO_SETTINGS}: does not exist; it defines the two commands")),
         Some(Err(error)) => found.push(format!("{CARGO_SETTINGS}: {}", error.message())),
         Some(Ok(settings)) => settings_without_flags("", &settings, &mut found),
     }
@@ -49,9 +47,7 @@ fn workspace(manifest: &Table) -> Vec<String> {
             ));
         }
     }
-    let lints = manifest
-        .get("workspace")
-        .and_then(|workspace| workspace.get("lints")?.get("rust"));
+    let lints = manifest.get("workspace").and_then(|workspace| workspace.get("lints")?.get("rust"));
     if lints.is_none() {
         found.push(format!("{ROOT_MANIFEST}: has no [workspace.lints.rust]"));
     }
@@ -67,9 +63,7 @@ fn member(path: &str, manifest: &Table) -> Vec<String> {
         }
     }
     if manifest.get("lints").is_none_or(|lints| !is_inherited(lints)) {
-        found.push(format!(
-            "{path}: must say [lints] `workspace = true` and nothing else there"
-        ));
+        found.push(format!("{path}: must say [lints] `workspace = true` and nothing else there"));
     }
     if manifest.contains_key("profile") {
         found.push(format!("{path}: profiles stand in the workspace's manifest"));
@@ -123,18 +117,11 @@ mod tests {
         rust-version.workspace = true\nlicense.workspace = true\npublish.workspace = true\n[lints]\nworkspace = true\n";
 
     fn found(root: &str, member: &str, settings: &str) -> Vec<String> {
-        broken(&Tree::of(&[
-            ("Cargo.toml", root),
-            ("a/Cargo.toml", member),
-            (".cargo/config.toml", settings),
-        ]))
+        broken(&Tree::of(&[("Cargo.toml", root), ("a/Cargo.toml", member), (".cargo/config.toml", settings)]))
     }
 
     fn one(found: &[String], about: &str) {
-        assert!(
-            found.len() == 1 && found.concat().contains(about),
-            "{about}: {found:#?}"
-        );
+        assert!(found.len() == 1 && found.concat().contains(about), "{about}: {found:#?}");
     }
 
     #[test]
@@ -165,26 +152,10 @@ mod tests {
 
     #[test]
     fn there_is_one_dev_profile_and_it_stands_in_one_place() {
-        one(
-            &found(&format!("{ROOT}[profile.test]\n"), MEMBER, ""),
-            "second dev profile",
-        );
-        one(
-            &found(
-                &format!("{ROOT}[profile.quick]\ninherits = \"dev\"\n"),
-                MEMBER,
-                "",
-            ),
-            "[profile.quick]",
-        );
-        one(
-            &found(&ROOT.replace("[profile.dev]\n", ""), MEMBER, ""),
-            "no [profile.dev]",
-        );
-        one(
-            &found(ROOT, &format!("{MEMBER}[profile.dev]\n"), ""),
-            "profiles stand",
-        );
+        one(&found(&format!("{ROOT}[profile.test]\n"), MEMBER, ""), "second dev profile");
+        one(&found(&format!("{ROOT}[profile.quick]\ninherits = \"dev\"\n"), MEMBER, ""), "[profile.quick]");
+        one(&found(&ROOT.replace("[profile.dev]\n", ""), MEMBER, ""), "no [profile.dev]");
+        one(&found(ROOT, &format!("{MEMBER}[profile.dev]\n"), ""), "profiles stand");
     }
 
     #[test]

@@ -27,15 +27,14 @@ pub fn pieces(text: &str) -> Vec<Piece> {
         if line.trim_start().starts_with("```") {
             fenced = !fenced;
         } else if fenced {
-            found.push(Piece {
-                fenced,
-                tokens: tokens(index + 1, line),
-            });
+            found.push(Piece { fenced, tokens: tokens(index + 1, line) });
         } else {
-            found.extend(line.split('`').skip(1).step_by(2).map(|piece| Piece {
-                fenced,
-                tokens: tokens(index + 1, piece),
-            }));
+            found.extend(
+                line.split('`')
+                    .skip(1)
+                    .step_by(2)
+                    .map(|piece| Piece { fenced, tokens: tokens(index + 1, piece) }),
+            );
         }
     }
     found
@@ -61,10 +60,7 @@ fn tokens(line: usize, piece: &str) -> Vec<Token> {
         .split_whitespace()
         .map(|word| Token {
             line,
-            text: word
-                .trim_end_matches([',', ';', ':', '.', ')'])
-                .trim_end_matches('/')
-                .to_owned(),
+            text: word.trim_end_matches([',', ';', ':', '.', ')']).trim_end_matches('/').to_owned(),
         })
         .filter(|token| !token.text.is_empty())
         .collect()
@@ -82,14 +78,7 @@ mod tests {
             .flat_map(|piece| piece.tokens)
             .map(|token| (token.line, token.text))
             .collect();
-        let wanted = [
-            (1, "cargo"),
-            (1, "lab"),
-            (1, "a/b"),
-            (4, "cargo"),
-            (4, "verify"),
-            (6, "after"),
-        ];
+        let wanted = [(1, "cargo"), (1, "lab"), (1, "a/b"), (4, "cargo"), (4, "verify"), (6, "after")];
         assert_eq!(found, wanted.map(|(line, text)| (line, text.to_owned())));
     }
 

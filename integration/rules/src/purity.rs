@@ -57,14 +57,8 @@ const MACROS: &[(&str, &str)] = &[
 ];
 
 /// Parts of the standard library that may not be named.
-const STANDARD: &[(&str, &str)] = &[
-    ("env", ENVIRONMENT),
-    ("fs", IO),
-    ("io", IO),
-    ("os", IO),
-    ("process", IO),
-    ("thread", WAITING),
-];
+const STANDARD: &[(&str, &str)] =
+    &[("env", ENVIRONMENT), ("fs", IO), ("io", IO), ("os", IO), ("process", IO), ("thread", WAITING)];
 
 /// What the pure files of the rooms name and should not.
 #[must_use]
@@ -79,11 +73,7 @@ pub fn broken(tree: &Tree) -> Vec<String> {
 /// Whether a path belongs to a room's `state`, `plan` or `recover`.
 #[must_use]
 pub fn is_pure(path: &str) -> bool {
-    path.starts_with(ROOMS)
-        && path
-            .trim_end_matches(".rs")
-            .split('/')
-            .any(|segment| PURE.contains(&segment))
+    path.starts_with(ROOMS) && path.trim_end_matches(".rs").split('/').any(|segment| PURE.contains(&segment))
 }
 
 fn named(path: &str, code: &str) -> Vec<String> {
@@ -91,18 +81,14 @@ fn named(path: &str, code: &str) -> Vec<String> {
     for (at, word) in words(code) {
         let after = code.get(at + word.len()..).unwrap_or_default();
         let listed = |list: &[(&'static str, &'static str)]| {
-            list.iter()
-                .find_map(|(listed, why)| (*listed == word).then_some(*why))
+            list.iter().find_map(|(listed, why)| (*listed == word).then_some(*why))
         };
         let why = listed(WORDS)
             .or_else(|| listed(CRATES).filter(|_| after.starts_with("::") || is_imported(code, at)))
             .or_else(|| listed(MACROS).filter(|_| after.starts_with('!')))
             .or_else(|| listed(STANDARD).filter(|_| is_of_std(code, at)));
         if let Some(why) = why {
-            found.push(format!(
-                "{path}:{}: names `{word}`, which is {why}",
-                line_of(code, at)
-            ));
+            found.push(format!("{path}:{}: names `{word}`, which is {why}", line_of(code, at)));
         }
     }
     found
@@ -110,18 +96,14 @@ fn named(path: &str, code: &str) -> Vec<String> {
 
 /// Whether `use` stands right before.
 fn is_imported(code: &str, at: usize) -> bool {
-    code.get(..at)
-        .is_some_and(|before| before.trim_end().ends_with("use") && before.ends_with(' '))
+    code.get(..at).is_some_and(|before| before.trim_end().ends_with("use") && before.ends_with(' '))
 }
 
 /// Whether the word at `at` ends a path that begins with `std`, written out or by an import's braces.
 fn is_of_std(code: &str, at: usize) -> bool {
     let before = code.get(..at).unwrap_or_default();
     let path = before.trim_end_matches(|c: char| is_word(c) || c == ':');
-    if before
-        .get(path.len()..)
-        .is_some_and(|path| path.starts_with("std::"))
-    {
+    if before.get(path.len()..).is_some_and(|path| path.starts_with("std::")) {
         return true;
     }
     let statement = before.rsplit(';').next().unwrap_or_default();
@@ -135,10 +117,7 @@ mod tests {
     use super::*;
 
     fn found(text: &str) -> Vec<String> {
-        broken(&Tree::of(&[
-            ("actors/pool/Cargo.toml", ""),
-            ("actors/pool/src/plan.rs", text),
-        ]))
+        broken(&Tree::of(&[("actors/pool/Cargo.toml", ""), ("actors/pool/src/plan.rs", text)]))
     }
 
     #[test]
@@ -169,10 +148,7 @@ mod tests {
             let text = format!("fn f() {{}}\n{line}\n");
             let found = found(&text);
             assert_eq!(found.len(), 1, "{line}: {found:?}");
-            assert!(
-                found.concat().starts_with("actors/pool/src/plan.rs:"),
-                "{found:?}"
-            );
+            assert!(found.concat().starts_with("actors/pool/src/plan.rs:"), "{found:?}");
         }
     }
 
@@ -194,11 +170,7 @@ mod tests {
         ] {
             assert!(is_pure(path), "{path}");
         }
-        for path in [
-            "actors/pool/src/actor.rs",
-            "actors/pool/src/planner.rs",
-            "config/src/plan.rs",
-        ] {
+        for path in ["actors/pool/src/actor.rs", "actors/pool/src/planner.rs", "config/src/plan.rs"] {
             assert!(!is_pure(path), "{path}");
         }
         let tree = Tree::of(&[

@@ -9,11 +9,7 @@ const TEST_FILE_ATTRIBUTE: &str = "#![cfg(test)]";
 /// The text with comments and the insides of literals made blank.
 #[must_use]
 pub fn code(text: &str) -> String {
-    let mut lexer = Lexer {
-        from: text.as_bytes(),
-        at: 0,
-        out: Vec::with_capacity(text.len()),
-    };
+    let mut lexer = Lexer { from: text.as_bytes(), at: 0, out: Vec::with_capacity(text.len()) };
     while lexer.at < lexer.from.len() {
         lexer.step();
     }
@@ -206,15 +202,13 @@ impl Lexer<'_> {
     }
 
     fn keep(&mut self, count: usize) {
-        self.out
-            .extend(self.from.iter().skip(self.at).take(count).copied());
+        self.out.extend(self.from.iter().skip(self.at).take(count).copied());
         self.at += count;
     }
 
     fn blank(&mut self, count: usize) {
         let blank = |byte: &u8| if *byte == b'\n' { b'\n' } else { b' ' };
-        self.out
-            .extend(self.from.iter().skip(self.at).take(count).map(blank));
+        self.out.extend(self.from.iter().skip(self.at).take(count).map(blank));
         self.at += count;
     }
 }

@@ -24,11 +24,7 @@ pub fn broken(tree: &Tree, allowed: &[Allowed<'_>]) -> Vec<String> {
         let within = |folder: &str| path == folder || path.starts_with(&format!("{folder}/"));
         for at in sleeps(&code(text)) {
             let mut reasoned = false;
-            for (used, _) in used
-                .iter_mut()
-                .zip(allowed)
-                .filter(|(_, allowed)| within(allowed.path))
-            {
+            for (used, _) in used.iter_mut().zip(allowed).filter(|(_, allowed)| within(allowed.path)) {
                 *used = true;
                 reasoned = true;
             }
@@ -79,10 +75,7 @@ mod tests {
             "#[cfg(test)] mod tests { fn f() { thread::sleep(d); } }",
         ] {
             let found = broken(&Tree::of(&[("config/src/a.rs", text)]), &[]);
-            assert!(
-                found.concat().starts_with("config/src/a.rs:1: sleeps"),
-                "{text}: {found:?}"
-            );
+            assert!(found.concat().starts_with("config/src/a.rs:1: sleeps"), "{text}: {found:?}");
         }
     }
 
@@ -95,16 +88,8 @@ mod tests {
     #[test]
     fn a_reason_covers_its_place_and_no_more_and_goes_with_its_sleep() {
         let tree = Tree::of(&[("kernel/src/a.rs", "sleep(d);"), ("kernels/a.rs", "sleep(d);")]);
-        let allowed = [
-            Allowed {
-                path: "kernel",
-                why: "backoff",
-            },
-            Allowed {
-                path: "shim/src/b.rs",
-                why: "none",
-            },
-        ];
+        let allowed =
+            [Allowed { path: "kernel", why: "backoff" }, Allowed { path: "shim/src/b.rs", why: "none" }];
         let found = broken(&tree, &allowed);
         assert_eq!(found.len(), 2, "{found:?}");
         assert!(found.concat().contains("kernels/a.rs:1"), "{found:?}");

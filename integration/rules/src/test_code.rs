@@ -49,9 +49,7 @@ fn declared_module(path: &str, declared: &str, written: &str) -> Option<String> 
     if !declared.ends_with(';') {
         return None;
     }
-    let mut following = words(declared)
-        .map(|(_, word)| word)
-        .skip_while(|word| *word != "mod");
+    let mut following = words(declared).map(|(_, word)| word).skip_while(|word| *word != "mod");
     let name = following.nth(1)?;
     let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
     if let Some((_, place)) = written.split_once("#[path = \"") {
@@ -74,10 +72,7 @@ mod tests {
             ("room/Cargo.toml", ""),
             ("room/src/lib.rs", "#[cfg(test)]\nmod bench;\nmod plan;\n"),
             ("room/src/plan.rs", "#[cfg(test)]\nmod tests;\n"),
-            (
-                "room/src/order.rs",
-                "#[cfg(test)]\n#[path = \"order_tests.rs\"]\nmod tests;\n",
-            ),
+            ("room/src/order.rs", "#[cfg(test)]\n#[path = \"order_tests.rs\"]\nmod tests;\n"),
         ]);
         let found = TestCode::of(&tree);
         for path in [
@@ -90,12 +85,7 @@ mod tests {
         ] {
             assert!(found.has(path), "{path}");
         }
-        for path in [
-            "room/src/lib.rs",
-            "room/src/plan.rs",
-            "room/src/tests.rs",
-            "room/src/other_tests.rs",
-        ] {
+        for path in ["room/src/lib.rs", "room/src/plan.rs", "room/src/tests.rs", "room/src/other_tests.rs"] {
             assert!(!found.has(path), "{path}");
         }
     }

@@ -35,13 +35,10 @@ pub fn broken(tree: &Tree) -> Vec<String> {
     }
     for (path, _) in tree.texts() {
         let product = PRODUCT.iter().any(|folder| path.starts_with(folder));
-        let empty = path
-            .split('/')
-            .find(|name| EMPTY_NAMES.contains(&name.split('.').next().unwrap_or(name)));
+        let empty =
+            path.split('/').find(|name| EMPTY_NAMES.contains(&name.split('.').next().unwrap_or(name)));
         if let Some(name) = empty.filter(|_| product) {
-            found.push(format!(
-                "{path}: `{name}` names nothing: call it after the noun it owns"
-            ));
+            found.push(format!("{path}: `{name}` names nothing: call it after the noun it owns"));
         }
     }
     found
@@ -51,10 +48,8 @@ pub fn broken(tree: &Tree) -> Vec<String> {
 #[must_use]
 pub fn production_lines(text: &str) -> usize {
     let code = code(text);
-    let in_tests: usize = test_spans(&code)
-        .iter()
-        .map(|span| 1 + line_of(&code, span.end) - line_of(&code, span.start))
-        .sum();
+    let in_tests: usize =
+        test_spans(&code).iter().map(|span| 1 + line_of(&code, span.end) - line_of(&code, span.start)).sum();
     text.lines().count().saturating_sub(in_tests)
 }
 
@@ -69,13 +64,7 @@ mod tests {
     #[test]
     fn a_file_opens_by_saying_what_it_owns() {
         assert_eq!(found("actors/a/src/lib.rs", "//! Owns it.\n"), [""; 0]);
-        for text in [
-            "",
-            "use a;\n",
-            "\n//! Late.\n",
-            "//!\n//! Late.\n",
-            "/// Wrong.\n",
-        ] {
+        for text in ["", "use a;\n", "\n//! Late.\n", "//!\n//! Late.\n", "/// Wrong.\n"] {
             assert_eq!(found("actors/a/src/lib.rs", text).len(), 1, "{text:?}");
         }
     }
@@ -84,10 +73,7 @@ mod tests {
     fn long_files_are_caught_and_tests_do_not_count() {
         let long = format!("//! A.\n{}", "fn a() {}\n".repeat(LINES_MAX - 1));
         assert_eq!(found("config/src/a.rs", &long), [""; 0]);
-        let tested = format!(
-            "{long}#[cfg(test)]\nmod tests {{\n{}}}\n",
-            "    fn b() {}\n".repeat(900)
-        );
+        let tested = format!("{long}#[cfg(test)]\nmod tests {{\n{}}}\n", "    fn b() {}\n".repeat(900));
         assert_eq!(production_lines(&tested), LINES_MAX);
         assert_eq!(found("config/src/a.rs", &tested), [""; 0]);
         let longer = format!("{long}fn c() {{}}\n");
@@ -98,23 +84,12 @@ mod tests {
 
     #[test]
     fn names_that_say_nothing_are_caught_in_product_crates() {
-        for path in [
-            "actors/a/src/utils.rs",
-            "config/tests/common/x.rs",
-            "cni-shim/src/helpers/x.rs",
-        ] {
-            assert!(
-                found(path, "//! A.\n").concat().contains("names nothing"),
-                "{path}"
-            );
+        for path in ["actors/a/src/utils.rs", "config/tests/common/x.rs", "cni-shim/src/helpers/x.rs"] {
+            assert!(found(path, "//! A.\n").concat().contains("names nothing"), "{path}");
         }
         for path in ["integration/lab/src/common.rs", "actors/a/src/commonplace.rs"] {
             assert_eq!(found(path, "//! A.\n"), [""; 0], "{path}");
         }
-        assert!(
-            found("config/src/read/mod.rs", "//! A.\n")
-                .concat()
-                .contains("never `mod.rs`")
-        );
+        assert!(found("config/src/read/mod.rs", "//! A.\n").concat().contains("never `mod.rs`"));
     }
 }

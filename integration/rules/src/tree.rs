@@ -58,16 +58,8 @@ impl Tree {
     /// A tree of made-up texts, none of them executable.
     #[must_use]
     pub fn of(files: &[(&str, &str)]) -> Self {
-        let file = |text: &str| File {
-            text: text.to_owned(),
-            executable: false,
-        };
-        Self {
-            files: files
-                .iter()
-                .map(|(path, text)| ((*path).to_owned(), file(text)))
-                .collect(),
-        }
+        let file = |text: &str| File { text: text.to_owned(), executable: false };
+        Self { files: files.iter().map(|(path, text)| ((*path).to_owned(), file(text))).collect() }
     }
 
     /// The same tree with one file made executable.
@@ -96,18 +88,12 @@ impl Tree {
     pub fn has(&self, path: &str) -> bool {
         let folder = format!("{path}/");
         self.files.contains_key(path)
-            || self
-                .files
-                .range(folder.clone()..)
-                .next()
-                .is_some_and(|(at, _)| at.starts_with(&folder))
+            || self.files.range(folder.clone()..).next().is_some_and(|(at, _)| at.starts_with(&folder))
     }
 
     /// Every path and text, in order of path.
     pub fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.files
-            .iter()
-            .map(|(path, file)| (path.as_str(), file.text.as_str()))
+        self.files.iter().map(|(path, file)| (path.as_str(), file.text.as_str()))
     }
 
     /// Every path and text whose path ends in `ending`, in order of path.
@@ -123,11 +109,7 @@ fn asked_of_git(root: &Path) -> Option<Vec<String>> {
         .output()
         .ok()?;
     let paths = String::from_utf8(asked.stdout).ok()?;
-    let paths: Vec<String> = paths
-        .split('\0')
-        .filter(|path| !path.is_empty())
-        .map(str::to_owned)
-        .collect();
+    let paths: Vec<String> = paths.split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect();
     (asked.status.success() && !paths.is_empty()).then_some(paths)
 }
 

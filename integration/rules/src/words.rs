@@ -32,14 +32,8 @@ pub fn broken(tree: &Tree) -> Vec<String> {
                 }
             }
         };
-        look(
-            &MACHINE,
-            "a path of one machine; make it relative, or a parameter",
-        );
-        look(
-            &HOSTS,
-            "a host of the package registry; cargo knows it, the repository need not",
-        );
+        look(&MACHINE, "a path of one machine; make it relative, or a parameter");
+        look(&HOSTS, "a host of the package registry; cargo knows it, the repository need not");
         if path.ends_with(".rs") {
             look(&UNFINISHED, "unfinished work; finish it or leave it out");
         }
@@ -53,9 +47,7 @@ fn whole<'a>(text: &'a str, needle: &'a str) -> impl Iterator<Item = usize> + 'a
     let ends_word = needle.ends_with(is_word);
     text.match_indices(needle).map(|(at, _)| at).filter(move |at| {
         let before = text.get(..*at).and_then(|before| before.chars().next_back());
-        let after = text
-            .get(at + needle.len()..)
-            .and_then(|after| after.chars().next());
+        let after = text.get(at + needle.len()..).and_then(|after| after.chars().next());
         let joined = |c: Option<char>| c.is_some_and(|c| is_word(c) || "}.-".contains(c));
         let part_of_longer = opens_word && joined(before) || ends_word && after.is_some_and(is_word);
         !part_of_longer
@@ -71,10 +63,7 @@ mod tests {
         for needle in MACHINE.into_iter().chain(HOSTS) {
             let text = format!("one\nsee \"{needle}x\"\n").replace("iox", "io");
             let found = broken(&Tree::of(&[("README.md", &text)]));
-            assert!(
-                found.concat().starts_with("README.md:2: says"),
-                "{needle}: {found:?}"
-            );
+            assert!(found.concat().starts_with("README.md:2: says"), "{needle}: {found:?}");
             assert_eq!(broken(&Tree::of(&[(LOCK, &text)])), [""; 0]);
         }
         for needle in UNFINISHED {

@@ -9,11 +9,7 @@ use crate::rooms::{answer, every_operation, grant};
 use crate::shim::{Shim, request, wired};
 
 fn key() -> AttachmentKey {
-    AttachmentKey {
-        network: "aws-cni".into(),
-        container_id: "c1".into(),
-        ifname: "eth0".into(),
-    }
+    AttachmentKey { network: "aws-cni".into(), container_id: "c1".into(), ifname: "eth0".into() }
 }
 
 #[test]
@@ -23,11 +19,7 @@ fn an_add_asks_each_step_once_in_order_and_answers_with_the_address() {
         let mut shim = Shim::add(&house, request()).await;
 
         let (lease, place) = house.asked.lease().await;
-        let pod = Pod {
-            namespace: "default".into(),
-            name: "nginx".into(),
-            uid: "u1".into(),
-        };
+        let pod = Pod { namespace: "default".into(), name: "nginx".into(), uid: "u1".into() };
         assert_eq!((&lease.key, &lease.pod), (&key(), &pod));
         assert_eq!(lease.unix_nanoseconds, WALL);
         house.until(|view| view.adds_in_flight == 1).await;
@@ -52,10 +44,7 @@ fn an_add_asks_each_step_once_in_order_and_answers_with_the_address() {
         shim.say(wired()).await;
         let (wiring, host, place) = house.asked.wire().await;
         assert_eq!(wiring, wanted);
-        let found = HostSide {
-            ifindex: 12,
-            mac: Mac([2, 0, 0, 0, 0, 9]),
-        };
+        let found = HostSide { ifindex: 12, mac: Mac([2, 0, 0, 0, 0, 9]) };
         assert_eq!(host, found);
         answer(place, Ok(()));
 
@@ -66,11 +55,7 @@ fn an_add_asks_each_step_once_in_order_and_answers_with_the_address() {
         assert_eq!((of, stream), (key(), lease.stream));
         answer(place, Ok(()));
 
-        let result = AddResult {
-            address: vec![10, 0, 0, 7],
-            table: 2,
-            device: 1,
-        };
+        let result = AddResult { address: vec![10, 0, 0, 7], table: 2, device: 1 };
         assert_eq!(shim.hear().await, from_daemon::Frame::Result(result));
         assert_eq!(shim.hear_or_end().await.unwrap(), None);
         assert_eq!(house.asked.closed().await, (key(), lease.stream));
@@ -93,20 +78,12 @@ fn every_operation_on_the_wire() -> Vec<operation::Operation> {
     use operation::Operation as Wire;
     let (mac, gateway) = (vec![2, 0, 0, 0, 0, 9], vec![169, 254, 1, 1]);
     vec![
-        Wire::Veth(protocol::Veth {
-            host_mac: mac.clone(),
-            mtu_bytes: 9001,
-        }),
+        Wire::Veth(protocol::Veth { host_mac: mac.clone(), mtu_bytes: 9001 }),
         Wire::QuietHostVeth(protocol::QuietHostVeth {}),
         Wire::LinkRoute(protocol::LinkRoute { to: gateway.clone() }),
         Wire::DefaultRoute(protocol::DefaultRoute { via: gateway.clone() }),
-        Wire::Address(protocol::Address {
-            address: vec![10, 0, 0, 7],
-        }),
-        Wire::Neighbour(protocol::Neighbour {
-            address: gateway,
-            mac,
-        }),
+        Wire::Address(protocol::Address { address: vec![10, 0, 0, 7] }),
+        Wire::Neighbour(protocol::Neighbour { address: gateway, mac }),
     ]
 }
 
@@ -116,12 +93,7 @@ fn an_add_that_waits_is_told_the_newest_reason() {
         let mut house = House::open().await;
         let mut shim = Shim::add(&house, request()).await;
         let (_, place) = house.asked.lease().await;
-        for cause in [
-            Cause::PoolEmpty,
-            Cause::Throttled {
-                action: "CreateNetworkInterface",
-            },
-        ] {
+        for cause in [Cause::PoolEmpty, Cause::Throttled { action: "CreateNetworkInterface" }] {
             house.leases.publish(LeaseView {
                 leases: Vec::new(),
                 counts: PoolCounts::default(),
@@ -129,10 +101,7 @@ fn an_add_that_waits_is_told_the_newest_reason() {
                 waiting_for: Some(cause.clone()),
                 checkpoint_trouble: None,
             });
-            let told = Waiting {
-                cause: cause.label().to_owned(),
-                text: cause.to_string(),
-            };
+            let told = Waiting { cause: cause.label().to_owned(), text: cause.to_string() };
             assert_eq!(shim.hear().await, from_daemon::Frame::Waiting(told));
         }
         answer(place, Ok(grant()));

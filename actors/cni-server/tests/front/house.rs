@@ -132,11 +132,8 @@ impl House {
         });
         let publish = self.views.clone();
         let spec = Spec::new("cni-server", Policy::default(), inbox, move |seat: Seat| {
-            let performer = CniPerformer {
-                front: front.clone(),
-                fence: seat.fence,
-                publish: publish.clone(),
-            };
+            let performer =
+                CniPerformer { front: front.clone(), fence: seat.fence, publish: publish.clone() };
             std::future::ready(Ok((CniServer::default(), Arc::new(performer) as _)))
         });
         self.front = Some(Running::of(self.clock, spec));
@@ -168,8 +165,7 @@ impl House {
 
     /// Waits until this verb was answered like this, once, and nothing is under way.
     pub(crate) async fn until_answered(&self, verb: &str, outcome: &str) {
-        self.until(|view| view.adds_in_flight == 0 && count(view, verb, outcome) == 1)
-            .await;
+        self.until(|view| view.adds_in_flight == 0 && count(view, verb, outcome) == 1).await;
     }
 }
 

@@ -25,11 +25,7 @@ async fn refused(step: Step, cause: Cause, shim_says: from_shim::Frame) {
     let mut house = House::open().await;
     let mut shim = Shim::add(&house, request()).await;
     let stream = walk(&mut house, &mut shim, step, &cause, shim_says).await;
-    let wanted = Failure {
-        code: cause.cni_code(),
-        cause: cause.label().to_owned(),
-        text: cause.to_string(),
-    };
+    let wanted = Failure { code: cause.cni_code(), cause: cause.label().to_owned(), text: cause.to_string() };
     assert_eq!(shim.failure().await, wanted, "{step:?}");
     assert_eq!(house.asked.closed().await.1, stream, "{step:?}");
     house.until_answered("ADD", cause.label()).await;
@@ -73,17 +69,9 @@ async fn walk(
 fn a_refusal_of_any_step_reaches_the_shim_as_it_is_and_ends_the_add() {
     in_real_time(async {
         let full = Cause::NodeAddressLimit { max: 9, in_use: 9 };
-        let missing = Cause::LinkMissing {
-            eni: EniId::new("eni-1"),
-            mac: "02:00:00:00:00:01".into(),
-        };
-        let host = Cause::HostWiring {
-            step: "rule".into(),
-            detail: "no".into(),
-        };
-        let disk = Cause::CheckpointWrite {
-            detail: "full".into(),
-        };
+        let missing = Cause::LinkMissing { eni: EniId::new("eni-1"), mac: "02:00:00:00:00:01".into() };
+        let host = Cause::HostWiring { step: "rule".into(), detail: "no".into() };
+        let disk = Cause::CheckpointWrite { detail: "full".into() };
         refused(Step::Lease, full, wired()).await;
         refused(Step::Plan, missing, wired()).await;
         refused(Step::Wire, host, wired()).await;
@@ -95,10 +83,7 @@ fn a_refusal_of_any_step_reaches_the_shim_as_it_is_and_ends_the_add() {
 #[test]
 fn what_the_shim_could_not_wire_is_a_failure_of_pod_wiring() {
     in_real_time(async {
-        let cause = Cause::PodWiring {
-            step: "veth".into(),
-            detail: "no memory".into(),
-        };
+        let cause = Cause::PodWiring { step: "veth".into(), detail: "no memory".into() };
         refused(Step::Shim, cause, failed()).await;
     });
 }
@@ -106,14 +91,8 @@ fn what_the_shim_could_not_wire_is_a_failure_of_pod_wiring() {
 #[test]
 fn a_host_side_that_cannot_be_is_refused_before_anything_is_programmed() {
     in_real_time(async {
-        let cause = Cause::BadRequest {
-            field: "host_mac",
-            problem: "not six bytes".into(),
-        };
-        let short = from_shim::Frame::Wired(protocol::Wired {
-            host_ifindex: 12,
-            host_mac: vec![2],
-        });
+        let cause = Cause::BadRequest { field: "host_mac", problem: "not six bytes".into() };
+        let short = from_shim::Frame::Wired(protocol::Wired { host_ifindex: 12, host_mac: vec![2] });
         refused(Step::Shim, cause, short).await;
         let cause = Cause::PodWiring {
             step: "carry the plan out".into(),

@@ -17,20 +17,8 @@ fn a_bad_add_is_refused_by_field_and_nobody_is_asked() {
     in_real_time(async {
         let mut house = House::open().await;
         for (request, field) in [
-            (
-                AddRequest {
-                    protocol: PROTOCOL + 2,
-                    ..request()
-                },
-                "protocol",
-            ),
-            (
-                AddRequest {
-                    host_veth: "eni0".into(),
-                    ..request()
-                },
-                "host_veth",
-            ),
+            (AddRequest { protocol: PROTOCOL + 2, ..request() }, "protocol"),
+            (AddRequest { host_veth: "eni0".into(), ..request() }, "host_veth"),
         ] {
             let shim = Shim::add(&house, request).await;
             is_bad(&mut house, shim, field).await;
@@ -73,14 +61,7 @@ fn a_shim_of_the_neighbouring_protocol_is_served() {
     in_real_time(async {
         let mut house = House::open().await;
         let protocol = PROTOCOL + 1;
-        let _shim = Shim::add(
-            &house,
-            AddRequest {
-                protocol,
-                ..request()
-            },
-        )
-        .await;
+        let _shim = Shim::add(&house, AddRequest { protocol, ..request() }).await;
         house.asked.lease().await;
     });
 }

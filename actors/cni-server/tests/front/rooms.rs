@@ -114,11 +114,7 @@ pub(crate) fn relay<M: Send + Unpin + 'static>(
     let (way, inbox) = link(name);
     let (pen, panics) = (pen.clone(), panics.clone());
     let spec = Spec::new(name, Policy::default(), inbox, move |_| {
-        let core = Relay {
-            pen: pen.clone(),
-            wrap,
-            panics: panics.clone(),
-        };
+        let core = Relay { pen: pen.clone(), wrap, panics: panics.clone() };
         std::future::ready(Ok((core, Arc::new(Idle) as _)))
     });
     (way, Running::of(clock, spec))
@@ -193,11 +189,7 @@ pub(crate) fn answer<T>(place: Answer<T>, with: Result<T, Cause>) {
 }
 
 pub(crate) fn grant() -> LeaseGrant {
-    LeaseGrant {
-        address: Ipv4Addr::new(10, 0, 0, 7),
-        table: TableId(2),
-        device: 1,
-    }
+    LeaseGrant { address: Ipv4Addr::new(10, 0, 0, 7), table: TableId(2), device: 1 }
 }
 
 /// One of each operation.
@@ -206,16 +198,11 @@ pub(crate) fn every_operation() -> WiringPlan {
     let address = Ipv4Addr::new(169, 254, 1, 1);
     WiringPlan {
         operations: vec![
-            WiringOperation::Veth {
-                host_mac: mac,
-                mtu_bytes: 9001,
-            },
+            WiringOperation::Veth { host_mac: mac, mtu_bytes: 9001 },
             WiringOperation::QuietHostVeth,
             WiringOperation::LinkRoute { to: address },
             WiringOperation::DefaultRoute { via: address },
-            WiringOperation::Address {
-                address: grant().address,
-            },
+            WiringOperation::Address { address: grant().address },
             WiringOperation::Neighbour { address, mac },
         ],
     }

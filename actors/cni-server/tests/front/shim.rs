@@ -36,10 +36,7 @@ impl Shim {
     pub(crate) async fn silent(house: &House) -> Self {
         let (to_daemon, outgoing) = mpsc::channel(4);
         let stream = client(house).await.add(ReceiverStream::new(outgoing)).await;
-        Self {
-            to_daemon,
-            from_daemon: stream.unwrap().into_inner(),
-        }
+        Self { to_daemon, from_daemon: stream.unwrap().into_inner() }
     }
 
     pub(crate) async fn add(house: &House, request: AddRequest) -> Self {
@@ -98,15 +95,9 @@ pub(crate) fn request() -> AddRequest {
 }
 
 pub(crate) fn wired() -> from_shim::Frame {
-    from_shim::Frame::Wired(Wired {
-        host_ifindex: 12,
-        host_mac: vec![2, 0, 0, 0, 0, 9],
-    })
+    from_shim::Frame::Wired(Wired { host_ifindex: 12, host_mac: vec![2, 0, 0, 0, 0, 9] })
 }
 
 pub(crate) fn failed() -> from_shim::Frame {
-    from_shim::Frame::Failed(WiringFailed {
-        step: "veth".into(),
-        detail: "no memory".into(),
-    })
+    from_shim::Frame::Failed(WiringFailed { step: "veth".into(), detail: "no memory".into() })
 }

@@ -85,11 +85,7 @@ fn health_on_the_same_socket_follows_whether_the_node_serves() {
         assert_eq!(first.into_inner().status(), ServingStatus::NotServing);
         for ready in [true, false] {
             house.ready.send_replace(ready);
-            let wanted = if ready {
-                ServingStatus::Serving
-            } else {
-                ServingStatus::NotServing
-            };
+            let wanted = if ready { ServingStatus::Serving } else { ServingStatus::NotServing };
             let followed = async {
                 loop {
                     let answer = health.check(HealthCheckRequest::default()).await.unwrap();

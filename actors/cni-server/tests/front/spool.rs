@@ -24,17 +24,13 @@ fn record(container_id: &str, boottime_nanoseconds: u64) -> Record {
 
 fn names(directory: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(directory).unwrap();
-    let mut names: Vec<_> = entries
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
 }
 
 fn refusal() -> Cause {
-    Cause::CheckpointWrite {
-        detail: "disk full".into(),
-    }
+    Cause::CheckpointWrite { detail: "disk full".into() }
 }
 
 /// Time since the house was built.

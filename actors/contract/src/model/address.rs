@@ -51,11 +51,7 @@ impl FromStr for Mac {
             }
             *byte = u8::from_str_radix(part, 16).map_err(|_| wrong())?;
         }
-        if parts.next().is_some() {
-            Err(wrong())
-        } else {
-            Ok(Self(bytes))
-        }
+        if parts.next().is_some() { Err(wrong()) } else { Ok(Self(bytes)) }
     }
 }
 
@@ -65,21 +61,12 @@ mod tests {
 
     #[test]
     fn a_mac_prints_as_it_was_read() {
-        assert_eq!(
-            "02:0a:ff:00:01:fe".parse::<Mac>().unwrap().to_string(),
-            "02:0a:ff:00:01:fe"
-        );
+        assert_eq!("02:0a:ff:00:01:fe".parse::<Mac>().unwrap().to_string(), "02:0a:ff:00:01:fe");
     }
 
     #[test]
     fn what_is_not_a_mac_is_named() {
-        for text in [
-            "",
-            "02:0a",
-            "02:0a:ff:00:01:fe:00",
-            "02:0a:ff:00:01:+e",
-            "2:a:f:0:1:e",
-        ] {
+        for text in ["", "02:0a", "02:0a:ff:00:01:fe:00", "02:0a:ff:00:01:+e", "2:a:f:0:1:e"] {
             assert_eq!(text.parse::<Mac>(), Err(MacError(text.to_owned())));
         }
     }

@@ -18,11 +18,7 @@ impl TableId {
         match (card, device) {
             (0, 0) => Self::MAIN,
             (0, device) => Self(device.saturating_add(1)),
-            (card, device) => Self(
-                card.saturating_mul(100)
-                    .saturating_add(10_000)
-                    .saturating_add(device),
-            ),
+            (card, device) => Self(card.saturating_mul(100).saturating_add(10_000).saturating_add(device)),
         }
     }
 }
@@ -63,19 +59,10 @@ mod tests {
 
     #[test]
     fn table_ids_are_those_of_the_agent_we_replace() {
-        for ((card, device), table) in [
-            ((0, 0), 254),
-            ((0, 1), 2),
-            ((0, 7), 8),
-            ((1, 1), 10_101),
-            ((2, 0), 10_200),
-            ((3, 1), 10_301),
-        ] {
-            assert_eq!(
-                TableId::of_eni(card, device),
-                TableId(table),
-                "card {card} device {device}"
-            );
+        for ((card, device), table) in
+            [((0, 0), 254), ((0, 1), 2), ((0, 7), 8), ((1, 1), 10_101), ((2, 0), 10_200), ((3, 1), 10_301)]
+        {
+            assert_eq!(TableId::of_eni(card, device), TableId(table), "card {card} device {device}");
         }
     }
 }

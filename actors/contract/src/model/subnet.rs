@@ -51,19 +51,10 @@ impl SubnetView {
 
     /// Notes that `subnet` has no room, until the owner of this view says more.
     pub fn believe_full(&mut self, subnet: &SubnetId, cause: &Cause, until: Boottime) {
-        let mark = Some(SubnetMark {
-            cause: cause.clone(),
-            until,
-            failures: 1,
-        });
+        let mark = Some(SubnetMark { cause: cause.clone(), until, failures: 1 });
         match self.subnets.iter_mut().find(|known| &known.id == subnet) {
             Some(known) => known.mark = mark,
-            None => self.subnets.push(Subnet {
-                id: subnet.clone(),
-                cidr: None,
-                free_addresses: None,
-                mark,
-            }),
+            None => self.subnets.push(Subnet { id: subnet.clone(), cidr: None, free_addresses: None, mark }),
         }
     }
 }

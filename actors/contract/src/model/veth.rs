@@ -21,9 +21,7 @@ impl VethPrefix {
     /// # Errors
     /// When the prefix is empty, longer than 4 characters, has other characters, or is one that means another kind of link.
     pub fn new(text: &str) -> Result<Self, VethError> {
-        let plain = text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
         if text.is_empty() || text.len() > 4 || !plain || matches!(text, "eth" | "lo" | "vlan") {
             return Err(VethError(text.chars().take(64).collect()));
         }
@@ -81,11 +79,7 @@ mod tests {
     use super::*;
 
     fn pod(namespace: &str, name: &str) -> Pod {
-        Pod {
-            namespace: namespace.into(),
-            name: name.into(),
-            uid: String::new(),
-        }
+        Pod { namespace: namespace.into(), name: name.into(), uid: String::new() }
     }
 
     #[test]
@@ -97,10 +91,7 @@ mod tests {
             ("default", "sample-pod", "cc21c2d7785"),
             ("default", "nginx", "c440f455693"),
         ] {
-            assert_eq!(
-                HostVeth::of_pod(&prefix, &pod(namespace, name)).as_str(),
-                format!("eni{suffix}")
-            );
+            assert_eq!(HostVeth::of_pod(&prefix, &pod(namespace, name)).as_str(), format!("eni{suffix}"));
         }
     }
 

@@ -21,11 +21,8 @@ pub(crate) fn split(image: CheckpointImage, boot_id: &str, before: &PeerFile) ->
     if let Some(problem) = wrong_image(&image) {
         return Err(problem);
     }
-    let known: BTreeMap<_, _> = before
-        .entries
-        .iter()
-        .map(|entry| ((&entry.lease.key, entry.lease.address), entry))
-        .collect();
+    let known: BTreeMap<_, _> =
+        before.entries.iter().map(|entry| ((&entry.lease.key, entry.lease.address), entry)).collect();
     let mut contents = Contents::default();
     contents.peer.unknown = before.unknown.clone();
     contents.own.boot_id = boot_id.to_owned();
@@ -39,11 +36,7 @@ pub(crate) fn split(image: CheckpointImage, boot_id: &str, before: &PeerFile) ->
         }
         let uid = std::mem::take(&mut lease.pod.uid);
         if !uid.is_empty() {
-            contents.own.uids.push(PodUid {
-                key: lease.key.clone(),
-                address: lease.address,
-                uid,
-            });
+            contents.own.uids.push(PodUid { key: lease.key.clone(), address: lease.address, uid });
         }
         let mut entry = PeerEntry::new(lease);
         if let Some(known) = known.get(&(&entry.lease.key, entry.lease.address)) {
@@ -59,17 +52,10 @@ pub(crate) fn split(image: CheckpointImage, boot_id: &str, before: &PeerFile) ->
 /// the same address is older than that, and dropped. Times of an earlier boot mean nothing.
 pub(crate) fn assemble(contents: &Contents, boot_id: &str) -> CheckpointImage {
     let Contents { peer, own } = contents;
-    let mut uids: BTreeMap<_, _> = own
-        .uids
-        .iter()
-        .map(|record| ((&record.key, record.address), &record.uid))
-        .collect();
+    let mut uids: BTreeMap<_, _> =
+        own.uids.iter().map(|record| ((&record.key, record.address), &record.uid)).collect();
     // A crash can leave a lease in both files; then the uid is still in the lease.
-    uids.extend(
-        own.leases
-            .iter()
-            .map(|lease| ((&lease.key, lease.address), &lease.pod.uid)),
-    );
+    uids.extend(own.leases.iter().map(|lease| ((&lease.key, lease.address), &lease.pod.uid)));
 
     let mut image = CheckpointImage::default();
     for entry in &peer.entries {
@@ -80,21 +66,11 @@ pub(crate) fn assemble(contents: &Contents, boot_id: &str) -> CheckpointImage {
         image.leases.push(lease);
     }
     let assigned: BTreeSet<_> = peer.entries.iter().map(|entry| entry.lease.address).collect();
-    image.leases.extend(
-        own.leases
-            .iter()
-            .filter(|lease| !assigned.contains(&lease.address))
-            .cloned(),
-    );
+    image.leases.extend(own.leases.iter().filter(|lease| !assigned.contains(&lease.address)).cloned());
     image.leases.sort_by_key(|lease| lease.address);
     if own.boot_id == boot_id {
         let leased: BTreeSet<_> = image.leases.iter().map(|lease| lease.address).collect();
-        image.cooling.extend(
-            own.cooling
-                .iter()
-                .filter(|rest| !leased.contains(&rest.address))
-                .cloned(),
-        );
+        image.cooling.extend(own.cooling.iter().filter(|rest| !leased.contains(&rest.address)).cloned());
     }
     image
 }
@@ -118,10 +94,7 @@ fn wrong_image(image: &CheckpointImage) -> Option<String> {
     let mut holders: BTreeMap<Ipv4Addr, &Lease> = BTreeMap::new();
     for lease in &image.leases {
         let key = &lease.key;
-        if [&key.network, &key.container_id, &key.ifname]
-            .iter()
-            .any(|id| id.is_empty())
-        {
+        if [&key.network, &key.container_id, &key.ifname].iter().any(|id| id.is_empty()) {
             return Some(format!("the lease of {} has an empty id: `{key}`", lease.address));
         }
         if let Some(why) = unusable_address(lease.address) {

@@ -63,10 +63,7 @@ impl Stamp {
 
 /// Reads what is at `path`. An error means the disk, never the content.
 pub(crate) fn read(path: &Path) -> Result<Found, CheckpointError> {
-    let failed = |source| CheckpointError::Read {
-        path: path.to_owned(),
-        source,
-    };
+    let failed = |source| CheckpointError::Read { path: path.to_owned(), source };
     // NONBLOCK: opening a pipe that nobody writes to would otherwise wait for ever.
     let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
     let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
@@ -88,19 +85,13 @@ pub(crate) fn read(path: &Path) -> Result<Found, CheckpointError> {
         return Ok(Found::Unusable("not a regular file".to_owned()));
     }
     let mut bytes = Vec::new();
-    (&file)
-        .take(FILE_BYTES_MAX + 1)
-        .read_to_end(&mut bytes)
-        .map_err(failed)?;
+    (&file).take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(failed)?;
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > FILE_BYTES_MAX {
         return Ok(Found::Unusable(format!("larger than {FILE_BYTES_MAX} bytes")));
     }
     // Somebody may have died between rename and sync. Later writes leave out what has not changed, so it must be durable.
     let durable = file.sync_all().and_then(|()| sync_directory(path)).is_ok();
-    Ok(Found::File {
-        bytes,
-        stamp: durable.then(|| Stamp::of(&metadata)),
-    })
+    Ok(Found::File { bytes, stamp: durable.then(|| Stamp::of(&metadata)) })
 }
 
 /// Replaces `path` with `bytes`, durably: a temporary file beside it (0600), synced, renamed, the directory synced. Whenever
@@ -121,10 +112,7 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<Stamp, CheckpointErro
 
 /// Sets the file aside, under a name that is returned. Nothing that was set aside earlier is lost, up to a bound.
 pub(crate) fn set_aside(path: &Path, how: Aside) -> Result<PathBuf, CheckpointError> {
-    let failed = |source| CheckpointError::SetAside {
-        path: path.to_owned(),
-        source,
-    };
+    let failed = |source| CheckpointError::SetAside { path: path.to_owned(), source };
     let inode = |path: &Path| fs::symlink_metadata(path).map(|found| (found.dev(), found.ino()));
     let here = inode(path).map_err(failed)?;
     let mut name = path.to_owned();
@@ -160,11 +148,7 @@ fn write_synced(path: &Path, bytes: &[u8]) -> Result<Stamp, CheckpointError> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => at("removing", path, Err(error))?,
         _ => {}
     }
-    let file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path);
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     let mut file = at("creating", path, file)?;
     at("writing", path, file.write_all(bytes))?;
     at("syncing", path, file.sync_all())?;
@@ -172,11 +156,7 @@ fn write_synced(path: &Path, bytes: &[u8]) -> Result<Stamp, CheckpointError> {
 }
 
 fn at<T>(step: &'static str, path: &Path, result: io::Result<T>) -> Result<T, CheckpointError> {
-    result.map_err(|source| CheckpointError::Write {
-        step,
-        path: path.to_owned(),
-        source,
-    })
+    result.map_err(|source| CheckpointError::Write { step, path: path.to_owned(), source })
 }
 
 fn sync_directory(path: &Path) -> io::Result<()> {

@@ -77,16 +77,12 @@ pub enum CheckpointError {
 impl CheckpointError {
     /// The cause to answer a load with.
     pub(crate) fn of_load(&self) -> Cause {
-        Cause::CheckpointRead {
-            detail: self.in_words(),
-        }
+        Cause::CheckpointRead { detail: self.in_words() }
     }
 
     /// The cause to answer a write with.
     pub(crate) fn of_write(&self) -> Cause {
-        Cause::CheckpointWrite {
-            detail: self.in_words(),
-        }
+        Cause::CheckpointWrite { detail: self.in_words() }
     }
 
     /// The whole chain in one line.

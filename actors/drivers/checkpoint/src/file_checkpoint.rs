@@ -30,10 +30,7 @@ impl CheckpointPaths {
     #[must_use]
     pub fn beside(peer: impl Into<PathBuf>) -> Self {
         let peer = peer.into();
-        Self {
-            own: peer.with_file_name(OWN_FILE),
-            peer,
-        }
+        Self { own: peer.with_file_name(OWN_FILE), peer }
     }
 }
 
@@ -88,10 +85,7 @@ impl FileCheckpoint {
         match tokio::time::timeout(timeout, asked).await {
             Ok(Some(answer)) => Ok(answer),
             Ok(None) => Err("the writer's thread is gone".to_owned()),
-            Err(_) => Err(format!(
-                "the disk did not answer within {} s",
-                timeout.as_secs_f64()
-            )),
+            Err(_) => Err(format!("the disk did not answer within {} s", timeout.as_secs_f64())),
         }
     }
 }
@@ -103,10 +97,7 @@ impl Checkpoint for FileCheckpoint {
     }
 
     fn write(&self, image: CheckpointImage) -> BoxFuture<'static, Result<(), Cause>> {
-        let asked = Self::ask(self.queue.clone(), self.timeout, |reply| Command::Write {
-            image,
-            reply,
-        });
+        let asked = Self::ask(self.queue.clone(), self.timeout, |reply| Command::Write { image, reply });
         Box::pin(async move { asked.await.map_err(|detail| Cause::CheckpointWrite { detail })? })
     }
 }

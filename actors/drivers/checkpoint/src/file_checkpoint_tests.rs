@@ -13,12 +13,7 @@ use std::path::Path;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(super) fn open(directory: &Path, boot_id: &str) -> FileCheckpoint {
-    FileCheckpoint::open(
-        CheckpointPaths::beside(directory.join("ipam.json")),
-        boot_id,
-        PATIENCE,
-    )
-    .unwrap()
+    FileCheckpoint::open(CheckpointPaths::beside(directory.join("ipam.json")), boot_id, PATIENCE).unwrap()
 }
 
 pub(super) fn lease(number: u8, phase: LeasePhase) -> Lease {
@@ -28,11 +23,7 @@ pub(super) fn lease(number: u8, phase: LeasePhase) -> Lease {
             container_id: format!("c{number}"),
             ifname: "eth0".into(),
         },
-        pod: Pod {
-            namespace: "default".into(),
-            name: format!("web-{number}"),
-            uid: format!("u-{number}"),
-        },
+        pod: Pod { namespace: "default".into(), name: format!("web-{number}"), uid: format!("u-{number}") },
         address: Ipv4Addr::new(10, 0, 3, number),
         phase,
         allocated_unix_nanoseconds: 1_700_000_000_000_000_000,
@@ -40,14 +31,8 @@ pub(super) fn lease(number: u8, phase: LeasePhase) -> Lease {
 }
 
 pub(super) fn image(leases: impl IntoIterator<Item = (u8, LeasePhase)>) -> CheckpointImage {
-    let leases = leases
-        .into_iter()
-        .map(|(number, phase)| lease(number, phase))
-        .collect();
-    CheckpointImage {
-        leases,
-        cooling: vec![],
-    }
+    let leases = leases.into_iter().map(|(number, phase)| lease(number, phase)).collect();
+    CheckpointImage { leases, cooling: vec![] }
 }
 
 pub(super) fn names(directory: &Path) -> Vec<String> {
@@ -69,10 +54,7 @@ async fn a_fresh_node_has_an_empty_checkpoint() {
     assert_eq!(open(dir.path(), "b").load().await, Ok(Loaded::default()));
     let nowhere = open(&dir.path().join("not/made/yet"), "b");
     assert_eq!(nowhere.load().await, Ok(Loaded::default()));
-    assert!(matches!(
-        nowhere.write(image([])).await,
-        Err(Cause::CheckpointWrite { .. })
-    ));
+    assert!(matches!(nowhere.write(image([])).await, Err(Cause::CheckpointWrite { .. })));
 }
 
 #[tokio::test]
@@ -81,10 +63,7 @@ async fn only_assigned_leases_are_in_the_file_that_the_peer_reads() {
     let checkpoint = open(dir.path(), "b");
     let mut image = image([(1, Reserved), (2, Wired), (3, Assigned), (4, Releasing)]);
     let until = Boottime::new(77, 5);
-    image.cooling.push(Cooling {
-        address: Ipv4Addr::new(10, 0, 3, 9),
-        until,
-    });
+    image.cooling.push(Cooling { address: Ipv4Addr::new(10, 0, 3, 9), until });
     checkpoint.write(image.clone()).await.unwrap();
     assert_eq!(
         fs::read_to_string(dir.path().join("ipam.json")).unwrap(),
@@ -100,10 +79,7 @@ async fn only_assigned_leases_are_in_the_file_that_the_peer_reads() {
         let mode = fs::metadata(dir.path().join(&name)).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode, 0o600, "{name}");
     }
-    let expected = Loaded {
-        image,
-        ..Loaded::default()
-    };
+    let expected = Loaded { image, ..Loaded::default() };
     assert_eq!(checkpoint.load().await, Ok(expected.clone()));
     drop(checkpoint);
     assert_eq!(open(dir.path(), "b\n").load().await, Ok(expected));
@@ -114,20 +90,11 @@ async fn a_file_whose_content_did_not_change_is_not_written() {
     let dir = tempfile::tempdir().unwrap();
     let (peer, own) = (dir.path().join("ipam.json"), dir.path().join("enid-leases.json"));
     let checkpoint = open(dir.path(), "b");
-    checkpoint
-        .write(image([(1, Assigned), (2, Reserved)]))
-        .await
-        .unwrap();
+    checkpoint.write(image([(1, Assigned), (2, Reserved)])).await.unwrap();
     let before = (inode(&peer), inode(&own));
-    checkpoint
-        .write(image([(2, Reserved), (1, Assigned)]))
-        .await
-        .unwrap();
+    checkpoint.write(image([(2, Reserved), (1, Assigned)])).await.unwrap();
     assert_eq!((inode(&peer), inode(&own)), before);
-    checkpoint
-        .write(image([(1, Assigned), (2, Wired)]))
-        .await
-        .unwrap();
+    checkpoint.write(image([(1, Assigned), (2, Wired)])).await.unwrap();
     assert_eq!(inode(&peer), before.0);
     assert_ne!(inode(&own), before.1);
     let again = open(dir.path(), "b");
@@ -141,10 +108,7 @@ async fn times_of_an_earlier_boot_are_dropped_and_leases_are_not() {
     let dir = tempfile::tempdir().unwrap();
     let mut written = image([(1, Assigned), (2, Releasing)]);
     let until = Boottime::from_secs(9);
-    written.cooling.push(Cooling {
-        address: Ipv4Addr::new(10, 0, 3, 9),
-        until,
-    });
+    written.cooling.push(Cooling { address: Ipv4Addr::new(10, 0, 3, 9), until });
     open(dir.path(), "boot-1").write(written).await.unwrap();
     let loaded = open(dir.path(), "boot-2").load().await.unwrap();
     assert!(loaded.earlier_boot);
@@ -162,9 +126,7 @@ async fn an_image_that_could_not_be_read_back_is_refused_and_harms_nothing() {
     let mut nameless = image([(3, Assigned)]);
     nameless.leases[0].key.container_id.clear();
     for (bad, word) in [(twice, "10.0.3.1 is held by"), (nameless, "empty id")] {
-        let Err(Cause::CheckpointWrite { detail }) = checkpoint.write(bad).await else {
-            panic!()
-        };
+        let Err(Cause::CheckpointWrite { detail }) = checkpoint.write(bad).await else { panic!() };
         assert!(detail.contains(word), "{detail}");
     }
     assert_eq!(checkpoint.load().await.unwrap().image, image([(1, Assigned)]));
@@ -174,14 +136,7 @@ async fn an_image_that_could_not_be_read_back_is_refused_and_harms_nothing() {
 async fn hold(checkpoint: &FileCheckpoint) -> std::sync::mpsc::Sender<()> {
     let (release, held) = std::sync::mpsc::channel();
     let (entered, standing) = oneshot::channel();
-    checkpoint
-        .queue
-        .send(Command::Hold {
-            entered,
-            release: held,
-        })
-        .await
-        .unwrap();
+    checkpoint.queue.send(Command::Hold { entered, release: held }).await.unwrap();
     standing.await.unwrap();
     release
 }
@@ -214,18 +169,11 @@ async fn a_slow_disk_is_an_answer_and_the_write_is_done_all_the_same() {
     let paths = CheckpointPaths::beside(dir.path().join("ipam.json"));
     let hasty = FileCheckpoint::open(paths, "b", Duration::from_millis(5)).unwrap();
     let release = hold(&hasty).await;
-    let Err(Cause::CheckpointWrite { detail }) = hasty.write(image([(1, Assigned)])).await else {
-        panic!()
-    };
+    let Err(Cause::CheckpointWrite { detail }) = hasty.write(image([(1, Assigned)])).await else { panic!() };
     assert_eq!(detail, "the disk did not answer within 0.005 s");
-    let Err(Cause::CheckpointRead { .. }) = hasty.load().await else {
-        panic!()
-    };
+    let Err(Cause::CheckpointRead { .. }) = hasty.load().await else { panic!() };
     drop(release);
-    let patient = FileCheckpoint {
-        timeout: PATIENCE,
-        ..hasty
-    };
+    let patient = FileCheckpoint { timeout: PATIENCE, ..hasty };
     assert_eq!(patient.load().await.unwrap().image, image([(1, Assigned)]));
 }
 
@@ -240,9 +188,7 @@ async fn writes_that_wait_together_are_one_write_whose_outcome_answers_all() {
     let mut writes = vec![tokio::spawn(checkpoint.write(impossible))];
     for count in 1..=20 {
         queued(&checkpoint, usize::from(count)).await;
-        writes.push(tokio::spawn(
-            checkpoint.write(image((1..=count).map(|number| (number, Assigned)))),
-        ));
+        writes.push(tokio::spawn(checkpoint.write(image((1..=count).map(|number| (number, Assigned))))));
     }
     queued(&checkpoint, 21).await;
     drop(release);
@@ -262,10 +208,7 @@ async fn many_askers_at_once_each_find_a_whole_image() {
         let checkpoint = checkpoint.clone();
         askers.push(tokio::spawn(async move {
             let phase = if number % 2 == 0 { Assigned } else { Wired };
-            checkpoint
-                .write(image((1..=number % 10 + 1).map(|n| (n, phase))))
-                .await
-                .unwrap();
+            checkpoint.write(image((1..=number % 10 + 1).map(|n| (n, phase)))).await.unwrap();
             let loaded = checkpoint.load().await.unwrap();
             assert_eq!(loaded.set_aside, []);
             let first = loaded.image.leases[0].phase;
@@ -279,17 +222,11 @@ async fn many_askers_at_once_each_find_a_whole_image() {
 
 #[test]
 fn a_path_that_names_no_file_is_refused_at_once() {
-    let same = CheckpointPaths {
-        peer: "/a/x".into(),
-        own: "/a/x".into(),
-    };
+    let same = CheckpointPaths { peer: "/a/x".into(), own: "/a/x".into() };
     for paths in [CheckpointPaths::beside("/"), CheckpointPaths::beside(".."), same] {
         let error = FileCheckpoint::open(paths, "b", PATIENCE).unwrap_err();
         assert!(
-            matches!(
-                error,
-                CheckpointError::NotAFileName { .. } | CheckpointError::SameFile { .. }
-            ),
+            matches!(error, CheckpointError::NotAFileName { .. } | CheckpointError::SameFile { .. }),
             "{error}"
         );
     }

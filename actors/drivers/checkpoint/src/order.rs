@@ -32,27 +32,15 @@ pub(crate) fn steps(before: &Contents, after: &Contents, peer_changes: bool, own
         return vec![Step::Peer];
     }
     let holds = |contents: &Contents, key, address| {
-        contents
-            .peer
-            .entries
-            .iter()
-            .any(|entry| entry.lease.address == address && &entry.lease.key == key)
+        contents.peer.entries.iter().any(|entry| entry.lease.address == address && &entry.lease.key == key)
     };
-    let nothing_leaves = before
-        .peer
-        .entries
-        .iter()
-        .all(|entry| holds(after, &entry.lease.key, entry.lease.address));
+    let nothing_leaves =
+        before.peer.entries.iter().all(|entry| holds(after, &entry.lease.key, entry.lease.address));
     if nothing_leaves {
         return vec![Step::Peer, Step::Own];
     }
-    let arriving: Vec<_> = before
-        .own
-        .leases
-        .iter()
-        .filter(|lease| holds(after, &lease.key, lease.address))
-        .cloned()
-        .collect();
+    let arriving: Vec<_> =
+        before.own.leases.iter().filter(|lease| holds(after, &lease.key, lease.address)).cloned().collect();
     if arriving.is_empty() {
         return vec![Step::Own, Step::Peer];
     }

@@ -22,11 +22,7 @@ fn lease(owner: u8, number: u8, phase: LeasePhase) -> Lease {
             container_id: format!("c{owner}"),
             ifname: "eth0".into(),
         },
-        pod: Pod {
-            namespace: "ns".into(),
-            name: format!("pod-{owner}"),
-            uid: format!("uid-{owner}"),
-        },
+        pod: Pod { namespace: "ns".into(), name: format!("pod-{owner}"), uid: format!("uid-{owner}") },
         address: address(number),
         phase,
         allocated_unix_nanoseconds: i64::from(owner) + 1,
@@ -53,10 +49,9 @@ fn image() -> impl Strategy<Value = CheckpointImage> {
             match slot {
                 Some(Ok((owner, phase))) => image.leases.push(lease(number * 2 + owner, number, phase)),
                 Some(Err(until)) => {
-                    image.cooling.push(Cooling {
-                        address: address(number),
-                        until: Duration::from_secs(until),
-                    });
+                    image
+                        .cooling
+                        .push(Cooling { address: address(number), until: Duration::from_secs(until) });
                 }
                 None => {}
             }
@@ -87,10 +82,7 @@ fn after_crash(before: &Contents, after: &Contents, done: usize) -> (CheckpointI
 }
 
 fn held<'a>(image: &'a CheckpointImage, lease: &Lease) -> Option<&'a Lease> {
-    image
-        .leases
-        .iter()
-        .find(|other| other.key == lease.key && other.address == lease.address)
+    image.leases.iter().find(|other| other.key == lease.key && other.address == lease.address)
 }
 
 proptest! {
@@ -139,10 +131,7 @@ proptest! {
 fn the_last_step_of_an_add_costs_two_files_and_the_others_one() {
     let contents = |phase| {
         split(
-            CheckpointImage {
-                leases: vec![lease(0, 0, phase)],
-                cooling: vec![],
-            },
+            CheckpointImage { leases: vec![lease(0, 0, phase)], cooling: vec![] },
             BOOT,
             &Default::default(),
         )
@@ -152,8 +141,5 @@ fn the_last_step_of_an_add_costs_two_files_and_the_others_one() {
     let assigned = contents(LeasePhase::Assigned);
     assert_eq!(steps(&reserved, &wired, false, true), [Step::Own]);
     assert_eq!(steps(&wired, &assigned, true, true), [Step::Peer, Step::Own]);
-    assert_eq!(
-        steps(&assigned, &contents(LeasePhase::Releasing), true, true),
-        [Step::Own, Step::Peer]
-    );
+    assert_eq!(steps(&assigned, &contents(LeasePhase::Releasing), true, true), [Step::Own, Step::Peer]);
 }

@@ -85,15 +85,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Decoded<OwnFile> {
             until: Duration::from_nanos(record.until_boottime_nanoseconds),
         })
         .collect();
-    Ok((
-        OwnFile {
-            boot_id,
-            leases,
-            uids,
-            cooling: longest_rest(cooling),
-        },
-        flaws,
-    ))
+    Ok((OwnFile { boot_id, leases, uids, cooling: longest_rest(cooling) }, flaws))
 }
 
 /// Writes the file, with a newline at its end.
@@ -132,20 +124,8 @@ fn usable_leases(records: Vec<LeaseRecord>, flaws: &mut Vec<String>) -> Vec<Leas
     let mut seen = BTreeSet::new();
     let mut leases = Vec::new();
     for record in records {
-        let LeaseRecord {
-            key,
-            pod,
-            address,
-            phase,
-            allocated_unix_nanoseconds,
-        } = record;
-        let lease = Lease {
-            key,
-            pod,
-            address,
-            phase,
-            allocated_unix_nanoseconds,
-        };
+        let LeaseRecord { key, pod, address, phase, allocated_unix_nanoseconds } = record;
+        let lease = Lease { key, pod, address, phase, allocated_unix_nanoseconds };
         if let Some(why) = wrong(&lease) {
             flaws.push(format!("the lease of {} was left out: {why}", lease.address));
         } else if seen.insert(lease.address) {
@@ -159,11 +139,7 @@ fn usable_leases(records: Vec<LeaseRecord>, flaws: &mut Vec<String>) -> Vec<Leas
 }
 
 fn wrong(lease: &Lease) -> Option<&'static str> {
-    let AttachmentKey {
-        network,
-        container_id,
-        ifname,
-    } = &lease.key;
+    let AttachmentKey { network, container_id, ifname } = &lease.key;
     if [network, container_id, ifname].iter().any(|id| id.is_empty()) {
         return Some("an id is empty");
     }
@@ -187,10 +163,7 @@ fn lease_record(lease: &Lease) -> LeaseRecord {
 fn cooling_record(rest: &Cooling) -> CoolingRecord {
     // 2^64 nanoseconds are 584 years of uptime.
     let nanoseconds = u64::try_from(rest.until.as_nanos()).unwrap_or(u64::MAX);
-    CoolingRecord {
-        address: rest.address,
-        until_boottime_nanoseconds: nanoseconds,
-    }
+    CoolingRecord { address: rest.address, until_boottime_nanoseconds: nanoseconds }
 }
 
 #[cfg(test)]

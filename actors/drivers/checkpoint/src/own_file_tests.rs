@@ -13,11 +13,7 @@ const GOLDEN: &str = concat!(
 );
 
 fn key(id: &str) -> AttachmentKey {
-    AttachmentKey {
-        network: "aws-cni".into(),
-        container_id: id.into(),
-        ifname: "eth0".into(),
-    }
+    AttachmentKey { network: "aws-cni".into(), container_id: id.into(), ifname: "eth0".into() }
 }
 
 fn file() -> OwnFile {
@@ -25,24 +21,13 @@ fn file() -> OwnFile {
         boot_id: "b-1".into(),
         leases: vec![Lease {
             key: key("c1"),
-            pod: Pod {
-                namespace: "default".into(),
-                name: "web-0".into(),
-                uid: "u-1".into(),
-            },
+            pod: Pod { namespace: "default".into(), name: "web-0".into(), uid: "u-1".into() },
             address: Ipv4Addr::new(10, 0, 3, 7),
             phase: LeasePhase::Wired,
             allocated_unix_nanoseconds: 17,
         }],
-        uids: vec![PodUid {
-            key: key("c2"),
-            address: Ipv4Addr::new(10, 0, 3, 8),
-            uid: "u-2".into(),
-        }],
-        cooling: vec![Cooling {
-            address: Ipv4Addr::new(10, 0, 3, 9),
-            until: Duration::new(30, 1),
-        }],
+        uids: vec![PodUid { key: key("c2"), address: Ipv4Addr::new(10, 0, 3, 8), uid: "u-2".into() }],
+        cooling: vec![Cooling { address: Ipv4Addr::new(10, 0, 3, 9), until: Duration::new(30, 1) }],
     }
 }
 
@@ -55,12 +40,7 @@ fn the_file_is_written_and_read_back_the_same() {
 #[test]
 fn a_file_of_another_version_is_not_guessed_at() {
     let text = GOLDEN.replace("enid-leases/1", "enid-leases/2");
-    assert!(
-        decode(text.as_bytes())
-            .unwrap_err()
-            .to_string()
-            .contains("expected \"enid-leases/1\"")
-    );
+    assert!(decode(text.as_bytes()).unwrap_err().to_string().contains("expected \"enid-leases/1\""));
 }
 
 #[test]
@@ -75,11 +55,7 @@ fn a_bad_record_costs_itself_and_no_other() {
     ] {
         let (file, flaws) = decode(GOLDEN.replace(from, to).as_bytes()).unwrap();
         let found = (file.leases.len(), file.uids.len(), file.cooling.len());
-        assert_eq!(
-            (found, flaws.len()),
-            ((leases, uids, cooling), 1),
-            "{from} {to} {flaws:?}"
-        );
+        assert_eq!((found, flaws.len()), ((leases, uids, cooling), 1), "{from} {to} {flaws:?}");
     }
 }
 
@@ -91,9 +67,6 @@ fn without_a_boot_id_its_times_are_of_no_known_boot() {
 
 #[test]
 fn an_address_that_rests_twice_rests_as_long_as_the_longer() {
-    let rest = |seconds| Cooling {
-        address: Ipv4Addr::new(10, 0, 0, 1),
-        until: Duration::from_secs(seconds),
-    };
+    let rest = |seconds| Cooling { address: Ipv4Addr::new(10, 0, 0, 1), until: Duration::from_secs(seconds) };
     assert_eq!(longest_rest(vec![rest(1), rest(3), rest(2)]), vec![rest(3)]);
 }

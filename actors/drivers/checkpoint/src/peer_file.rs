@@ -53,11 +53,7 @@ impl PeerEntry {
     /// An entry for a lease of ours: one interface, as the schema counts them.
     pub(crate) fn new(lease: Lease) -> Self {
         let metadata = Map::from_iter([("interfacesCount".to_owned(), Value::from(1))]);
-        Self {
-            lease,
-            unknown: Map::new(),
-            metadata,
-        }
+        Self { lease, unknown: Map::new(), metadata }
     }
 }
 
@@ -81,31 +77,18 @@ pub(crate) fn decode(bytes: &[u8]) -> Decoded<PeerFile> {
     entries.retain(|entry| {
         let first = seen.insert(entry.lease.address);
         if !first {
-            flaws.push(format!(
-                "{} has a second, older entry, for {}",
-                entry.lease.address, entry.lease.key
-            ));
+            flaws.push(format!("{} has a second, older entry, for {}", entry.lease.address, entry.lease.key));
         }
         first
     });
     entries.sort_by_key(|entry| entry.lease.address);
-    Ok((
-        PeerFile {
-            entries,
-            unknown: members,
-        },
-        flaws,
-    ))
+    Ok((PeerFile { entries, unknown: members }, flaws))
 }
 
 /// Writes the file: the peer's members in its order, then what we do not know, then a newline.
 pub(crate) fn encode(file: &PeerFile) -> Result<Vec<u8>, serde_json::Error> {
     let allocations = file.entries.iter().map(entry_out).collect();
-    let mut bytes = serde_json::to_vec(&FileOut {
-        version: VERSION,
-        allocations,
-        unknown: &file.unknown,
-    })?;
+    let mut bytes = serde_json::to_vec(&FileOut { version: VERSION, allocations, unknown: &file.unknown })?;
     bytes.push(b'\n');
     Ok(bytes)
 }
@@ -119,10 +102,7 @@ pub(crate) fn versioned_object(bytes: &[u8], expected: &'static str) -> Result<M
         Some(Value::String(found)) if found == expected => Ok(members),
         found => {
             let found = found.map_or_else(|| "missing".to_owned(), |value| value.to_string());
-            Err(Unusable::Version {
-                found: shortened(found),
-                expected,
-            })
+            Err(Unusable::Version { found: shortened(found), expected })
         }
     }
 }
@@ -171,21 +151,8 @@ fn decode_entry(value: Value) -> Result<(PeerEntry, Option<String>), String> {
         name: take_text(&mut metadata, "k8sPodName"),
         uid: String::new(),
     };
-    let lease = Lease {
-        key,
-        pod,
-        address,
-        phase: LeasePhase::Assigned,
-        allocated_unix_nanoseconds,
-    };
-    Ok((
-        PeerEntry {
-            lease,
-            unknown,
-            metadata,
-        },
-        flaw,
-    ))
+    let lease = Lease { key, pod, address, phase: LeasePhase::Assigned, allocated_unix_nanoseconds };
+    Ok((PeerEntry { lease, unknown, metadata }, flaw))
 }
 
 fn take_id(members: &mut Map<String, Value>, member: &'static str) -> Result<String, String> {
@@ -204,9 +171,7 @@ fn take_address(members: &mut Map<String, Value>) -> Result<Ipv4Addr, String> {
         }
         other => other?,
     };
-    let address = text
-        .parse()
-        .map_err(|_| format!("ipv4 `{}` is no address", shortened(text.clone())))?;
+    let address = text.parse().map_err(|_| format!("ipv4 `{}` is no address", shortened(text.clone())))?;
     match unusable_address(address) {
         Some(why) => Err(format!("ipv4 {address} is {why}")),
         None => Ok(address),

@@ -18,11 +18,7 @@ fn lease() -> Lease {
             container_id: "c0ffee".into(),
             ifname: "eth0".into(),
         },
-        pod: Pod {
-            namespace: "default".into(),
-            name: "web-0".into(),
-            uid: String::new(),
-        },
+        pod: Pod { namespace: "default".into(), name: "web-0".into(), uid: String::new() },
         address: Ipv4Addr::new(10, 0, 3, 7),
         phase: LeasePhase::Assigned,
         allocated_unix_nanoseconds: 1_700_000_000_000_000_000,
@@ -39,34 +35,21 @@ fn file_of(allocations: &str) -> String {
 
 #[test]
 fn a_lease_is_written_as_the_peer_writes_it() {
-    let file = PeerFile {
-        entries: vec![PeerEntry::new(lease())],
-        unknown: Map::new(),
-    };
+    let file = PeerFile { entries: vec![PeerEntry::new(lease())], unknown: Map::new() };
     assert_eq!(text(&file), GOLDEN);
 }
 
 #[test]
 fn no_lease_is_an_empty_list_and_never_null() {
-    assert_eq!(
-        text(&PeerFile::default()),
-        "{\"version\":\"vpc-cni-ipam/1\",\"allocations\":[]}\n"
-    );
+    assert_eq!(text(&PeerFile::default()), "{\"version\":\"vpc-cni-ipam/1\",\"allocations\":[]}\n");
 }
 
 #[test]
 fn names_that_are_not_known_are_left_out() {
     let mut lease = lease();
     lease.pod = Pod::default();
-    let file = PeerFile {
-        entries: vec![PeerEntry::new(lease)],
-        unknown: Map::new(),
-    };
-    assert!(
-        text(&file).contains(r#""metadata":{"interfacesCount":1}"#),
-        "{}",
-        text(&file)
-    );
+    let file = PeerFile { entries: vec![PeerEntry::new(lease)], unknown: Map::new() };
+    assert!(text(&file).contains(r#""metadata":{"interfacesCount":1}"#), "{}", text(&file));
 }
 
 #[test]
@@ -91,16 +74,8 @@ fn members_that_are_not_known_are_kept_where_they_were() {
 
 #[test]
 fn an_absent_list_is_an_empty_one_as_it_is_to_the_peer() {
-    for text in [
-        r#"{"version":"vpc-cni-ipam/1"}"#.to_owned(),
-        file_of("null"),
-        file_of("[]"),
-    ] {
-        assert_eq!(
-            decode(text.as_bytes()).unwrap(),
-            (PeerFile::default(), Vec::new()),
-            "{text}"
-        );
+    for text in [r#"{"version":"vpc-cni-ipam/1"}"#.to_owned(), file_of("null"), file_of("[]")] {
+        assert_eq!(decode(text.as_bytes()).unwrap(), (PeerFile::default(), Vec::new()), "{text}");
     }
 }
 
@@ -116,20 +91,13 @@ fn a_file_that_is_none_says_why() {
         ("null", "not a JSON object"),
         ("{}", "version missing"),
         (r#"{"version":1,"allocations":[]}"#, "version 1, expected"),
-        (
-            r#"{"version":"vpc-cni-ipam/2","allocations":[]}"#,
-            "version \"vpc-cni-ipam/2\", expected",
-        ),
+        (r#"{"version":"vpc-cni-ipam/2","allocations":[]}"#, "version \"vpc-cni-ipam/2\", expected"),
         (&file_of("{}"), "`allocations` is not a list"),
         (&file_of("\"\""), "`allocations` is not a list"),
         (&"[".repeat(100_000), "not JSON"),
     ] {
         let error = decode(text.as_bytes()).unwrap_err().to_string();
-        assert!(
-            error.starts_with(why),
-            "{error} for {}",
-            &text[..text.len().min(60)]
-        );
+        assert!(error.starts_with(why), "{error} for {}", &text[..text.len().min(60)]);
     }
 }
 
@@ -138,26 +106,11 @@ fn a_bad_entry_costs_itself_and_no_other() {
     let good = r#"{"networkName":"n","containerID":"c","ifName":"i","ipv4":"10.0.0.9"}"#;
     for (bad, why) in [
         ("7", "not an object"),
-        (
-            r#"{"containerID":"c","ifName":"i","ipv4":"10.0.0.8"}"#,
-            "networkName is missing",
-        ),
-        (
-            r#"{"networkName":"n","containerID":"","ifName":"i","ipv4":"10.0.0.8"}"#,
-            "containerID is empty",
-        ),
-        (
-            r#"{"networkName":"n","containerID":"c","ifName":4,"ipv4":"10.0.0.8"}"#,
-            "ifName is not a text",
-        ),
-        (
-            r#"{"networkName":"n","containerID":"c","ifName":"i"}"#,
-            "ipv4 is missing",
-        ),
-        (
-            r#"{"networkName":"n","containerID":"c","ifName":"i","ipv4":""}"#,
-            "ipv4 is empty",
-        ),
+        (r#"{"containerID":"c","ifName":"i","ipv4":"10.0.0.8"}"#, "networkName is missing"),
+        (r#"{"networkName":"n","containerID":"","ifName":"i","ipv4":"10.0.0.8"}"#, "containerID is empty"),
+        (r#"{"networkName":"n","containerID":"c","ifName":4,"ipv4":"10.0.0.8"}"#, "ifName is not a text"),
+        (r#"{"networkName":"n","containerID":"c","ifName":"i"}"#, "ipv4 is missing"),
+        (r#"{"networkName":"n","containerID":"c","ifName":"i","ipv4":""}"#, "ipv4 is empty"),
         (
             r#"{"networkName":"n","containerID":"c","ifName":"i","ipv6":"fd00::1"}"#,
             "it has an IPv6 address only",
@@ -184,25 +137,15 @@ fn a_bad_entry_costs_itself_and_no_other() {
         assert_eq!(file.entries.len(), 1, "{bad}");
         assert_eq!(file.entries[0].lease.address, Ipv4Addr::new(10, 0, 0, 9), "{bad}");
         assert_eq!(flaws.len(), 1, "{bad}");
-        assert!(
-            flaws[0].starts_with(&format!("allocations[0] was left out: {why}")),
-            "{}",
-            flaws[0]
-        );
+        assert!(flaws[0].starts_with(&format!("allocations[0] was left out: {why}")), "{}", flaws[0]);
     }
 }
 
 #[test]
 fn a_lease_is_kept_though_its_time_or_names_are_nonsense() {
     for (member, why) in [
-        (
-            r#""allocationTimestamp":"now""#,
-            "allocationTimestamp is not a number",
-        ),
-        (
-            r#""allocationTimestamp":99999999999999999999"#,
-            "allocationTimestamp is not a number",
-        ),
+        (r#""allocationTimestamp":"now""#, "allocationTimestamp is not a number"),
+        (r#""allocationTimestamp":99999999999999999999"#, "allocationTimestamp is not a number"),
         (r#""metadata":[]"#, "metadata is not an object"),
     ] {
         let entry =
@@ -220,10 +163,7 @@ fn of_two_entries_for_one_address_the_younger_is_kept_and_the_other_told() {
             r#"{{"networkName":"n","containerID":"{id}","ifName":"i","ipv4":"10.0.0.9","allocationTimestamp":{time}}}"#
         )
     };
-    for list in [
-        [entry("old", 1), entry("new", 2)],
-        [entry("new", 2), entry("old", 1)],
-    ] {
+    for list in [[entry("old", 1), entry("new", 2)], [entry("new", 2), entry("old", 1)]] {
         let (file, flaws) = decode(file_of(&format!("[{}]", list.join(","))).as_bytes()).unwrap();
         assert_eq!(file.entries.len(), 1);
         assert_eq!(file.entries[0].lease.key.container_id, "new");

@@ -69,12 +69,7 @@ impl Written {
 
 impl Writer {
     pub(crate) fn new(paths: CheckpointPaths, boot_id: String) -> Self {
-        Self {
-            paths,
-            boot_id,
-            disk: None,
-            distrust: false,
-        }
+        Self { paths, boot_id, disk: None, distrust: false }
     }
 
     /// Works until every asker is gone.
@@ -136,21 +131,10 @@ impl Writer {
         let (own, own_written) = read_file(&self.paths.own, own_file::decode, &mut set_aside)?;
         let (peer, peer_written) = read_file(&self.paths.peer, peer_file::decode, &mut set_aside)?;
         let earlier_boot = own.as_ref().is_some_and(|own| own.boot_id != self.boot_id);
-        let contents = Contents {
-            peer: peer.unwrap_or_default(),
-            own: own.unwrap_or_default(),
-        };
+        let contents = Contents { peer: peer.unwrap_or_default(), own: own.unwrap_or_default() };
         let image = assemble(&contents, &self.boot_id);
-        self.disk = Some(OnDisk {
-            contents,
-            peer: peer_written,
-            own: own_written,
-        });
-        Ok(Loaded {
-            image,
-            set_aside,
-            earlier_boot,
-        })
+        self.disk = Some(OnDisk { contents, peer: peer_written, own: own_written });
+        Ok(Loaded { image, set_aside, earlier_boot })
     }
 
     pub(crate) fn write(&mut self, image: CheckpointImage) -> Result<(), CheckpointError> {
@@ -234,10 +218,7 @@ fn write_file(path: &Path, bytes: Vec<u8>) -> Result<Written, CheckpointError> {
         return Err(CheckpointError::BadImage { problem });
     }
     let stamp = disk::replace(path, &bytes)?;
-    Ok(Written {
-        bytes,
-        stamp: Some(stamp),
-    })
+    Ok(Written { bytes, stamp: Some(stamp) })
 }
 
 fn encoded(

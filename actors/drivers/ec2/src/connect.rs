@@ -35,9 +35,7 @@ pub(crate) fn client_for(endpoint: Option<&str>) -> SharedHttpClient {
 
 /// Speaks TLS to `https` endpoints and plain text to `http` ones.
 fn https_client() -> SharedHttpClient {
-    Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .build_https()
+    Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
 }
 
 /// Speaks plain text only, and needs no certificates.

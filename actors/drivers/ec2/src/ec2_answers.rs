@@ -34,9 +34,7 @@ pub(crate) fn eni(found: &NetworkInterface) -> Result<Option<EniDescription>, St
     let mac = required("macAddress", found.mac_address()).map_err(in_it)?;
     Ok(Some(EniDescription {
         id: EniId::new(id),
-        mac: mac
-            .parse::<Mac>()
-            .map_err(|error| in_it(format!("macAddress: {error}")))?,
+        mac: mac.parse::<Mac>().map_err(|error| in_it(format!("macAddress: {error}")))?,
         subnet: SubnetId::new(required("subnetId", found.subnet_id()).map_err(in_it)?),
         primary_address,
         secondary_addresses,
@@ -51,9 +49,7 @@ pub(crate) fn subnet(found: &Subnet) -> Result<Option<SubnetDescription>, String
     let Some(cidr) = found.cidr_block() else {
         return Ok(None);
     };
-    let cidr = cidr
-        .parse::<Ipv4Net>()
-        .map_err(|_| format!("{id}: cidrBlock `{cidr}` is no block"))?;
+    let cidr = cidr.parse::<Ipv4Net>().map_err(|_| format!("{id}: cidrBlock `{cidr}` is no block"))?;
     let free = required("availableIpAddressCount", found.available_ip_address_count())
         .map_err(|problem| format!("{id}: {problem}"))?;
     Ok(Some(SubnetDescription {
@@ -78,10 +74,7 @@ pub(crate) fn limits(found: &InstanceTypeInfo) -> Result<InstanceLimits, String>
     let enis = on_card.or(network.maximum_network_interfaces());
     Ok(InstanceLimits {
         enis: positive("maximumNetworkInterfaces", enis)?,
-        addresses_per_eni: positive(
-            "ipv4AddressesPerInterface",
-            network.ipv4_addresses_per_interface(),
-        )?,
+        addresses_per_eni: positive("ipv4AddressesPerInterface", network.ipv4_addresses_per_interface())?,
     })
 }
 
@@ -92,9 +85,7 @@ pub(crate) fn address(text: &str) -> Result<Ipv4Addr, String> {
 
 /// A member that must be there. An empty text is not.
 pub(crate) fn required<T: PartialEq + MaybeEmpty>(member: &str, value: Option<T>) -> Result<T, String> {
-    value
-        .filter(|value| !value.is_empty())
-        .ok_or_else(|| format!("it has no {member}"))
+    value.filter(|value| !value.is_empty()).ok_or_else(|| format!("it has no {member}"))
 }
 
 /// What can be there and say nothing.

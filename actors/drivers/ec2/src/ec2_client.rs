@@ -115,10 +115,7 @@ impl Intercept for WholeAnswer {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let response = context.response();
-        let whole = response
-            .body()
-            .bytes()
-            .is_some_and(|text| text.trim_ascii_end().ends_with(b"Response>"));
+        let whole = response.body().bytes().is_some_and(|text| text.trim_ascii_end().ends_with(b"Response>"));
         if response.status().is_success() && !whole {
             return Err("it does not end as an answer does".into());
         }

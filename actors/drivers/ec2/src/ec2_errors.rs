@@ -20,10 +20,7 @@ pub(crate) struct Timeouts {
 
 impl From<&AwsSettings> for Timeouts {
     fn from(settings: &AwsSettings) -> Self {
-        Self {
-            connect: settings.connect_timeout,
-            call: settings.ec2_timeout,
-        }
+        Self { connect: settings.connect_timeout, call: settings.ec2_timeout }
     }
 }
 
@@ -37,12 +34,10 @@ where
         return Ec2Error::NoCredentials(in_words(why));
     }
     match error {
-        SdkError::TimeoutError(_) => Ec2Error::Timeout {
-            seconds: seconds(timeouts.call),
-        },
-        SdkError::DispatchFailure(failure) if failure.is_timeout() => Ec2Error::Timeout {
-            seconds: seconds(timeouts.connect),
-        },
+        SdkError::TimeoutError(_) => Ec2Error::Timeout { seconds: seconds(timeouts.call) },
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => {
+            Ec2Error::Timeout { seconds: seconds(timeouts.connect) }
+        }
         SdkError::DispatchFailure(failure) => match failure.as_connector_error() {
             Some(source) => Ec2Error::Transport(in_words(source)),
             None => Ec2Error::Transport("the request could not be sent".to_owned()),

@@ -16,10 +16,7 @@ pub(crate) fn word(text: &str) -> Result<String, String> {
     if word.is_empty() {
         return Err("empty".to_owned());
     }
-    if word
-        .chars()
-        .any(|c| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '/'))
-    {
+    if word.chars().any(|c| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '/')) {
         return Err(format!("`{}` is not one word", shortened(word)));
     }
     Ok(shortened(word))
@@ -47,11 +44,7 @@ pub(crate) fn mac(text: &str) -> Result<Mac, String> {
 
 /// One value per line; empty lines are none.
 pub(crate) fn lines<T>(text: &str, value: fn(&str) -> Result<T, String>) -> Result<Vec<T>, String> {
-    let lines: Vec<_> = text
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .collect();
+    let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     if lines.len() > LINES_MAX {
         return Err(format!("more than {LINES_MAX} lines"));
     }
@@ -72,8 +65,7 @@ pub(crate) fn region(document: &str) -> Result<String, String> {
 
 fn parsed<T: FromStr>(text: &str, what: &str) -> Result<T, String> {
     let text = text.trim();
-    text.parse()
-        .map_err(|_| format!("`{}` is not {what}", shortened(text)))
+    text.parse().map_err(|_| format!("`{}` is not {what}", shortened(text)))
 }
 
 #[cfg(test)]
@@ -85,18 +77,12 @@ mod tests {
         assert_eq!(word("i-0a1\n"), Ok("i-0a1".to_owned()));
         assert_eq!(number(" 2\n"), Ok(2));
         assert_eq!(block("10.0.1.7/24"), Ok("10.0.1.0/24".parse().unwrap()));
-        assert_eq!(
-            mac("02:00:00:00:00:01/").unwrap().to_string(),
-            "02:00:00:00:00:01"
-        );
+        assert_eq!(mac("02:00:00:00:00:01/").unwrap().to_string(), "02:00:00:00:00:01");
         assert_eq!(
             lines("10.0.0.1\n10.0.0.2\n", address),
             Ok(vec![Ipv4Addr::new(10, 0, 0, 1), Ipv4Addr::new(10, 0, 0, 2)])
         );
-        assert_eq!(
-            region(r#"{"a":null,"region":"eu-west-1"}"#),
-            Ok("eu-west-1".to_owned())
-        );
+        assert_eq!(region(r#"{"a":null,"region":"eu-west-1"}"#), Ok("eu-west-1".to_owned()));
     }
 
     #[test]
@@ -107,21 +93,12 @@ mod tests {
             (number("-1").unwrap_err(), "`-1` is not a number"),
             (number("4294967296").unwrap_err(), "`4294967296` is not a number"),
             (address("10.0.0").unwrap_err(), "`10.0.0` is not an IPv4 address"),
-            (
-                block("10.0.0.0/33").unwrap_err(),
-                "`10.0.0.0/33` is not an IPv4 block",
-            ),
+            (block("10.0.0.0/33").unwrap_err(), "`10.0.0.0/33` is not an IPv4 block"),
             (mac("02:00").unwrap_err(), "`02:00` is not a MAC address"),
             (region("{").unwrap_err().chars().take(8).collect(), "not JSON"),
             (region("{}").unwrap_err(), "it has no region"),
-            (
-                region(r#"{"region":"a b"}"#).unwrap_err(),
-                "region: `a b` is not one word",
-            ),
-            (
-                lines(&"1\n".repeat(3000), number).unwrap_err(),
-                "more than 2048 lines",
-            ),
+            (region(r#"{"region":"a b"}"#).unwrap_err(), "region: `a b` is not one word"),
+            (lines(&"1\n".repeat(3000), number).unwrap_err(), "more than 2048 lines"),
         ] {
             assert_eq!(problem, words);
         }

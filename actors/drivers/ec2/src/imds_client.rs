@@ -37,9 +37,7 @@ pub(crate) enum ImdsProblem {
 
 impl From<ImdsProblem> for Cause {
     fn from(problem: ImdsProblem) -> Self {
-        Self::ImdsUnavailable {
-            detail: problem.to_string(),
-        }
+        Self::ImdsUnavailable { detail: problem.to_string() }
     }
 }
 
@@ -104,18 +102,12 @@ impl ImdsClient {
 }
 
 async fn get_once(client: &Client, path: &str) -> Result<Option<String>, ImdsProblem> {
-    let failed = |detail| ImdsProblem::Failed {
-        path: path.to_owned(),
-        detail,
-    };
+    let failed = |detail| ImdsProblem::Failed { path: path.to_owned(), detail };
     match AssertUnwindSafe(client.get(path)).catch_unwind().await {
         Ok(Ok(text)) => Ok(Some(text.into())),
         Ok(Err(ImdsError::ErrorResponse(answer))) => match answer.response().status().as_u16() {
             404 => Ok(None),
-            status => Err(ImdsProblem::Status {
-                path: path.to_owned(),
-                status,
-            }),
+            status => Err(ImdsProblem::Status { path: path.to_owned(), status }),
         },
         Ok(Err(error)) => Err(failed(in_words(&error))),
         Err(panic) => Err(failed(of_panic(panic.as_ref()))),

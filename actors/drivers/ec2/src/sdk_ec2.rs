@@ -53,12 +53,7 @@ impl SdkEc2 {
     #[must_use]
     pub fn new(settings: AwsSettings, region: watch::Receiver<Option<String>>) -> Self {
         let timeouts = Timeouts::from(&settings);
-        Self(Arc::new(Inner {
-            settings,
-            timeouts,
-            region,
-            client: OnceCell::new(),
-        }))
+        Self(Arc::new(Inner { settings, timeouts, region, client: OnceCell::new() }))
     }
 
     /// Runs one call of the port: within its timeout, and so that a panic in the SDK is an answer.
@@ -79,9 +74,7 @@ impl SdkEc2 {
             let outcome = match tokio::time::timeout(timeout, guarded).await {
                 Ok(Ok(outcome)) => outcome,
                 Ok(Err(panic)) => Err(Ec2Error::Transport(of_panic(panic.as_ref()))),
-                Err(_) => Err(Ec2Error::Timeout {
-                    seconds: seconds(timeout),
-                }),
+                Err(_) => Err(Ec2Error::Timeout { seconds: seconds(timeout) }),
             };
             outcome.map_err(|error| classify(action, subnet.as_ref(), error))
         })
@@ -108,35 +101,25 @@ impl Ec2 for SdkEc2 {
         &self,
         instance: InstanceId,
     ) -> BoxFuture<'static, Result<Vec<EniDescription>, Cause>> {
-        self.call(
-            "DescribeNetworkInterfaces",
-            None,
-            move |client: Client, timeouts| async move {
-                let request = client
-                    .describe_network_interfaces()
-                    .filters(filter("attachment.instance-id", instance.as_str()))
-                    .max_results(PAGE_ITEMS);
-                let found = all_pages(|token| {
-                    let request = request.clone().set_next_token(token);
-                    async move {
-                        let page = request
-                            .send()
-                            .await
-                            .map_err(|error| of_request(error, timeouts))?;
-                        Ok(Page {
-                            next: page.next_token,
-                            items: page.network_interfaces.unwrap_or_default(),
-                        })
-                    }
-                })
-                .await?;
-                let mut enis = Vec::new();
-                for eni in &found {
-                    enis.extend(ec2_answers::eni(eni).map_err(Ec2Error::Malformed)?);
+        self.call("DescribeNetworkInterfaces", None, move |client: Client, timeouts| async move {
+            let request = client
+                .describe_network_interfaces()
+                .filters(filter("attachment.instance-id", instance.as_str()))
+                .max_results(PAGE_ITEMS);
+            let found = all_pages(|token| {
+                let request = request.clone().set_next_token(token);
+                async move {
+                    let page = request.send().await.map_err(|error| of_request(error, timeouts))?;
+                    Ok(Page { next: page.next_token, items: page.network_interfaces.unwrap_or_default() })
                 }
-                Ok(enis)
-            },
-        )
+            })
+            .await?;
+            let mut enis = Vec::new();
+            for eni in &found {
+                enis.extend(ec2_answers::eni(eni).map_err(Ec2Error::Malformed)?);
+            }
+            Ok(enis)
+        })
     }
 
     fn assign_addresses(
@@ -148,103 +131,76 @@ impl Ec2 for SdkEc2 {
         if count == 0 {
             return Box::pin(std::future::ready(Ok(Vec::new())));
         }
-        self.call(
-            "AssignPrivateIpAddresses",
-            Some(subnet),
-            move |client: Client, timeouts| async move {
-                let answer = client
-                    .assign_private_ip_addresses()
-                    .network_interface_id(eni.as_str())
-                    .secondary_private_ip_address_count(i32::try_from(count).unwrap_or(i32::MAX))
-                    .send()
-                    .await
-                    .map_err(|error| of_request(error, timeouts))?;
-                // Whatever is wrong here, addresses may have been assigned: the caller reads the ENI back, as after a timeout.
-                if answer
-                    .network_interface_id()
-                    .is_some_and(|other| other != eni.as_str())
-                {
-                    return Err(Ec2Error::Malformed(format!("it is not about {eni}")));
-                }
-                let assigned = answer.assigned_private_ip_addresses();
-                let texts = assigned.iter().map(|entry| entry.private_ip_address());
-                let addresses = texts
-                    .map(|text| {
-                        ec2_answers::required("privateIpAddress", text).and_then(ec2_answers::address)
-                    })
-                    .collect::<Result<Vec<_>, _>>()
-                    .map_err(Ec2Error::Malformed)?;
-                if addresses.is_empty() {
-                    return Err(Ec2Error::Malformed("it assigns nothing".to_owned()));
-                }
-                Ok(addresses)
-            },
-        )
+        self.call("AssignPrivateIpAddresses", Some(subnet), move |client: Client, timeouts| async move {
+            let answer = client
+                .assign_private_ip_addresses()
+                .network_interface_id(eni.as_str())
+                .secondary_private_ip_address_count(i32::try_from(count).unwrap_or(i32::MAX))
+                .send()
+                .await
+                .map_err(|error| of_request(error, timeouts))?;
+            // Whatever is wrong here, addresses may have been assigned: the caller reads the ENI back, as after a timeout.
+            if answer.network_interface_id().is_some_and(|other| other != eni.as_str()) {
+                return Err(Ec2Error::Malformed(format!("it is not about {eni}")));
+            }
+            let assigned = answer.assigned_private_ip_addresses();
+            let texts = assigned.iter().map(|entry| entry.private_ip_address());
+            let addresses = texts
+                .map(|text| ec2_answers::required("privateIpAddress", text).and_then(ec2_answers::address))
+                .collect::<Result<Vec<_>, _>>()
+                .map_err(Ec2Error::Malformed)?;
+            if addresses.is_empty() {
+                return Err(Ec2Error::Malformed("it assigns nothing".to_owned()));
+            }
+            Ok(addresses)
+        })
     }
 
     fn subnets(&self, vpc: VpcId, zone: String) -> BoxFuture<'static, Result<Vec<SubnetDescription>, Cause>> {
-        self.call(
-            "DescribeSubnets",
-            None,
-            move |client: Client, timeouts| async move {
-                let request = client
-                    .describe_subnets()
-                    .filters(filter("vpc-id", vpc.as_str()))
-                    .filters(filter("availability-zone", &zone))
-                    .max_results(PAGE_ITEMS);
-                let found = all_pages(|token| {
-                    let request = request.clone().set_next_token(token);
-                    async move {
-                        let page = request
-                            .send()
-                            .await
-                            .map_err(|error| of_request(error, timeouts))?;
-                        Ok(Page {
-                            next: page.next_token,
-                            items: page.subnets.unwrap_or_default(),
-                        })
-                    }
-                })
-                .await?;
-                let mut subnets = Vec::new();
-                for subnet in &found {
-                    match ec2_answers::subnet(subnet) {
-                        Ok(subnet) => subnets.extend(subnet),
-                        Err(problem) => tracing::warn!(%problem, "a described subnet is left out"),
-                    }
+        self.call("DescribeSubnets", None, move |client: Client, timeouts| async move {
+            let request = client
+                .describe_subnets()
+                .filters(filter("vpc-id", vpc.as_str()))
+                .filters(filter("availability-zone", &zone))
+                .max_results(PAGE_ITEMS);
+            let found = all_pages(|token| {
+                let request = request.clone().set_next_token(token);
+                async move {
+                    let page = request.send().await.map_err(|error| of_request(error, timeouts))?;
+                    Ok(Page { next: page.next_token, items: page.subnets.unwrap_or_default() })
                 }
-                Ok(subnets)
-            },
-        )
+            })
+            .await?;
+            let mut subnets = Vec::new();
+            for subnet in &found {
+                match ec2_answers::subnet(subnet) {
+                    Ok(subnet) => subnets.extend(subnet),
+                    Err(problem) => tracing::warn!(%problem, "a described subnet is left out"),
+                }
+            }
+            Ok(subnets)
+        })
     }
 
     fn instance_limits(
         &self,
         instance_type: InstanceType,
     ) -> BoxFuture<'static, Result<InstanceLimits, Cause>> {
-        self.call(
-            "DescribeInstanceTypes",
-            None,
-            move |client: Client, timeouts| async move {
-                let answer = client
-                    .describe_instance_types()
-                    .instance_types(instance_type.as_str().into())
-                    .send()
-                    .await
-                    .map_err(|error| of_request(error, timeouts))?;
-                let named = |found: &&aws_sdk_ec2::types::InstanceTypeInfo| {
-                    found
-                        .instance_type()
-                        .is_some_and(|name| name.as_str() == instance_type.as_str())
-                };
-                let Some(found) = answer.instance_types().iter().find(named) else {
-                    return Err(Ec2Error::Malformed(format!(
-                        "it says nothing about {instance_type}"
-                    )));
-                };
-                ec2_answers::limits(found).map_err(Ec2Error::Malformed)
-            },
-        )
+        self.call("DescribeInstanceTypes", None, move |client: Client, timeouts| async move {
+            let answer = client
+                .describe_instance_types()
+                .instance_types(instance_type.as_str().into())
+                .send()
+                .await
+                .map_err(|error| of_request(error, timeouts))?;
+            let named = |found: &&aws_sdk_ec2::types::InstanceTypeInfo| {
+                found.instance_type().is_some_and(|name| name.as_str() == instance_type.as_str())
+            };
+            let Some(found) = answer.instance_types().iter().find(named) else {
+                return Err(Ec2Error::Malformed(format!("it says nothing about {instance_type}")));
+            };
+            ec2_answers::limits(found).map_err(Ec2Error::Malformed)
+        })
     }
 }
 
@@ -291,13 +247,9 @@ where
             return Ok(items);
         }
         if next == token {
-            return Err(Ec2Error::Malformed(
-                "its next page is the same page again".to_owned(),
-            ));
+            return Err(Ec2Error::Malformed("its next page is the same page again".to_owned()));
         }
         token = next;
     }
-    Err(Ec2Error::Malformed(format!(
-        "it does not end after {PAGES_MAX} pages of {PAGE_ITEMS}"
-    )))
+    Err(Ec2Error::Malformed(format!("it does not end after {PAGES_MAX} pages of {PAGE_ITEMS}")))
 }

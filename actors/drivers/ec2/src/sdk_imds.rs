@@ -37,11 +37,7 @@ impl SdkImds {
     #[must_use]
     pub fn new(settings: AwsSettings) -> Self {
         let client = ImdsClient::new(settings.clone());
-        Self(Arc::new(Inner {
-            settings,
-            client,
-            region: watch::Sender::new(None),
-        }))
+        Self(Arc::new(Inner { settings, client, region: watch::Sender::new(None) }))
     }
 
     /// The Region, once [`Imds::node`] has been answered.
@@ -59,9 +55,7 @@ impl SdkImds {
         let work = work(Arc::clone(&self.0));
         Box::pin(async move {
             let outcome = tokio::time::timeout(timeout, work).await;
-            let late = |_| ImdsProblem::Deadline {
-                seconds: seconds(timeout),
-            };
+            let late = |_| ImdsProblem::Deadline { seconds: seconds(timeout) };
             Ok(outcome.map_err(late)??)
         })
     }
@@ -111,11 +105,7 @@ impl Inner {
     }
 
     async fn interfaces(&self) -> Result<ImdsInterfaces, ImdsProblem> {
-        let macs = self
-            .needed(format!("{META}/network/interfaces/macs/"), |text| {
-                lines(text, mac)
-            })
-            .await?;
+        let macs = self.needed(format!("{META}/network/interfaces/macs/"), |text| lines(text, mac)).await?;
         let walked: Vec<_> = stream::iter(macs)
             .map(|mac| async move { Ok::<_, ImdsProblem>((mac, self.interface(mac).await?)) })
             .buffer_unordered(INTERFACES_AT_ONCE)
@@ -131,11 +121,7 @@ impl Inner {
         }
         interfaces.sort_by_key(|interface| (interface.card, interface.device, interface.mac));
         partial.sort();
-        Ok(ImdsInterfaces {
-            interfaces,
-            partial,
-            vpc_cidrs: self.vpc_cidrs().await?,
-        })
+        Ok(ImdsInterfaces { interfaces, partial, vpc_cidrs: self.vpc_cidrs().await? })
     }
 
     /// One interface; `None` if a key is missing that every interface has once it is wholly there.
@@ -153,19 +139,14 @@ impl Inner {
         };
         let cidr = self.key(format!("{below}/subnet-ipv4-cidr-block"), block).await?;
         let Some(subnet_cidr) = cidr else { return Ok(None) };
-        let addresses = self
-            .key(format!("{below}/local-ipv4s"), |text| lines(text, address))
-            .await?;
+        let addresses = self.key(format!("{below}/local-ipv4s"), |text| lines(text, address)).await?;
         // The first is the interface's own. An interface without any is not there yet, or is one without IPv4.
         let mut addresses = addresses.unwrap_or_default().into_iter();
         let Some(primary_address) = addresses.next() else {
             return Ok(None);
         };
         // Not listed where the instance type has one card.
-        let card = self
-            .key(format!("{below}/network-card"), number)
-            .await?
-            .unwrap_or(0);
+        let card = self.key(format!("{below}/network-card"), number).await?.unwrap_or(0);
         Ok(Some(ImdsInterface {
             mac,
             id: EniId::new(id),
@@ -182,17 +163,12 @@ impl Inner {
     async fn vpc_cidrs(&self) -> Result<Vec<Ipv4Net>, ImdsProblem> {
         let primary = self.needed(format!("{META}/mac"), mac).await?;
         let path = format!("{}/vpc-ipv4-cidr-blocks", below(primary));
-        Ok(self
-            .key(path, |text| lines(text, block))
-            .await?
-            .unwrap_or_default())
+        Ok(self.key(path, |text| lines(text, block)).await?.unwrap_or_default())
     }
 
     /// A key that every instance has.
     async fn needed<T>(&self, path: String, value: fn(&str) -> Result<T, String>) -> Result<T, ImdsProblem> {
-        self.key(path.clone(), value)
-            .await?
-            .ok_or(ImdsProblem::NotFound { path })
+        self.key(path.clone(), value).await?.ok_or(ImdsProblem::NotFound { path })
     }
 
     async fn key<T>(
@@ -203,9 +179,7 @@ impl Inner {
         let Some(text) = self.client.get(&path).await? else {
             return Ok(None);
         };
-        value(&text)
-            .map(Some)
-            .map_err(|problem| ImdsProblem::Malformed { path, problem })
+        value(&text).map(Some).map_err(|problem| ImdsProblem::Malformed { path, problem })
     }
 }
 

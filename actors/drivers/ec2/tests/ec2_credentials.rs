@@ -59,11 +59,8 @@ async fn the_standard_variables_say_where_aws_is_and_who_we_are() {
     let mut ec2 = Server::start(|_| none()).await;
     let endpoint_of_ec2 = ec2.endpoint.clone();
     let metadata = Server::start(|request| session_and_role(request).unwrap_or(Reply::new(404, ""))).await;
-    let keys = [
-        ("AWS_ACCESS_KEY_ID", "AKIAENV"),
-        ("AWS_SECRET_ACCESS_KEY", "s"),
-        ("AWS_REGION", "us-east-2"),
-    ];
+    let keys =
+        [("AWS_ACCESS_KEY_ID", "AKIAENV"), ("AWS_SECRET_ACCESS_KEY", "s"), ("AWS_REGION", "us-east-2")];
     for endpoint in ["AWS_ENDPOINT_URL_EC2", "AWS_ENDPOINT_URL"] {
         let where_it_is = [
             (endpoint, endpoint_of_ec2.as_str()),
@@ -113,14 +110,8 @@ async fn without_credentials_nothing_is_sent_and_the_cause_says_so() {
     };
     for (what, metadata) in [
         ("no role", role_is(Reply::new(404, "")).await),
-        (
-            "a role that is no name",
-            role_is(Reply::ok("<html> no\nname")).await,
-        ),
-        (
-            "a role without credentials",
-            role_is(Reply::ok("other-role")).await,
-        ),
+        ("a role that is no name", role_is(Reply::ok("<html> no\nname")).await),
+        ("a role without credentials", role_is(Reply::ok("other-role")).await),
         ("silence", role_is(Reply::Silence).await),
         ("no metadata at all", Server::start(|_| Reply::Silence).await),
     ] {
@@ -130,10 +121,7 @@ async fn without_credentials_nothing_is_sent_and_the_cause_says_so() {
             ("AWS_REGION", "us-east-2"),
         ];
         let outcome = child(test, &environment).await;
-        assert!(
-            outcome.starts_with("Credentials: no usable AWS credentials for"),
-            "{what}: {outcome}"
-        );
+        assert!(outcome.starts_with("Credentials: no usable AWS credentials for"), "{what}: {outcome}");
         assert_eq!(ec2.asked().len(), 0, "{what}");
     }
 }

@@ -36,33 +36,15 @@ async fn each_call_sends_what_ec2_expects_and_reads_what_it_says() {
     })
     .await;
     let enis = ec2.attached_interfaces(InstanceId::new("i-1")).await.unwrap();
-    assert_eq!(
-        (enis[0].id.as_str(), enis[0].secondary_addresses.len()),
-        ("eni-2", 1)
-    );
+    assert_eq!((enis[0].id.as_str(), enis[0].secondary_addresses.len()), ("eni-2", 1));
     let attachment = enis[0].attachment.clone().unwrap();
-    assert_eq!(
-        (attachment.card, attachment.device, attachment.attached),
-        (1, 2, true)
-    );
-    assert_eq!(
-        assign(&ec2, 2).await,
-        Ok(vec![Ipv4Addr::new(10, 0, 0, 7), Ipv4Addr::new(10, 0, 0, 8)])
-    );
-    let subnets = ec2
-        .subnets(VpcId::new("vpc-1"), "eu-west-1a".to_owned())
-        .await
-        .unwrap();
+    assert_eq!((attachment.card, attachment.device, attachment.attached), (1, 2, true));
+    assert_eq!(assign(&ec2, 2).await, Ok(vec![Ipv4Addr::new(10, 0, 0, 7), Ipv4Addr::new(10, 0, 0, 8)]));
+    let subnets = ec2.subnets(VpcId::new("vpc-1"), "eu-west-1a".to_owned()).await.unwrap();
     assert_eq!(subnets.len(), 1, "the one that cannot be understood is left out");
     assert_eq!((subnets[0].free_addresses, subnets[0].tags.len()), (250, 1));
     let limits = ec2.instance_limits(InstanceType::new("m5.large")).await;
-    assert_eq!(
-        limits,
-        Ok(InstanceLimits {
-            enis: 3,
-            addresses_per_eni: 10
-        })
-    );
+    assert_eq!(limits, Ok(InstanceLimits { enis: 3, addresses_per_eni: 10 }));
 
     let posted = posted(&mut server);
     let bodies: Vec<_> = posted.iter().map(|request| request.body.as_str()).collect();
@@ -83,30 +65,17 @@ async fn each_call_sends_what_ec2_expects_and_reads_what_it_says() {
             (request.path.as_str(), &request.headers["content-type"][..]),
             ("/", "application/x-www-form-urlencoded")
         );
-        assert!(
-            request.headers["authorization"].contains("Credential=ASIANODE/"),
-            "{request:?}"
-        );
-        assert!(
-            request.headers["authorization"].contains("/eu-west-1/ec2/aws4_request"),
-            "{request:?}"
-        );
+        assert!(request.headers["authorization"].contains("Credential=ASIANODE/"), "{request:?}");
+        assert!(request.headers["authorization"].contains("/eu-west-1/ec2/aws4_request"), "{request:?}");
         assert_eq!(request.headers["x-amz-security-token"], "session");
-        assert!(
-            request.headers["x-amz-user-agent"].contains("app/enid"),
-            "{request:?}"
-        );
+        assert!(request.headers["x-amz-user-agent"].contains("app/enid"), "{request:?}");
     }
 }
 
 #[tokio::test]
 async fn a_list_is_read_to_its_end_and_no_further() {
     let page = |token: &str, inside: &str| {
-        let next = if token.is_empty() {
-            String::new()
-        } else {
-            format!("<nextToken>{token}</nextToken>")
-        };
+        let next = if token.is_empty() { String::new() } else { format!("<nextToken>{token}</nextToken>") };
         response(
             "DescribeNetworkInterfaces",
             &format!("<networkInterfaceSet>{inside}</networkInterfaceSet>{next}"),
@@ -122,24 +91,12 @@ async fn a_list_is_read_to_its_end_and_no_further() {
     assert_eq!(posted(&mut server).len(), 3);
 
     let (ec2, mut server) = aws(move |_| page("same", "")).await;
-    assert!(
-        interfaces(&ec2)
-            .await
-            .unwrap_err()
-            .to_string()
-            .contains("the same page again")
-    );
+    assert!(interfaces(&ec2).await.unwrap_err().to_string().contains("the same page again"));
     assert_eq!(posted(&mut server).len(), 2);
 
     let count = AtomicUsize::new(0);
     let (ec2, mut server) = aws(move |_| page(&count.fetch_add(1, Ordering::SeqCst).to_string(), "")).await;
-    assert!(
-        interfaces(&ec2)
-            .await
-            .unwrap_err()
-            .to_string()
-            .contains("does not end after 10 pages")
-    );
+    assert!(interfaces(&ec2).await.unwrap_err().to_string().contains("does not end after 10 pages"));
     assert_eq!(posted(&mut server).len(), 10);
 }
 
@@ -150,13 +107,7 @@ async fn the_region_is_learned_and_nothing_waits_for_it() {
     })
     .await;
     let (tell, told) = tokio::sync::watch::channel(None);
-    let ec2: Arc<dyn Ec2> = Arc::new(SdkEc2::new(
-        AwsSettings {
-            region: None,
-            ..settings(&server)
-        },
-        told,
-    ));
+    let ec2: Arc<dyn Ec2> = Arc::new(SdkEc2::new(AwsSettings { region: None, ..settings(&server) }, told));
     let cause = interfaces(&ec2).await.unwrap_err();
     assert!(cause.to_string().contains("the Region is not known"), "{cause}");
     tell.send_replace(Some("ap-south-1".to_owned()));
@@ -164,19 +115,13 @@ async fn the_region_is_learned_and_nothing_waits_for_it() {
     let mut server = server;
     let posted = posted(&mut server);
     assert_eq!(posted.len(), 1);
-    assert!(
-        posted[0].headers["authorization"].contains("/ap-south-1/ec2/"),
-        "{posted:?}"
-    );
+    assert!(posted[0].headers["authorization"].contains("/ap-south-1/ec2/"), "{posted:?}");
 }
 
 #[test]
 fn both_ports_are_made_without_a_runtime_and_without_a_network() {
     let nowhere = Some("http://192.0.2.1".to_owned());
-    let (ec2, imds) = connect(AwsSettings {
-        imds_endpoint: nowhere,
-        ..AwsSettings::default()
-    });
+    let (ec2, imds) = connect(AwsSettings { imds_endpoint: nowhere, ..AwsSettings::default() });
     drop((ec2.attached_interfaces(InstanceId::new("i-1")), imds.node()));
 }
 

@@ -30,11 +30,7 @@ pub(crate) fn unfit(what: &str, reason: &str) -> HostError {
 
 /// The kernel's answer was not one we can read.
 pub(crate) fn unreadable(what: &str, reason: impl Into<String>) -> HostError {
-    HostError::Refused {
-        what: what.to_owned(),
-        error: reason.into(),
-        errno: 0,
-    }
+    HostError::Refused { what: what.to_owned(), error: reason.into(), errno: 0 }
 }
 
 /// The error message of a netlink answer.
@@ -45,16 +41,12 @@ pub(crate) fn refused_by(what: &str, message: &ErrorMessage) -> HostError {
 
 /// The socket is gone.
 pub(crate) fn lost(detail: impl Into<String>) -> HostError {
-    HostError::ConnectionLost {
-        detail: detail.into(),
-    }
+    HostError::ConnectionLost { detail: detail.into() }
 }
 
 /// nft, or starting it, failed.
 pub(crate) fn nft(detail: impl Into<String>) -> HostError {
-    HostError::Nft {
-        detail: detail.into(),
-    }
+    HostError::Nft { detail: detail.into() }
 }
 
 /// Whether the kernel refused with one of these.
@@ -79,11 +71,7 @@ fn extack_text(repeated: &[u8]) -> Option<String> {
     NlasIterator::new(attributes)
         .flatten()
         .find(|attribute| attribute.kind() == EXTACK_TEXT)
-        .map(|attribute| {
-            String::from_utf8_lossy(attribute.value())
-                .trim_end_matches('\0')
-                .to_owned()
-        })
+        .map(|attribute| String::from_utf8_lossy(attribute.value()).trim_end_matches('\0').to_owned())
 }
 
 #[cfg(test)]
@@ -93,10 +81,7 @@ mod tests {
     #[test]
     fn a_refusal_names_what_was_asked_the_errno_and_the_kernels_reason() {
         let error = refused("bring link 7 up", 19, Some("because"));
-        assert_eq!(
-            error.to_string(),
-            "bring link 7 up: No such device (os error 19): because"
-        );
+        assert_eq!(error.to_string(), "bring link 7 up: No such device (os error 19): because");
         assert!(is_any(&error, &[Errno::EXIST, Errno::NODEV]));
         assert!(!is_any(&error, &[Errno::EXIST]));
         assert!(!is_any(&lost("x"), &[Errno::NODEV]));

@@ -38,11 +38,7 @@ impl LinuxHost {
     /// # Errors
     /// When there is no tokio runtime, or the socket cannot be opened.
     pub fn connect(timeout: Duration) -> Result<Self, HostError> {
-        Ok(Self {
-            channel: Channel::open()?,
-            nft: Nft::default(),
-            timeout,
-        })
+        Ok(Self { channel: Channel::open()?, nft: Nft::default(), timeout })
     }
 
     /// The nft command to run instead of `nft`, which is looked up in PATH.
@@ -121,10 +117,7 @@ async fn snapshot(channel: &Channel, deadline: Deadline) -> Result<HostSnapshot,
     let (seen, confirmed_whole) = confirm(channel, seen, deadline).await?;
     let (routes, routes_whole) = route::dump(channel, deadline).await?;
     let (rules, rules_whole) = rule::dump(channel, deadline).await?;
-    let links = seen
-        .into_iter()
-        .map(|seen| complete_link(seen, &addresses, &behind))
-        .collect();
+    let links = seen.into_iter().map(|seen| complete_link(seen, &addresses, &behind)).collect();
     Ok(HostSnapshot {
         complete: links_whole && addresses_whole && confirmed_whole && routes_whole && rules_whole,
         links,
@@ -140,16 +133,9 @@ async fn read_behind(
     deadline: Deadline,
 ) -> Result<BTreeMap<i32, Option<Vec<SeenAddress>>>, HostError> {
     let mut behind = BTreeMap::new();
-    for namespace in seen
-        .iter()
-        .filter_map(|seen| seen.peer)
-        .map(|peer| peer.namespace)
-    {
+    for namespace in seen.iter().filter_map(|seen| seen.peer).map(|peer| peer.namespace) {
         if namespace >= 0 && !behind.contains_key(&namespace) {
-            behind.insert(
-                namespace,
-                address::dump_elsewhere(channel, namespace, deadline).await?,
-            );
+            behind.insert(namespace, address::dump_elsewhere(channel, namespace, deadline).await?);
         }
     }
     Ok(behind)
@@ -166,10 +152,8 @@ async fn confirm(
         return Ok((seen, true));
     }
     let (again, whole) = link::dump(channel, deadline).await?;
-    let peers: BTreeMap<u32, Option<Peer>> = again
-        .into_iter()
-        .map(|seen| (seen.link.ifindex, seen.peer))
-        .collect();
+    let peers: BTreeMap<u32, Option<Peer>> =
+        again.into_iter().map(|seen| (seen.link.ifindex, seen.peer)).collect();
     Ok((still_there(seen, &peers), whole))
 }
 
@@ -202,9 +186,7 @@ fn complete_link(
 
 fn addresses_behind(peer: Peer, behind: &BTreeMap<i32, Option<Vec<SeenAddress>>>) -> Option<Vec<Ipv4Addr>> {
     let there = behind.get(&peer.namespace)?.as_ref()?;
-    let on_peer = there
-        .iter()
-        .filter(|address| address.ifindex == peer.ifindex && address.global);
+    let on_peer = there.iter().filter(|address| address.ifindex == peer.ifindex && address.global);
     Some(on_peer.map(|address| address.address).collect())
 }
 
@@ -217,11 +199,9 @@ async fn perform(channel: &Channel, change: HostChange, deadline: Deadline) -> R
             link::set_mtu(channel, &what, ifindex, mtu_bytes, deadline).await
         }
         HostChange::LinkUp { ifindex } => link::up(channel, &what, ifindex, deadline).await,
-        HostChange::AddAddress {
-            ifindex,
-            address,
-            prefix_length,
-        } => address::add(channel, &what, ifindex, address, prefix_length, deadline).await,
+        HostChange::AddAddress { ifindex, address, prefix_length } => {
+            address::add(channel, &what, ifindex, address, prefix_length, deadline).await
+        }
         HostChange::PutRoute(route) => route::put(channel, &what, route, deadline).await,
         HostChange::RemoveRoute(route) => route::remove(channel, &what, route, deadline).await,
         HostChange::AddRule(rule) => rule::add(channel, &what, rule, deadline).await,
@@ -236,11 +216,7 @@ fn in_words(change: &HostChange) -> String {
     match change {
         HostChange::SetMtu { ifindex, mtu_bytes } => format!("set the mtu of link {ifindex} to {mtu_bytes}"),
         HostChange::LinkUp { ifindex } => format!("bring link {ifindex} up"),
-        HostChange::AddAddress {
-            ifindex,
-            address,
-            prefix_length,
-        } => {
+        HostChange::AddAddress { ifindex, address, prefix_length } => {
             format!("add address {address}/{prefix_length} to link {ifindex}")
         }
         HostChange::PutRoute(route) => format!("put route {}", route_in_words(route)),
@@ -253,25 +229,14 @@ fn in_words(change: &HostChange) -> String {
 
 fn route_in_words(route: &Route) -> String {
     let via = route.via.map(|via| format!(" via {via}")).unwrap_or_default();
-    let Route {
-        to,
-        prefix_length,
-        ifindex,
-        table,
-        ..
-    } = route;
+    let Route { to, prefix_length, ifindex, table, .. } = route;
     format!("{to}/{prefix_length}{via} by link {ifindex} in table {table}")
 }
 
 fn rule_in_words(rule: &Rule) -> String {
-    let from = rule
-        .from
-        .map_or_else(|| "all".to_owned(), |from| from.to_string());
+    let from = rule.from.map_or_else(|| "all".to_owned(), |from| from.to_string());
     let to = rule.to.map(|to| format!(" to {to}")).unwrap_or_default();
-    let mark = rule
-        .mark
-        .map(|mark| format!(" fwmark {:#x}", mark.0))
-        .unwrap_or_default();
+    let mark = rule.mark.map(|mark| format!(" fwmark {:#x}", mark.0)).unwrap_or_default();
     format!("{}: from {from}{to}{mark} lookup {}", rule.priority.0, rule.table)
 }
 
@@ -295,35 +260,17 @@ mod tests {
     }
 
     fn at(ifindex: u32, last: u8, global: bool) -> SeenAddress {
-        SeenAddress {
-            ifindex,
-            address: Ipv4Addr::new(10, 0, 0, last),
-            prefix_length: 32,
-            global,
-        }
+        SeenAddress { ifindex, address: Ipv4Addr::new(10, 0, 0, last), prefix_length: 32, global }
     }
 
     #[test]
     fn what_is_behind_a_veth_is_unknown_when_the_veth_did_not_outlive_the_reading() {
-        let peer = Peer {
-            namespace: 5,
-            ifindex: 2,
-        };
-        let other = Peer {
-            namespace: 6,
-            ifindex: 2,
-        };
-        let links = vec![
-            seen(1, None),
-            seen(7, Some(peer)),
-            seen(8, Some(other)),
-            seen(9, Some(peer)),
-        ];
+        let peer = Peer { namespace: 5, ifindex: 2 };
+        let other = Peer { namespace: 6, ifindex: 2 };
+        let links = vec![seen(1, None), seen(7, Some(peer)), seen(8, Some(other)), seen(9, Some(peer))];
         let now = BTreeMap::from([(1, None), (8, Some(peer)), (9, Some(peer))]);
-        let kept: Vec<_> = still_there(links, &now)
-            .iter()
-            .map(|seen| (seen.link.ifindex, seen.peer))
-            .collect();
+        let kept: Vec<_> =
+            still_there(links, &now).iter().map(|seen| (seen.link.ifindex, seen.peer)).collect();
         assert_eq!(kept, [(1, None), (8, None), (9, Some(peer))]);
     }
 
@@ -332,10 +279,7 @@ mod tests {
         let there = vec![at(2, 1, true), at(2, 2, false), at(3, 3, true), at(2, 4, true)];
         let behind = BTreeMap::from([(5, Some(there)), (6, None)]);
         let of = |namespace, ifindex| addresses_behind(Peer { namespace, ifindex }, &behind);
-        assert_eq!(
-            of(5, 2),
-            Some(vec![Ipv4Addr::new(10, 0, 0, 1), Ipv4Addr::new(10, 0, 0, 4)])
-        );
+        assert_eq!(of(5, 2), Some(vec![Ipv4Addr::new(10, 0, 0, 1), Ipv4Addr::new(10, 0, 0, 4)]));
         assert_eq!(of(5, 9), Some(vec![]));
         assert_eq!(of(6, 2), None);
         assert_eq!(of(-1, 2), None);

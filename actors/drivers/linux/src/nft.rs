@@ -54,25 +54,15 @@ impl Nft {
             "add table {family} {name}\ndelete table {family} {name}\ntable {family} {name} {{\n{body}\n}}\n"
         );
         let ended = self.run(&["-f", "-"], batch).await?;
-        if ended.success {
-            Ok(())
-        } else {
-            Err(failed(ended.complaint))
-        }
+        if ended.success { Ok(()) } else { Err(failed(ended.complaint)) }
     }
 
     /// The table in canonical text; `None` if there is none.
     pub(crate) async fn read(&self, family: &str, name: &str) -> Result<Option<Vec<String>>, HostError> {
-        let ended = self
-            .run(&["-j", "list", "table", family, name], String::new())
-            .await?;
+        let ended = self.run(&["-j", "list", "table", family, name], String::new()).await?;
         if !ended.success {
             let absent = ended.complaint.contains(NO_SUCH_TABLE);
-            return if absent {
-                Ok(None)
-            } else {
-                Err(failed(ended.complaint))
-            };
+            return if absent { Ok(None) } else { Err(failed(ended.complaint)) };
         }
         let listing = serde_json::from_slice(&ended.output)
             .map_err(|why| failed(format!("the listing of table {family} {name} is no JSON: {why}")))?;
@@ -98,20 +88,13 @@ impl Nft {
         };
         let ((), output, complaint) = tokio::join!(feed, drain(stdout), drain(stderr));
         let (output, complaint) = (output?, complaint?);
-        let status = child
-            .wait()
-            .await
-            .map_err(|why| failed(format!("waiting for it: {why}")))?;
+        let status = child.wait().await.map_err(|why| failed(format!("waiting for it: {why}")))?;
         let words = String::from_utf8_lossy(&complaint);
         let complaint = match words.trim() {
             "" => status.to_string(),
             words => words.chars().take(COMPLAINT_CHARACTERS_MAX).collect(),
         };
-        Ok(Ended {
-            success: status.success(),
-            output,
-            complaint,
-        })
+        Ok(Ended { success: status.success(), output, complaint })
     }
 }
 
@@ -122,9 +105,7 @@ async fn drain(pipe: Option<impl AsyncRead + Unpin>) -> Result<Vec<u8>, HostErro
         let read = pipe.take(OUTPUT_BYTES_MAX + 1).read_to_end(&mut bytes).await;
         read.map_err(|why| failed(format!("reading its output: {why}")))?;
         if u64::try_from(bytes.len()).is_ok_and(|length| length > OUTPUT_BYTES_MAX) {
-            return Err(failed(format!(
-                "its output is longer than {OUTPUT_BYTES_MAX} bytes"
-            )));
+            return Err(failed(format!("its output is longer than {OUTPUT_BYTES_MAX} bytes")));
         }
     }
     Ok(bytes)
@@ -141,11 +122,7 @@ fn check_body(body: &str) -> Result<(), String> {
             _ if quoted => {}
             '#' => comment = true,
             '{' => depth = depth.saturating_add(1),
-            '}' => {
-                depth = depth
-                    .checked_sub(1)
-                    .ok_or("the body closes a brace that it did not open")?
-            }
+            '}' => depth = depth.checked_sub(1).ok_or("the body closes a brace that it did not open")?,
             _ => {}
         }
     }
@@ -161,31 +138,19 @@ mod tests {
 
     #[test]
     fn a_body_that_leaves_its_table_is_refused() {
-        for body in [
-            "}",
-            "chain a { } }\ntable ip other {",
-            "chain a {",
-            "chain a { comment \"x }",
-            "\"}\" }",
-        ] {
+        for body in
+            ["}", "chain a { } }\ntable ip other {", "chain a {", "chain a { comment \"x }", "\"}\" }"]
+        {
             assert!(check_body(body).is_err(), "{body}");
         }
-        for body in [
-            "",
-            "chain a { type filter; }\n set b { }",
-            "chain a { comment \"}\" ; # }\n }",
-            "# {",
-        ] {
+        for body in ["", "chain a { type filter; }\n set b { }", "chain a { comment \"}\" ; # }\n }", "# {"] {
             assert_eq!(check_body(body), Ok(()), "{body}");
         }
     }
 
     #[tokio::test]
     async fn an_nft_that_is_not_there_is_named() {
-        let error = Nft::new("/nowhere/nft".into())
-            .read("ip", "enid")
-            .await
-            .unwrap_err();
+        let error = Nft::new("/nowhere/nft".into()).read("ip", "enid").await.unwrap_err();
         assert!(error.to_string().contains("cannot start /nowhere/nft"), "{error}");
     }
 }

@@ -7,9 +7,7 @@ use contract::ports::ec2::InstanceLimits;
 use std::time::Duration;
 
 fn no_metadata() -> Cause {
-    Cause::ImdsUnavailable {
-        detail: "connection refused".into(),
-    }
+    Cause::ImdsUnavailable { detail: "connection refused".into() }
 }
 
 #[test]
@@ -31,14 +29,7 @@ fn what_the_metadata_service_shows_is_published_unconfirmed_until_ec2_has_spoken
     desk.interfaces_are(Ok(metadata(vec![seen(0, some(0, 2))])));
     let view = desk.seen();
     assert!(!view.complete);
-    assert_eq!(
-        view.enis[0]
-            .addresses
-            .iter()
-            .map(|on| on.confirmed)
-            .collect::<Vec<_>>(),
-        [false, false]
-    );
+    assert_eq!(view.enis[0].addresses.iter().map(|on| on.confirmed).collect::<Vec<_>>(), [false, false]);
     assert_eq!(view.enis[0].address_limit, None);
     assert_eq!(view.vpc_cidrs.len(), 1);
 
@@ -74,10 +65,7 @@ fn a_view_that_leaves_an_eni_out_is_not_complete() {
     desk.interfaces_are(Ok(metadata(vec![seen(0, Vec::new())])));
     assert!(!desk.seen().complete);
     assert_eq!(desk.seen().enis.len(), 1);
-    let mut list = SubnetView {
-        complete: true,
-        ..SubnetView::default()
-    };
+    let mut list = SubnetView { complete: true, ..SubnetView::default() };
     list.subnets.push(Subnet {
         id: subnet(1),
         cidr: Some("10.0.1.0/24".parse().unwrap()),
@@ -131,10 +119,7 @@ fn an_idle_hour_costs_ec2_nothing_though_an_eni_is_not_ours() {
         let all = vec![seen(0, some(0, 1)), seen(1, some(1, 1)), seen(2, some(2, 1))];
         desk.interfaces_are(Ok(metadata(all)));
     }
-    assert_eq!(
-        (desk.describes_seen, desk.assigns_seen, desk.interfaces_seen),
-        (1, 0, 61)
-    );
+    assert_eq!((desk.describes_seen, desk.assigns_seen, desk.interfaces_seen), (1, 0, 61));
 }
 
 #[test]
@@ -182,17 +167,12 @@ fn a_type_that_the_table_does_not_know_is_asked_of_ec2() {
     desk.described_are(Ok(vec![described(0, Vec::new())]));
     desk.want(3);
     assert!(desk.assigns.is_empty());
-    let unknown = Cause::LimitsUnknown {
-        instance_type: "m99.nosuch".into(),
-    };
+    let unknown = Cause::LimitsUnknown { instance_type: "m99.nosuch".into() };
     assert_eq!(desk.seen().growth, Growth::Held(unknown));
     desk.limits_are(Err(unavailable()));
     assert!(desk.limits_asked.is_none());
     desk.pass(Duration::from_secs(1));
-    desk.limits_are(Ok(InstanceLimits {
-        enis: 2,
-        addresses_per_eni: 3,
-    }));
+    desk.limits_are(Ok(InstanceLimits { enis: 2, addresses_per_eni: 3 }));
     assert_eq!(desk.buying(), [on(0, 2)]);
 }
 

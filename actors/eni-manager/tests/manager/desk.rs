@@ -81,36 +81,20 @@ pub(crate) fn seen(n: u8, addresses: Vec<Ipv4Addr>) -> ImdsInterface {
 }
 
 pub(crate) fn metadata(interfaces: Vec<ImdsInterface>) -> ImdsInterfaces {
-    ImdsInterfaces {
-        interfaces,
-        partial: Vec::new(),
-        vpc_cidrs: vec!["10.0.0.0/16".parse().unwrap()],
-    }
+    ImdsInterfaces { interfaces, partial: Vec::new(), vpc_cidrs: vec!["10.0.0.0/16".parse().unwrap()] }
 }
 
 pub(crate) fn marked(n: u8, until: Duration) -> SubnetView {
-    let mark = SubnetMark {
-        cause: exhausted(n),
-        until,
-        failures: 1,
-    };
+    let mark = SubnetMark { cause: exhausted(n), until, failures: 1 };
     SubnetView {
         complete: true,
-        subnets: vec![Subnet {
-            id: subnet(n),
-            cidr: None,
-            free_addresses: None,
-            mark: Some(mark),
-        }],
+        subnets: vec![Subnet { id: subnet(n), cidr: None, free_addresses: None, mark: Some(mark) }],
         trouble: None,
     }
 }
 
 pub(crate) fn exhausted(n: u8) -> Cause {
-    Cause::SubnetExhausted {
-        subnet: subnet(n),
-        detail: "no free addresses".into(),
-    }
+    Cause::SubnetExhausted { subnet: subnet(n), detail: "no free addresses".into() }
 }
 
 const ASSIGN: &str = "AssignPrivateIpAddresses";
@@ -120,24 +104,15 @@ pub(crate) fn throttled() -> Cause {
 }
 
 pub(crate) fn timeout() -> Cause {
-    Cause::Ec2Timeout {
-        action: ASSIGN,
-        timeout_seconds: 10,
-    }
+    Cause::Ec2Timeout { action: ASSIGN, timeout_seconds: 10 }
 }
 
 pub(crate) fn unavailable() -> Cause {
-    Cause::Ec2Unavailable {
-        action: ASSIGN,
-        detail: "connection reset".into(),
-    }
+    Cause::Ec2Unavailable { action: ASSIGN, detail: "connection reset".into() }
 }
 
 pub(crate) fn unauthorized() -> Cause {
-    Cause::Unauthorized {
-        action: ASSIGN,
-        detail: "no".into(),
-    }
+    Cause::Unauthorized { action: ASSIGN, detail: "no".into() }
 }
 
 pub(crate) fn refused() -> Cause {
@@ -195,10 +170,7 @@ impl Desk {
     pub(crate) fn with(enis: Vec<EniDescription>) -> Self {
         let mut desk = Self::new();
         desk.node_is(Ok(node("m5.large")));
-        let list = enis
-            .iter()
-            .zip(0..)
-            .map(|(known, n)| seen(n, known.secondary_addresses.clone()));
+        let list = enis.iter().zip(0..).map(|(known, n)| seen(n, known.secondary_addresses.clone()));
         desk.interfaces_are(Ok(metadata(list.collect())));
         desk.described_are(Ok(enis));
         desk
@@ -215,17 +187,10 @@ impl Desk {
             self.take(action);
         }
         let again = self.manager.plan(self.now);
-        assert!(
-            again.actions.is_empty(),
-            "a second plan at the same time: {:?}",
-            again.actions
-        );
+        assert!(again.actions.is_empty(), "a second plan at the same time: {:?}", again.actions);
         assert_eq!(again.wake_at, plan.wake_at);
         assert!(plan.wake_at.is_none_or(|at| at > self.now), "a wake in the past");
-        assert!(
-            !self.describe_asked || self.assigns.is_empty(),
-            "bought while EC2 is read back"
-        );
+        assert!(!self.describe_asked || self.assigns.is_empty(), "bought while EC2 is read back");
         self.wake_at = plan.wake_at;
     }
 
@@ -247,10 +212,7 @@ impl Desk {
             }
             EniAction::Assign { eni, subnet, count } => {
                 assert!(count > 0, "nothing was bought");
-                assert!(
-                    self.assigns.iter().all(|(other, ..)| *other != eni),
-                    "two on one ENI"
-                );
+                assert!(self.assigns.iter().all(|(other, ..)| *other != eni), "two on one ENI");
                 self.assigns_seen += 1;
                 self.assigns.push((eni, subnet, count));
             }
@@ -294,11 +256,7 @@ impl Desk {
     }
 
     pub(crate) fn want(&mut self, wanted: u32) {
-        let demand = Demand {
-            needed: wanted,
-            wanted,
-            waiting: 0,
-        };
+        let demand = Demand { needed: wanted, wanted, waiting: 0 };
         self.event(Event::Mail(EniMail::Demand(demand)));
     }
 
@@ -318,10 +276,7 @@ impl Desk {
 
     /// What is bought now, as (ENI, count).
     pub(crate) fn buying(&self) -> Vec<(String, u32)> {
-        let enis = self
-            .assigns
-            .iter()
-            .map(|(eni, _, count)| (eni.to_string(), *count));
+        let enis = self.assigns.iter().map(|(eni, _, count)| (eni.to_string(), *count));
         enis.collect()
     }
 

@@ -22,10 +22,7 @@ fn a_throttled_call_is_made_again_later_without_reading_back() {
     }
     assert_eq!(desk.describes_seen, 1);
     assert!(pauses[0] >= Duration::from_millis(500));
-    assert!(
-        pauses.is_sorted() && pauses[3] >= Duration::from_secs(4),
-        "{pauses:?}"
-    );
+    assert!(pauses.is_sorted() && pauses[3] >= Duration::from_secs(4), "{pauses:?}");
     desk.assigned(0, Ok(some(0, 3)));
     assert_eq!(desk.seen().trouble, None);
 }
@@ -64,12 +61,7 @@ fn what_a_lost_answer_did_not_bring_is_bought_after_the_pause() {
 
 #[test]
 fn a_read_back_waits_for_the_other_calls_and_no_refusal_or_success_cancels_it() {
-    for other in [
-        Err(throttled()),
-        Err(unauthorized()),
-        Err(exhausted(1)),
-        Ok(some(1, 9)),
-    ] {
+    for other in [Err(throttled()), Err(unauthorized()), Err(exhausted(1)), Ok(some(1, 9))] {
         let mut desk = Desk::with(vec![described(0, Vec::new()), described(1, Vec::new())]);
         desk.want(18);
         assert_eq!(desk.buying(), [on(0, 9), on(1, 9)]);

@@ -48,11 +48,7 @@ fn a_demand_that_grows_during_a_call_is_met_by_what_it_grew_by() {
 
 #[test]
 fn the_fullest_eni_grows_first_and_several_at_once_when_one_is_not_enough() {
-    let enis = vec![
-        described(0, some(0, 3)),
-        described(1, some(1, 7)),
-        described(2, some(2, 9)),
-    ];
+    let enis = vec![described(0, some(0, 3)), described(1, some(1, 7)), described(2, some(2, 9))];
     let mut desk = Desk::with(enis.clone());
     desk.want(20);
     assert_eq!(desk.buying(), [on(1, 1)]);
@@ -64,11 +60,7 @@ fn the_fullest_eni_grows_first_and_several_at_once_when_one_is_not_enough() {
 #[test]
 fn an_eni_is_filled_up_to_its_own_address_and_then_the_limit_is_told() {
     let mut desk = Desk::with(vec![described(0, Vec::new())]);
-    let wish = Demand {
-        needed: 50,
-        wanted: 60,
-        waiting: 42,
-    };
+    let wish = Demand { needed: 50, wanted: 60, waiting: 42 };
     desk.event(Event::Mail(EniMail::Demand(wish)));
     assert_eq!(desk.buying(), [on(0, PER_ENI)]);
     desk.assigned(0, Ok(some(0, 9)));
@@ -119,8 +111,7 @@ fn another_subnet_is_asked_when_one_is_marked() {
 fn the_end_of_a_mark_is_not_missed_behind_one_that_ended_before() {
     let mut desk = Desk::with(vec![described(0, Vec::new())]);
     let mut view = marked(1, desk.now);
-    view.subnets
-        .extend(marked(0, desk.now + Duration::from_secs(15)).subnets);
+    view.subnets.extend(marked(0, desk.now + Duration::from_secs(15)).subnets);
     desk.subnets_are(view);
     desk.want(1);
     assert!(desk.assigns.is_empty());
@@ -134,8 +125,7 @@ fn growth_is_possible_while_any_subnet_has_room() {
     desk.subnets_are(marked(0, desk.now + Duration::from_secs(15)));
     assert_eq!(desk.seen().growth, Growth::Possible);
     let mut both = marked(0, desk.now + Duration::from_secs(15));
-    both.subnets
-        .extend(marked(1, desk.now + Duration::from_secs(15)).subnets);
+    both.subnets.extend(marked(1, desk.now + Duration::from_secs(15)).subnets);
     desk.subnets_are(both);
     assert_eq!(desk.seen().growth, Growth::Held(exhausted(0)));
     desk.pass(Duration::from_secs(15));

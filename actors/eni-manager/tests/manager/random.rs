@@ -126,9 +126,7 @@ impl World {
             told.subnet = subnet(subnet_of(*n));
             told
         });
-        let away = Cause::ImdsUnavailable {
-            detail: "away".into(),
-        };
+        let away = Cause::ImdsUnavailable { detail: "away".into() };
         let told = answer(fate, metadata(list.collect()), away);
         self.desk.interfaces_are(told);
     }
@@ -147,9 +145,7 @@ impl World {
         }
         *free -= count;
         let host = self.next_host.entry(n).or_insert(10);
-        let new: Vec<_> = (0..count)
-            .map(|i| at(n, *host + u8::try_from(i).unwrap()))
-            .collect();
+        let new: Vec<_> = (0..count).map(|i| at(n, *host + u8::try_from(i).unwrap())).collect();
         *host += u8::try_from(count).unwrap();
         self.enis.get_mut(&n).unwrap().extend(&new);
         let told = match fate {

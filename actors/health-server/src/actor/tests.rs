@@ -10,11 +10,7 @@ fn hands(board: &HealthBoard) -> HealthPerformer {
 }
 
 async fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0")
-        .await
-        .unwrap()
-        .local_addr()
-        .unwrap()
+    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
 }
 
 async fn outcome(hands: &HealthPerformer, bind: SocketAddr) -> Result<(), String> {

@@ -21,11 +21,7 @@ pub(super) struct Bounded {
 
 impl Bounded {
     pub(super) fn new(inner: TcpListener, connections_max: usize, life: Duration) -> Self {
-        Self {
-            inner,
-            room: Arc::new(Semaphore::new(connections_max)),
-            life,
-        }
+        Self { inner, room: Arc::new(Semaphore::new(connections_max)), life }
     }
 }
 
@@ -39,14 +35,7 @@ impl Listener for Bounded {
             return std::future::pending().await;
         };
         let (stream, from) = Listener::accept(&mut self.inner).await;
-        (
-            Connection {
-                stream,
-                end: Box::pin(sleep(self.life)),
-                _permit: permit,
-            },
-            from,
-        )
+        (Connection { stream, end: Box::pin(sleep(self.life)), _permit: permit }, from)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {

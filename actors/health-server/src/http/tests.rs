@@ -24,12 +24,7 @@ async fn site(connections_max: usize, life: Duration) -> Site {
     let (probed, shown, ended) = (Arc::clone(&alive), pictures.subscribe(), server.subscribe());
     let probe: Probe = Arc::new(move || probed.load(Ordering::Relaxed));
     tokio::spawn(serve_within(listener, shown, probe, ended, connections_max, life));
-    Site {
-        at,
-        pictures,
-        alive,
-        server,
-    }
+    Site { at, pictures, alive, server }
 }
 
 async fn get(at: SocketAddr, path: &str) -> String {
@@ -59,8 +54,7 @@ async fn readyz_tells_the_reasons_and_the_degradations() {
 
     let mut facts = well();
     facts.leases.as_mut().unwrap().waiting_for = Some(exhausted());
-    site.pictures
-        .send_replace(Arc::new(picture(&facts, "1", Duration::from_secs(77))));
+    site.pictures.send_replace(Arc::new(picture(&facts, "1", Duration::from_secs(77))));
     let answer = get(site.at, "/readyz").await;
     assert_eq!(status(&answer), "200");
     let body = json(&answer);
@@ -85,11 +79,8 @@ async fn metrics_are_lines_that_prometheus_reads_and_a_cause_that_passed_is_gone
     let site = site(4, CONNECTION_LIFE).await;
     let mut facts = well();
     facts.enis.as_mut().unwrap().trouble = Some(Cause::PoolEmpty);
-    facts.children.as_mut().unwrap()[0]
-        .restarts
-        .push(("a \"quoted\"\ncause", 1));
-    site.pictures
-        .send_replace(Arc::new(picture(&facts, "1.2.3", Duration::ZERO)));
+    facts.children.as_mut().unwrap()[0].restarts.push(("a \"quoted\"\ncause", 1));
+    site.pictures.send_replace(Arc::new(picture(&facts, "1.2.3", Duration::ZERO)));
     let answer = get(site.at, "/metrics").await;
     assert_eq!(status(&answer), "200");
     assert!(answer.contains("content-type: text/plain; version=0.0.4"));
@@ -101,23 +92,13 @@ async fn metrics_are_lines_that_prometheus_reads_and_a_cause_that_passed_is_gone
         "enid_answers_total{verb=\"ADD\",outcome=\"PoolEmpty\"} 2",
         "enid_trouble{room=\"eni-manager\",cause=\"PoolEmpty\"} 1",
     ] {
-        assert!(
-            answer.lines().any(|has| has == line),
-            "{line} is not in\n{answer}"
-        );
+        assert!(answer.lines().any(|has| has == line), "{line} is not in\n{answer}");
     }
-    for line in answer
-        .split("\r\n\r\n")
-        .nth(1)
-        .unwrap()
-        .lines()
-        .filter(|line| !line.is_empty())
-    {
+    for line in answer.split("\r\n\r\n").nth(1).unwrap().lines().filter(|line| !line.is_empty()) {
         let number = line.rsplit(' ').next().unwrap();
         assert!(line.starts_with('#') || number.parse::<f64>().is_ok(), "{line}");
     }
-    site.pictures
-        .send_replace(Arc::new(picture(&well(), "1.2.3", Duration::ZERO)));
+    site.pictures.send_replace(Arc::new(picture(&well(), "1.2.3", Duration::ZERO)));
     assert!(!get(site.at, "/metrics").await.contains("enid_trouble"));
 }
 
@@ -125,9 +106,7 @@ async fn metrics_are_lines_that_prometheus_reads_and_a_cause_that_passed_is_gone
 async fn a_client_that_says_nothing_cannot_keep_a_probe_out_for_long() {
     let site = site(1, Duration::from_millis(300)).await;
     let mut silent = TcpStream::connect(site.at).await.unwrap();
-    let answer = tokio::time::timeout(Duration::from_secs(20), get(site.at, "/livez"))
-        .await
-        .unwrap();
+    let answer = tokio::time::timeout(Duration::from_secs(20), get(site.at, "/livez")).await.unwrap();
     assert_eq!(status(&answer), "200");
     let mut rest = Vec::new();
     assert_eq!(silent.read_to_end(&mut rest).await.unwrap(), 0);
@@ -135,9 +114,7 @@ async fn a_client_that_says_nothing_cannot_keep_a_probe_out_for_long() {
 
 #[tokio::test]
 async fn when_the_incarnation_ends_so_does_its_server() {
-    let Site {
-        at, server, pictures, ..
-    } = site(4, CONNECTION_LIFE).await;
+    let Site { at, server, pictures, .. } = site(4, CONNECTION_LIFE).await;
     drop(server);
     // The server holds the only other end: it is gone when that is.
     let gone = tokio::time::timeout(Duration::from_secs(5), pictures.closed()).await;

@@ -32,10 +32,7 @@ impl<'a> Room<'a> {
             name: child.name,
             state: &child.state,
             incarnation: child.incarnation,
-            restarts: child
-                .restarts
-                .iter()
-                .fold(0, |sum, (_, many)| sum.saturating_add(*many)),
+            restarts: child.restarts.iter().fold(0, |sum, (_, many)| sum.saturating_add(*many)),
             last_cause: child.last_cause.as_deref(),
         }
     }
@@ -60,11 +57,8 @@ pub(super) fn metrics(picture: &Picture) -> String {
     let recorder = PrometheusBuilder::new().build_recorder();
     with_local_recorder(&recorder, || {
         for sample in &picture.samples {
-            let labels: Vec<Label> = sample
-                .labels
-                .iter()
-                .map(|(name, value)| Label::new(*name, value.clone()))
-                .collect();
+            let labels: Vec<Label> =
+                sample.labels.iter().map(|(name, value)| Label::new(*name, value.clone())).collect();
             match sample.value {
                 Value::Counter(value) => {
                     describe_counter!(sample.name, sample.help);
@@ -81,10 +75,7 @@ pub(super) fn metrics(picture: &Picture) -> String {
 }
 
 /// Exact below 2^53, which no gauge of ours reaches.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "the format knows floating point numbers only"
-)]
+#[expect(clippy::cast_precision_loss, reason = "the format knows floating point numbers only")]
 fn as_float(value: u64) -> f64 {
     value as f64
 }

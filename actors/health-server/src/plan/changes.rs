@@ -23,9 +23,7 @@ pub(crate) fn changes(old: &Picture, new: &Picture) -> Vec<Change> {
     let nothing = Picture { reasons: Vec::new(), ..Picture::unknown() };
     let old = if *old == Picture::unknown() { &nothing } else { old };
     let missing = |from: &[Reason], reason: &&Reason| {
-        !from
-            .iter()
-            .any(|known| (known.room, known.label) == (reason.room, reason.label))
+        !from.iter().any(|known| (known.room, known.label) == (reason.room, reason.label))
     };
     let not_ready = new.reasons.iter().filter(|reason| missing(&old.reasons, reason));
     let degraded = new.degraded.iter().filter(|reason| missing(&old.degraded, reason));
@@ -75,7 +73,10 @@ mod tests {
     #[test]
     fn the_first_picture_ends_nothing() {
         let closed = picture(vec![reason("RoomUnavailable", "closed")], vec![]);
-        assert_eq!(changes(&Picture::unknown(), &closed), [Change::NotReady(reason("RoomUnavailable", "closed"))]);
+        assert_eq!(
+            changes(&Picture::unknown(), &closed),
+            [Change::NotReady(reason("RoomUnavailable", "closed"))]
+        );
         assert_eq!(changes(&Picture::unknown(), &picture(vec![], vec![])), [Change::Ready]);
     }
 

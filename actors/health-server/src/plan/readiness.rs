@@ -24,19 +24,13 @@ pub(crate) fn judge(facts: &Facts) -> Judgement {
         Some(front) => {
             let cause = front.trouble.clone();
             let closed = || unavailable("cni-server", "its socket is not open");
-            found
-                .reasons
-                .push(cause.map_or_else(closed, |cause| reason("cni-server", &cause)));
+            found.reasons.push(cause.map_or_else(closed, |cause| reason("cni-server", &cause)));
         }
         None => found.reasons.push(unheard("cni-server")),
     }
     match &facts.host {
-        Some(host) if host.read => found
-            .degraded
-            .extend(told("route-programmer", host.trouble.as_ref())),
-        Some(_) => found
-            .reasons
-            .push(unavailable("route-programmer", "it has not read the kernel yet")),
+        Some(host) if host.read => found.degraded.extend(told("route-programmer", host.trouble.as_ref())),
+        Some(_) => found.reasons.push(unavailable("route-programmer", "it has not read the kernel yet")),
         None => found.reasons.push(unheard("route-programmer")),
     }
     found.degraded.extend(degradations(facts));
@@ -53,17 +47,9 @@ fn judge_children(facts: &Facts, found: &mut Judgement) {
         return;
     };
     for child in children.iter().filter(|child| !child.running) {
-        let because = child
-            .last_cause
-            .as_deref()
-            .map(|cause| format!(": {cause}"))
-            .unwrap_or_default();
+        let because = child.last_cause.as_deref().map(|cause| format!(": {cause}")).unwrap_or_default();
         let wrong = unavailable(child.name, &format!("{}{because}", child.state));
-        let heap = if NEEDED.contains(&child.name) {
-            &mut found.reasons
-        } else {
-            &mut found.degraded
-        };
+        let heap = if NEEDED.contains(&child.name) { &mut found.reasons } else { &mut found.degraded };
         heap.push(wrong);
     }
     for needed in NEEDED {
@@ -102,21 +88,11 @@ fn told(room: &'static str, trouble: Option<&Cause>) -> Option<Reason> {
 }
 
 fn reason(room: &'static str, cause: &Cause) -> Reason {
-    Reason {
-        room,
-        label: cause.label(),
-        text: cause.to_string(),
-    }
+    Reason { room, label: cause.label(), text: cause.to_string() }
 }
 
 fn unavailable(room: &'static str, detail: &str) -> Reason {
-    reason(
-        room,
-        &Cause::RoomUnavailable {
-            room,
-            detail: detail.to_owned(),
-        },
-    )
+    reason(room, &Cause::RoomUnavailable { room, detail: detail.to_owned() })
 }
 
 fn unheard(room: &'static str) -> Reason {

@@ -18,16 +18,8 @@ struct Sheet(Vec<Sample>);
 
 impl Sheet {
     fn put(&mut self, name: &'static str, help: &'static str, labels: &[(&'static str, &str)], value: Value) {
-        let labels = labels
-            .iter()
-            .map(|(name, value)| (*name, (*value).to_owned()))
-            .collect();
-        self.0.push(Sample {
-            name,
-            help,
-            labels,
-            value,
-        });
+        let labels = labels.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        self.0.push(Sample { name, help, labels, value });
     }
 
     fn gauge(&mut self, name: &'static str, help: &'static str, value: impl Into<u64>) {
@@ -42,17 +34,8 @@ impl Sheet {
 pub(crate) fn samples(facts: &Facts, version: &str, reasons: &[Reason], degraded: &[Reason]) -> Vec<Sample> {
     let mut sheet = Sheet::default();
     let version = [("version", version), ("goversion", "")];
-    sheet.put(
-        "awscni_build_info",
-        "The version of this agent.",
-        &version,
-        Value::Gauge(1),
-    );
-    sheet.gauge(
-        "enid_ready",
-        "1 if the node can serve pods.",
-        u64::from(reasons.is_empty()),
-    );
+    sheet.put("awscni_build_info", "The version of this agent.", &version, Value::Gauge(1));
+    sheet.gauge("enid_ready", "1 if the node can serve pods.", u64::from(reasons.is_empty()));
     troubles(reasons, degraded, &mut sheet);
     if let Some(view) = &facts.leases {
         of_leases(view, &mut sheet);
@@ -82,12 +65,7 @@ fn troubles(reasons: &[Reason], degraded: &[Reason], sheet: &mut Sheet) {
     }
     let help = "What is wrong now, by the room that knows it and its cause.";
     for ((room, cause), many) in count {
-        sheet.put(
-            "enid_trouble",
-            help,
-            &[("room", room), ("cause", cause)],
-            Value::Gauge(many),
-        );
+        sheet.put("enid_trouble", help, &[("room", room), ("cause", cause)], Value::Gauge(many));
     }
 }
 
@@ -105,12 +83,7 @@ fn of_leases(view: &LeaseView, sheet: &mut Sheet) {
         ("pinned", counts.pinned),
         ("free", counts.free),
     ] {
-        sheet.put(
-            "enid_addresses",
-            help,
-            &[("state", state)],
-            Value::Gauge(u64::from(many)),
-        );
+        sheet.put("enid_addresses", help, &[("state", state)], Value::Gauge(u64::from(many)));
     }
     sheet.gauge("enid_waiting_adds", "ADDs in the waiting line.", counts.waiting);
 }
@@ -118,11 +91,7 @@ fn of_leases(view: &LeaseView, sheet: &mut Sheet) {
 fn of_enis(view: &EniView, leases: Option<&LeaseView>, sheet: &mut Sheet) {
     let many = u64::try_from(view.enis.len()).unwrap_or(u64::MAX);
     sheet.gauge("awscni_eni_allocated", "Attached ENIs.", many);
-    sheet.gauge(
-        "enid_enis_confirmed",
-        "1 if EC2 has confirmed the list of ENIs.",
-        u64::from(view.complete),
-    );
+    sheet.gauge("enid_enis_confirmed", "1 if EC2 has confirmed the list of ENIs.", u64::from(view.complete));
     let Some(leases) = leases else {
         return;
     };
@@ -131,12 +100,7 @@ fn of_enis(view: &EniView, leases: Option<&LeaseView>, sheet: &mut Sheet) {
             |lease: &&contract::model::Lease| eni.addresses.iter().any(|on| on.address == lease.address);
         let many = u64::try_from(leases.leases.iter().filter(on_it).count()).unwrap_or(u64::MAX);
         let help = "Leased addresses by ENI.";
-        sheet.put(
-            "awscni_assigned_ip_per_eni",
-            help,
-            &[("eni", eni.id.as_str())],
-            Value::Gauge(many),
-        );
+        sheet.put("awscni_assigned_ip_per_eni", help, &[("eni", eni.id.as_str())], Value::Gauge(many));
     }
 }
 
@@ -145,12 +109,7 @@ fn of_subnets(view: &SubnetView, sheet: &mut Sheet) {
         let id = ("subnet", subnet.id.as_str());
         if let Some(free) = subnet.free_addresses {
             let help = "Free addresses of a subnet when EC2 was last asked.";
-            sheet.put(
-                "enid_subnet_free_addresses",
-                help,
-                &[id],
-                Value::Gauge(u64::from(free)),
-            );
+            sheet.put("enid_subnet_free_addresses", help, &[id], Value::Gauge(u64::from(free)));
         }
         if let Some(mark) = &subnet.mark {
             let help = "1 while a subnet is believed to have no room, by what EC2 said.";
@@ -161,38 +120,23 @@ fn of_subnets(view: &SubnetView, sheet: &mut Sheet) {
 }
 
 fn of_host(view: &HostView, sheet: &mut Sheet) {
-    sheet.gauge(
-        "enid_enis_ready",
-        "ENIs whose link, table and rule stand on the host.",
-        view.enis_ready,
-    );
+    sheet.gauge("enid_enis_ready", "ENIs whose link, table and rule stand on the host.", view.enis_ready);
     let help = "Changes made to the host's links, routes and rules.";
     sheet.counter("enid_host_changes_total", help, view.changes);
 }
 
 fn of_front(view: &FrontView, sheet: &mut Sheet) {
     let sum = |wanted: &dyn Fn(&str, &str) -> bool| -> u64 {
-        let answers = view
-            .answers
-            .iter()
-            .filter(|((verb, outcome), _)| wanted(verb, outcome));
+        let answers = view.answers.iter().filter(|((verb, outcome), _)| wanted(verb, outcome));
         answers.fold(0, |sum, (_, many)| sum.saturating_add(*many))
     };
     let adds = sum(&|verb, _| verb == "ADD");
-    sheet.counter(
-        "awscni_add_ip_req_count",
-        "ADD requests that were answered.",
-        adds,
-    );
+    sheet.counter("awscni_add_ip_req_count", "ADD requests that were answered.", adds);
     let dels = Value::Counter(sum(&|verb, _| verb == "DEL"));
     let help = "DEL requests that were answered.";
     sheet.put("awscni_del_ip_req_count", help, &[("reason", "PodDeleted")], dels);
     let none = sum(&|verb, outcome| verb == "ADD" && NO_ADDRESS.contains(&outcome));
-    sheet.counter(
-        "awscni_no_available_ip_addresses",
-        "ADD requests refused for lack of an address.",
-        none,
-    );
+    sheet.counter("awscni_no_available_ip_addresses", "ADD requests refused for lack of an address.", none);
 
     let mut answers: BTreeMap<(&str, &str), u64> = BTreeMap::new();
     for (key, many) in &view.answers {
@@ -212,26 +156,11 @@ fn of_front(view: &FrontView, sheet: &mut Sheet) {
 fn of_child(child: &ChildHealth, sheet: &mut Sheet) {
     let name = ("child", child.name);
     let help = "1 while a room runs and answers.";
-    sheet.put(
-        "enid_child_running",
-        help,
-        &[name],
-        Value::Gauge(u64::from(child.running)),
-    );
+    sheet.put("enid_child_running", help, &[name], Value::Gauge(u64::from(child.running)));
     let help = "Which life of a room this is, from 1.";
-    sheet.put(
-        "enid_child_incarnation",
-        help,
-        &[name],
-        Value::Gauge(child.incarnation),
-    );
+    sheet.put("enid_child_incarnation", help, &[name], Value::Gauge(child.incarnation));
     let help = "Restarts of a room by cause.";
     for (cause, many) in &child.restarts {
-        sheet.put(
-            "enid_child_restarts_total",
-            help,
-            &[name, ("cause", *cause)],
-            Value::Counter(*many),
-        );
+        sheet.put("enid_child_restarts_total", help, &[name, ("cause", *cause)], Value::Counter(*many));
     }
 }

@@ -27,40 +27,18 @@ fn a_node_where_all_is_well_is_ready_and_nothing_is_said() {
 fn whatever_keeps_pods_from_being_served_makes_it_unready_and_names_the_room() {
     type Spoil = fn(&mut Facts);
     let cases: [(Spoil, &str, &str); 8] = [
-        (
-            |facts| facts.front.as_mut().unwrap().listening = false,
-            "cni-server",
-            "its socket is not open",
-        ),
+        (|facts| facts.front.as_mut().unwrap().listening = false, "cni-server", "its socket is not open"),
         (|facts| facts.front = None, "cni-server", "nothing was heard"),
-        (
-            |facts| facts.host.as_mut().unwrap().read = false,
-            "route-programmer",
-            "not read the kernel",
-        ),
+        (|facts| facts.host.as_mut().unwrap().read = false, "route-programmer", "not read the kernel"),
         (|facts| facts.host = None, "route-programmer", "nothing was heard"),
         (|facts| facts.children = None, "kernel", "nothing was heard"),
         (
-            |facts| {
-                facts
-                    .children
-                    .as_mut()
-                    .unwrap()
-                    .retain(|it| it.name != "warm-pool")
-            },
+            |facts| facts.children.as_mut().unwrap().retain(|it| it.name != "warm-pool"),
             "warm-pool",
             "not started",
         ),
-        (
-            |facts| down(facts, "warm-pool"),
-            "warm-pool",
-            "backoff: panicked at line 7",
-        ),
-        (
-            |facts| down(facts, "cni-server"),
-            "cni-server",
-            "backoff: panicked at line 7",
-        ),
+        (|facts| down(facts, "warm-pool"), "warm-pool", "backoff: panicked at line 7"),
+        (|facts| down(facts, "cni-server"), "cni-server", "backoff: panicked at line 7"),
     ];
     for (spoil, room, said) in cases {
         let shown = spoiled(spoil);
@@ -71,13 +49,7 @@ fn whatever_keeps_pods_from_being_served_makes_it_unready_and_names_the_room() {
 }
 
 fn down(facts: &mut Facts, name: &str) {
-    let child = facts
-        .children
-        .as_mut()
-        .unwrap()
-        .iter_mut()
-        .find(|child| child.name == name)
-        .unwrap();
+    let child = facts.children.as_mut().unwrap().iter_mut().find(|child| child.name == name).unwrap();
     child.running = false;
     child.state = "backoff".into();
     child.last_cause = Some("panicked at line 7".into());
@@ -88,9 +60,7 @@ fn a_socket_that_cannot_be_opened_says_why() {
     let shown = spoiled(|facts| {
         let front = facts.front.as_mut().unwrap();
         front.listening = false;
-        front.trouble = Some(Cause::NotTheOnlyWriter {
-            detail: "pid 7 holds the lock".into(),
-        });
+        front.trouble = Some(Cause::NotTheOnlyWriter { detail: "pid 7 holds the lock".into() });
     });
     assert_eq!(labels(&shown.reasons), [("cni-server", "NotTheOnlyWriter")]);
 }
@@ -99,60 +69,30 @@ fn a_socket_that_cannot_be_opened_says_why() {
 fn what_a_node_can_live_with_is_told_and_leaves_it_ready() {
     type Spoil = fn(&mut Facts);
     let cases: [(Spoil, &str, &str); 9] = [
-        (
-            |facts| facts.enis.as_mut().unwrap().trouble = Some(throttled()),
-            "eni-manager",
-            "Throttled",
-        ),
-        (
-            |facts| facts.enis.as_mut().unwrap().growth = held(throttled()),
-            "eni-manager",
-            "Throttled",
-        ),
+        (|facts| facts.enis.as_mut().unwrap().trouble = Some(throttled()), "eni-manager", "Throttled"),
+        (|facts| facts.enis.as_mut().unwrap().growth = held(throttled()), "eni-manager", "Throttled"),
         (
             |facts| facts.leases.as_mut().unwrap().waiting_for = Some(Cause::PoolEmpty),
             "warm-pool",
             "PoolEmpty",
         ),
-        (
-            |facts| facts.subnets.as_mut().unwrap().trouble = Some(throttled()),
-            "subnet-scout",
-            "Throttled",
-        ),
+        (|facts| facts.subnets.as_mut().unwrap().trouble = Some(throttled()), "subnet-scout", "Throttled"),
         (
             |facts| facts.subnets.as_mut().unwrap().subnets = vec![subnet(Some(exhausted()))],
             "subnet-scout",
             "SubnetExhausted",
         ),
-        (
-            |facts| facts.host.as_mut().unwrap().trouble = Some(throttled()),
-            "route-programmer",
-            "Throttled",
-        ),
-        (
-            |facts| facts.front.as_mut().unwrap().trouble = Some(throttled()),
-            "cni-server",
-            "Throttled",
-        ),
-        (
-            |facts| down(facts, "eni-manager"),
-            "eni-manager",
-            "RoomUnavailable",
-        ),
-        (
-            |facts| facts.http_trouble = Some("in use".into()),
-            "health-server",
-            "RoomUnavailable",
-        ),
+        (|facts| facts.host.as_mut().unwrap().trouble = Some(throttled()), "route-programmer", "Throttled"),
+        (|facts| facts.front.as_mut().unwrap().trouble = Some(throttled()), "cni-server", "Throttled"),
+        (|facts| down(facts, "eni-manager"), "eni-manager", "RoomUnavailable"),
+        (|facts| facts.http_trouble = Some("in use".into()), "health-server", "RoomUnavailable"),
     ];
     for (spoil, room, label) in cases {
         let shown = spoiled(spoil);
         assert!(shown.ready, "{room} {label}");
         assert_eq!(labels(&shown.degraded), [(room, label)]);
     }
-    let disk = Cause::CheckpointWrite {
-        detail: "disk full".into(),
-    };
+    let disk = Cause::CheckpointWrite { detail: "disk full".into() };
     let shown = spoiled(|facts| facts.leases.as_mut().unwrap().checkpoint_trouble = Some(disk));
     assert_eq!(labels(&shown.degraded), [("warm-pool", "CheckpointWrite")]);
 }
@@ -183,11 +123,8 @@ fn one_cause_told_twice_by_one_room_is_said_once() {
 fn value(shown: &Picture, name: &str, labels: &[(&str, &str)]) -> Option<Value> {
     let wanted: Vec<(&str, &str)> = labels.to_vec();
     let same = |sample: &&Sample| {
-        let has: Vec<(&str, &str)> = sample
-            .labels
-            .iter()
-            .map(|(name, value)| (*name, value.as_str()))
-            .collect();
+        let has: Vec<(&str, &str)> =
+            sample.labels.iter().map(|(name, value)| (*name, value.as_str())).collect();
         sample.name == name && has == wanted
     };
     shown.samples.iter().find(same).map(|sample| sample.value)
@@ -197,40 +134,20 @@ fn value(shown: &Picture, name: &str, labels: &[(&str, &str)]) -> Option<Value> 
 fn numbers_keep_the_names_of_the_agent_we_replace_and_ours_are_beside_them() {
     let shown = spoiled(|facts| facts.enis.as_mut().unwrap().trouble = Some(throttled()));
     for (name, labels, expected) in [
-        (
-            "awscni_build_info",
-            &[("version", "1.2.3"), ("goversion", "")][..],
-            Value::Gauge(1),
-        ),
+        ("awscni_build_info", &[("version", "1.2.3"), ("goversion", "")][..], Value::Gauge(1)),
         ("awscni_total_ip_addresses", &[], Value::Gauge(9)),
         ("awscni_assigned_ip_addresses", &[], Value::Gauge(1)),
         ("awscni_eni_allocated", &[], Value::Gauge(1)),
         ("awscni_assigned_ip_per_eni", &[("eni", "eni-1")], Value::Gauge(1)),
         ("awscni_add_ip_req_count", &[], Value::Counter(7)),
-        (
-            "awscni_del_ip_req_count",
-            &[("reason", "PodDeleted")],
-            Value::Counter(4),
-        ),
+        ("awscni_del_ip_req_count", &[("reason", "PodDeleted")], Value::Counter(4)),
         ("awscni_no_available_ip_addresses", &[], Value::Counter(2)),
         ("enid_addresses", &[("state", "cooling")], Value::Gauge(2)),
         ("enid_addresses", &[("state", "pinned")], Value::Gauge(3)),
         ("enid_waiting_adds", &[], Value::Gauge(0)),
-        (
-            "enid_answers_total",
-            &[("verb", "ADD"), ("outcome", "PoolEmpty")],
-            Value::Counter(2),
-        ),
-        (
-            "enid_child_restarts_total",
-            &[("child", "warm-pool"), ("cause", "panic")],
-            Value::Counter(1),
-        ),
-        (
-            "enid_trouble",
-            &[("room", "eni-manager"), ("cause", "Throttled")],
-            Value::Gauge(1),
-        ),
+        ("enid_answers_total", &[("verb", "ADD"), ("outcome", "PoolEmpty")], Value::Counter(2)),
+        ("enid_child_restarts_total", &[("child", "warm-pool"), ("cause", "panic")], Value::Counter(1)),
+        ("enid_trouble", &[("room", "eni-manager"), ("cause", "Throttled")], Value::Gauge(1)),
         ("enid_host_changes_total", &[], Value::Counter(7)),
         ("enid_ready", &[], Value::Gauge(1)),
     ] {
@@ -243,10 +160,7 @@ fn what_nobody_told_is_absent_and_not_zero() {
     let shown = picture(&Facts::default(), "1", Duration::ZERO);
     let names: Vec<&str> = shown.samples.iter().map(|sample| sample.name).collect();
     assert_eq!(
-        names
-            .iter()
-            .filter(|name| name.starts_with("awscni_"))
-            .collect::<Vec<_>>(),
+        names.iter().filter(|name| name.starts_with("awscni_")).collect::<Vec<_>>(),
         [&"awscni_build_info"]
     );
     assert_eq!(value(&shown, "enid_ready", &[]), Some(Value::Gauge(0)));

@@ -4,10 +4,7 @@ use super::*;
 use crate::sample::*;
 
 fn config() -> HealthConfig {
-    HealthConfig {
-        bind: "127.0.0.1:61678".parse().unwrap(),
-        version: "1.2.3".into(),
-    }
+    HealthConfig { bind: "127.0.0.1:61678".parse().unwrap(), version: "1.2.3".into() }
 }
 
 fn at(milliseconds: u64) -> Duration {
@@ -15,30 +12,12 @@ fn at(milliseconds: u64) -> Duration {
 }
 
 fn tell(room: &mut HealthServer, facts: Facts) {
-    facts
-        .enis
-        .into_iter()
-        .for_each(|view| room.hear(HealthMail::Enis(view)));
-    facts
-        .leases
-        .into_iter()
-        .for_each(|view| room.hear(HealthMail::Leases(view)));
-    facts
-        .subnets
-        .into_iter()
-        .for_each(|view| room.hear(HealthMail::Subnets(view)));
-    facts
-        .host
-        .into_iter()
-        .for_each(|view| room.hear(HealthMail::Host(view)));
-    facts
-        .front
-        .into_iter()
-        .for_each(|view| room.hear(HealthMail::Front(view)));
-    facts
-        .children
-        .into_iter()
-        .for_each(|view| room.hear(HealthMail::Children(view)));
+    facts.enis.into_iter().for_each(|view| room.hear(HealthMail::Enis(view)));
+    facts.leases.into_iter().for_each(|view| room.hear(HealthMail::Leases(view)));
+    facts.subnets.into_iter().for_each(|view| room.hear(HealthMail::Subnets(view)));
+    facts.host.into_iter().for_each(|view| room.hear(HealthMail::Host(view)));
+    facts.front.into_iter().for_each(|view| room.hear(HealthMail::Front(view)));
+    facts.children.into_iter().for_each(|view| room.hear(HealthMail::Children(view)));
 }
 
 fn turn(room: &mut HealthServer, now: Duration) -> (Vec<HealthAction>, Option<Duration>) {
@@ -69,14 +48,8 @@ fn serving() -> HealthServer {
 #[test]
 fn after_a_start_what_was_shown_stays_until_everybody_was_heard_or_five_seconds() {
     let mut room = HealthServer::recover(config());
-    assert_eq!(
-        turn(&mut room, at(0)),
-        (vec![HealthAction::Serve(config().bind)], Some(at(5000)))
-    );
-    let partly = Facts {
-        front: None,
-        ..well()
-    };
+    assert_eq!(turn(&mut room, at(0)), (vec![HealthAction::Serve(config().bind)], Some(at(5000))));
+    let partly = Facts { front: None, ..well() };
     tell(&mut room, partly);
     assert_eq!(shown(&mut room, at(4999)), None);
     let picture = shown(&mut room, at(5000)).unwrap();
@@ -111,11 +84,7 @@ fn numbers_are_shown_ten_times_a_second_and_the_last_one_is_never_lost() {
     assert_eq!(pictures, 0);
     assert_eq!(turn(&mut room, at(109)), (Vec::new(), Some(at(110))));
     let picture = shown(&mut room, at(110)).unwrap();
-    let changes = picture
-        .samples
-        .iter()
-        .find(|sample| sample.name == "enid_host_changes_total")
-        .unwrap();
+    let changes = picture.samples.iter().find(|sample| sample.name == "enid_host_changes_total").unwrap();
     assert_eq!(changes.value, crate::plan::Value::Counter(199));
     assert_eq!(picture.since, at(10));
 }
@@ -156,8 +125,5 @@ fn an_address_that_cannot_be_bound_is_a_degradation_and_tried_again_every_few_se
         "health-server is not available: HTTP on 127.0.0.1:61678 cannot be served: address in use"
     );
     room.learn(HealthOutcome::Served(Ok(())), now);
-    assert_eq!(
-        shown(&mut room, now + Duration::from_secs(1)).unwrap().degraded,
-        []
-    );
+    assert_eq!(shown(&mut room, now + Duration::from_secs(1)).unwrap().degraded, []);
 }

@@ -23,10 +23,7 @@ fn the_deadline_holds_whether_nobody_is_there_or_nobody_answers() {
         let began = stage.clock.now();
         assert_eq!(nobody.ask(seconds(2), Say::Hello).await, Err(AskError::Deadline));
         assert_eq!(stage.clock.now() - began, seconds(2));
-        assert_eq!(
-            nobody.ask(Duration::ZERO, Say::Hello).await,
-            Err(AskError::Deadline)
-        );
+        assert_eq!(nobody.ask(Duration::ZERO, Say::Hello).await, Err(AskError::Deadline));
     });
 }
 
@@ -79,14 +76,10 @@ fn what_a_handler_had_begun_is_sent_again_once() {
         journal.until("1: hoard").await;
         link.tell(Say::GiveUp("the first time")).unwrap();
         journal.until("2: hoard").await;
-        stage
-            .until(|vitals| vitals.incarnation == 2 && vitals.running())
-            .await;
+        stage.until(|vitals| vitals.incarnation == 2 && vitals.running()).await;
         link.tell(Say::GiveUp("the second time")).unwrap();
         assert_eq!(asked.await.unwrap(), Err(AskError::Poisoned));
-        stage
-            .until(|vitals| vitals.incarnation == 3 && vitals.running())
-            .await;
+        stage.until(|vitals| vitals.incarnation == 3 && vitals.running()).await;
         stage.now().await;
         assert_eq!(journal.count("3: hoard"), 0);
     });
@@ -107,17 +100,11 @@ fn a_question_dropped_by_a_living_actor_is_unanswered_and_not_sent_again() {
 #[test]
 fn a_full_mailbox_refuses_questions_at_once_from_whichever_clone() {
     in_virtual_time(async {
-        let (_stage, link, _journal) = solo(Policy {
-            mailbox: 3,
-            ..Policy::default()
-        });
+        let (_stage, link, _journal) = solo(Policy { mailbox: 3, ..Policy::default() });
         hello(&link).await.unwrap();
         let clones: Vec<_> = (0..5).map(|_| link.clone()).collect();
         let answers = futures::future::join_all(clones.iter().map(hello)).await;
-        let refused = answers
-            .iter()
-            .filter(|answer| **answer == Err(AskError::Overloaded))
-            .count();
+        let refused = answers.iter().filter(|answer| **answer == Err(AskError::Overloaded)).count();
         assert_eq!(refused, 2, "{answers:?}");
         assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 3);
         assert!(hello(&link).await.is_ok(), "places are free again");
@@ -127,17 +114,10 @@ fn a_full_mailbox_refuses_questions_at_once_from_whichever_clone() {
 #[test]
 fn a_mailbox_is_bounded_before_its_actor_has_turned_for_the_first_time() {
     in_virtual_time(async {
-        let (_stage, link, _journal) = solo(Policy {
-            mailbox: 40,
-            ..Policy::default()
-        });
+        let (_stage, link, _journal) = solo(Policy { mailbox: 40, ..Policy::default() });
         // All wait for the door, and are through it before the room's first turn.
         let answers = futures::future::join_all((0..50).map(|_| hello(&link))).await;
-        assert_eq!(
-            answers.iter().filter(|answer| answer.is_ok()).count(),
-            40,
-            "{answers:?}"
-        );
+        assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 40, "{answers:?}");
     });
 }
 
@@ -157,10 +137,7 @@ fn one_who_dies_in_every_start_after_the_question_was_begun_answers_by_the_deadl
         let (link, spec) = puppet_that("once", Policy::default(), &journal, opening);
         let stage = Stage::virtual_time(|tree| tree.add(spec));
         let began = stage.clock.now();
-        assert_eq!(
-            ask(&link, Say::PoisonedQuestion).await,
-            Err(AskError::Unavailable)
-        );
+        assert_eq!(ask(&link, Say::PoisonedQuestion).await, Err(AskError::Unavailable));
         assert!(stage.clock.now() - began < seconds(30));
     });
 }

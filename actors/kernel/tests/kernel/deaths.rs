@@ -16,14 +16,8 @@ fn a_panic_in_a_handler_costs_one_life_and_the_next_is_fresh() {
         assert_eq!((first.incarnation, first.mail), (1, 1));
         link.tell(Say::Poison).unwrap();
         let second = hello(&link).await.unwrap();
-        assert_eq!(
-            (second.incarnation, second.mail),
-            (2, 1),
-            "state of a dead life is kept"
-        );
-        let vitals = stage
-            .until(|vitals| vitals.incarnation == 2 && vitals.running())
-            .await;
+        assert_eq!((second.incarnation, second.mail), (2, 1), "state of a dead life is kept");
+        let vitals = stage.until(|vitals| vitals.incarnation == 2 && vitals.running()).await;
         assert_eq!(deaths(&vitals, "panic"), 1);
         assert_eq!(vitals.last.as_deref(), Some("panic: poison"));
     });
@@ -35,14 +29,8 @@ fn a_panic_on_an_outcome_costs_one_life() {
         let (mut stage, link, _journal) = solo(Policy::default());
         hello(&link).await.unwrap();
         let work = work(|| async { Ok(Some(Fruit::Poison)) });
-        link.tell(Say::Run {
-            timeout: seconds(1),
-            work,
-        })
-        .unwrap();
-        let vitals = stage
-            .until(|vitals| vitals.incarnation == 2 && vitals.running())
-            .await;
+        link.tell(Say::Run { timeout: seconds(1), work }).unwrap();
+        let vitals = stage.until(|vitals| vitals.incarnation == 2 && vitals.running()).await;
         assert_eq!(vitals.last.as_deref(), Some("panic: poison in an outcome"));
         assert_eq!(hello(&link).await.unwrap().incarnation, 2);
     });
@@ -54,24 +42,12 @@ fn a_panic_in_an_effect_costs_one_life_whether_it_is_polled_or_only_made() {
         let (mut stage, link, _journal) = solo(Policy::default());
         hello(&link).await.unwrap();
         let polled = work(|| async { panic!("while it is polled") });
-        link.tell(Say::Run {
-            timeout: seconds(1),
-            work: polled,
-        })
-        .unwrap();
-        let vitals = stage
-            .until(|vitals| vitals.incarnation == 2 && vitals.running())
-            .await;
+        link.tell(Say::Run { timeout: seconds(1), work: polled }).unwrap();
+        let vitals = stage.until(|vitals| vitals.incarnation == 2 && vitals.running()).await;
         assert_eq!(vitals.last.as_deref(), Some("panic: while it is polled"));
         let made: crate::puppet::Work = Box::new(|| panic!("while it is made"));
-        link.tell(Say::Run {
-            timeout: seconds(1),
-            work: made,
-        })
-        .unwrap();
-        let vitals = stage
-            .until(|vitals| vitals.incarnation == 3 && vitals.running())
-            .await;
+        link.tell(Say::Run { timeout: seconds(1), work: made }).unwrap();
+        let vitals = stage.until(|vitals| vitals.incarnation == 3 && vitals.running()).await;
         assert_eq!(vitals.last.as_deref(), Some("panic: while it is made"));
         assert_eq!(vitals.in_flight, 0);
     });
@@ -83,9 +59,7 @@ fn a_core_that_gives_itself_up_is_started_afresh() {
         let (mut stage, link, _journal) = solo(Policy::default());
         hello(&link).await.unwrap();
         link.tell(Say::GiveUp("had enough")).unwrap();
-        let vitals = stage
-            .until(|vitals| vitals.incarnation == 2 && vitals.running())
-            .await;
+        let vitals = stage.until(|vitals| vitals.incarnation == 2 && vitals.running()).await;
         assert_eq!(deaths(&vitals, "stopped"), 1);
         assert_eq!(vitals.last.as_deref(), Some("stopped: had enough"));
         assert_eq!(hello(&link).await.unwrap().mail, 1);
@@ -103,9 +77,7 @@ fn a_poisonous_question_is_answered_after_two_deaths_and_the_others_are_served()
         assert_eq!(poisoned, Err(AskError::Poisoned));
         assert!(others.iter().all(Result::is_ok), "{others:?}");
         assert_eq!(journal.count("1: poison") + journal.count("2: poison"), 2);
-        let vitals = stage
-            .until(|vitals| vitals.incarnation == 3 && vitals.running())
-            .await;
+        let vitals = stage.until(|vitals| vitals.incarnation == 3 && vitals.running()).await;
         assert_eq!(deaths(&vitals, "panic"), 2);
         assert_eq!(hello(&link).await.unwrap().incarnation, 3);
     });
@@ -118,9 +90,7 @@ fn a_poisonous_hint_costs_one_message() {
         hello(&link).await.unwrap();
         link.tell(Say::Note(1)).unwrap();
         link.tell(Say::Poison).unwrap();
-        stage
-            .until(|vitals| vitals.incarnation == 2 && vitals.running())
-            .await;
+        stage.until(|vitals| vitals.incarnation == 2 && vitals.running()).await;
         link.tell(Say::Note(2)).unwrap();
         journal.until("2: note 2").await;
         assert_eq!(journal.count("1: note 1"), 1);
@@ -137,14 +107,8 @@ fn a_panic_whose_payload_panics_when_dropped_is_a_panic_like_others() {
         link.tell(Say::NastyPoison).unwrap();
         assert_eq!(hello(&link).await.unwrap().incarnation, 2);
         let nasty = work(|| async { panic_nastily() });
-        link.tell(Say::Run {
-            timeout: seconds(1),
-            work: nasty,
-        })
-        .unwrap();
-        let vitals = stage
-            .until(|vitals| vitals.incarnation == 3 && vitals.running())
-            .await;
+        link.tell(Say::Run { timeout: seconds(1), work: nasty }).unwrap();
+        let vitals = stage.until(|vitals| vitals.incarnation == 3 && vitals.running()).await;
         assert_eq!(deaths(&vitals, "panic"), 2);
         assert_eq!(vitals.in_flight, 0);
     });

@@ -20,23 +20,12 @@ fn an_outcome_comes_back_to_the_life_that_asked_for_it() {
             tokio::time::sleep(seconds(1)).await;
             Ok(Some(Fruit::Value(5)))
         });
-        link.tell(Say::Run {
-            timeout: seconds(2),
-            work: slow,
-        })
-        .unwrap();
+        link.tell(Say::Run { timeout: seconds(2), work: slow }).unwrap();
         let nothing = work(|| async { Ok(None) });
-        link.tell(Say::Run {
-            timeout: seconds(2),
-            work: nothing,
-        })
-        .unwrap();
+        link.tell(Say::Run { timeout: seconds(2), work: nothing }).unwrap();
         journal.until("1: outcome 5").await;
         let vitals = stage.now().await;
-        assert_eq!(
-            (vitals.in_flight, vitals.stale_outcomes, vitals.incarnation),
-            (0, 0, 1)
-        );
+        assert_eq!((vitals.in_flight, vitals.stale_outcomes, vitals.incarnation), (0, 0, 1));
     });
 }
 
@@ -53,27 +42,15 @@ fn the_outcome_of_a_dead_life_reaches_nobody_and_is_counted() {
         let (break_it, broken) = oneshot::channel::<()>();
         let breaking = work(|| async {
             let _ = broken.await;
-            Err(Broken {
-                reason: "socket closed".into(),
-            })
+            Err(Broken { reason: "socket closed".into() })
         });
-        link.tell(Say::Run {
-            timeout: seconds(9),
-            work: fruitful,
-        })
-        .unwrap();
-        link.tell(Say::Run {
-            timeout: seconds(9),
-            work: breaking,
-        })
-        .unwrap();
+        link.tell(Say::Run { timeout: seconds(9), work: fruitful }).unwrap();
+        link.tell(Say::Run { timeout: seconds(9), work: breaking }).unwrap();
         stage.until(|vitals| vitals.in_flight == 2).await;
         // Both at once: the outcome is in the mailbox when the other effect condemns its life.
         go.send(()).unwrap();
         break_it.send(()).unwrap();
-        let vitals = stage
-            .until(|vitals| vitals.incarnation == 2 && vitals.running())
-            .await;
+        let vitals = stage.until(|vitals| vitals.incarnation == 2 && vitals.running()).await;
         assert_eq!(deaths(&vitals, "broken_connection"), 1);
         let vitals = stage.now().await;
         assert_eq!((vitals.stale_outcomes, vitals.in_flight), (1, 0));
@@ -93,16 +70,10 @@ fn what_is_under_way_is_dropped_with_its_life() {
             counted.fetch_add(1, Ordering::Relaxed);
             Ok(Some(Fruit::Value(5)))
         });
-        link.tell(Say::Run {
-            timeout: seconds(9),
-            work: slow,
-        })
-        .unwrap();
+        link.tell(Say::Run { timeout: seconds(9), work: slow }).unwrap();
         tokio::time::sleep(seconds(1)).await;
         link.tell(Say::Poison).unwrap();
-        stage
-            .until(|vitals| vitals.incarnation == 2 && vitals.running())
-            .await;
+        stage.until(|vitals| vitals.incarnation == 2 && vitals.running()).await;
         tokio::time::sleep(seconds(9)).await;
         assert_eq!(done.load(Ordering::Relaxed), 0);
         assert_eq!(journal.count("2: outcome 5"), 0);
@@ -121,9 +92,7 @@ fn an_effect_that_was_not_begun_when_its_life_ended_never_begins() {
             Box::pin(async { Ok(None) })
         });
         link.tell(Say::RunThenPanic(effect)).unwrap();
-        let vitals = stage
-            .until(|vitals| vitals.incarnation == 2 && vitals.running())
-            .await;
+        let vitals = stage.until(|vitals| vitals.incarnation == 2 && vitals.running()).await;
         assert_eq!(vitals.last.as_deref(), Some("panic: in perform_now"));
         stage.now().await;
         assert_eq!(begun.load(Ordering::Relaxed), 0);
@@ -139,14 +108,8 @@ fn a_call_without_any_outcome_costs_a_restart_and_is_never_counted_to_intensity(
             assert_eq!(incarnation, round);
             let began = stage.clock.now();
             let never = work(std::future::pending);
-            link.tell(Say::Run {
-                timeout: millis(500),
-                work: never,
-            })
-            .unwrap();
-            let vitals = stage
-                .until(|vitals| vitals.incarnation > round || vitals.state != "running")
-                .await;
+            link.tell(Say::Run { timeout: millis(500), work: never }).unwrap();
+            let vitals = stage.until(|vitals| vitals.incarnation > round || vitals.state != "running").await;
             assert_ne!(vitals.state, "parked");
             let took = stage.clock.now() - began;
             assert!(took >= millis(5_500) && took < millis(5_600), "{took:?}");
@@ -162,19 +125,9 @@ fn a_connection_broken_again_and_again_is_never_parked() {
         let (mut stage, link, _journal) = solo(Policy::default());
         for round in 1..=20 {
             assert_eq!(hello(&link).await.unwrap().incarnation, round);
-            let breaking = work(|| async {
-                Err(Broken {
-                    reason: "socket closed".into(),
-                })
-            });
-            link.tell(Say::Run {
-                timeout: seconds(1),
-                work: breaking,
-            })
-            .unwrap();
-            let vitals = stage
-                .until(|vitals| deaths(vitals, "broken_connection") == round)
-                .await;
+            let breaking = work(|| async { Err(Broken { reason: "socket closed".into() }) });
+            link.tell(Say::Run { timeout: seconds(1), work: breaking }).unwrap();
+            let vitals = stage.until(|vitals| deaths(vitals, "broken_connection") == round).await;
             assert_ne!(vitals.state, "parked");
             assert_eq!(vitals.last.as_deref(), Some("broken_connection: socket closed"));
         }
@@ -192,11 +145,7 @@ fn a_port_that_answers_its_own_timeout_restarts_nobody() {
                 let answered = tokio::time::timeout(seconds(30), hole).await;
                 Ok(answered.err().map(|_| Fruit::Value(call)))
             });
-            link.tell(Say::Run {
-                timeout: seconds(30),
-                work: black_hole,
-            })
-            .unwrap();
+            link.tell(Say::Run { timeout: seconds(30), work: black_hole }).unwrap();
         }
         journal.until("1: outcome 49").await;
         let vitals = stage.now().await;
@@ -296,9 +245,6 @@ fn what_needs_no_waiting_is_done_at_once_and_in_order() {
         journal.until("1: note 9").await;
         let words = journal.words();
         let tail: Vec<_> = words[words.len() - 6..].to_vec();
-        assert_eq!(
-            tail,
-            ["deed 0", "deed 1", "deed 2", "deed 3", "deed 4", "1: note 9"]
-        );
+        assert_eq!(tail, ["deed 0", "deed 1", "deed 2", "deed 3", "deed 4", "1: note 9"]);
     });
 }

@@ -9,10 +9,7 @@ use crate::stage::{
 };
 
 fn indispensable() -> Policy {
-    Policy {
-        past: Past::EndProcess,
-        ..Policy::default()
-    }
+    Policy { past: Past::EndProcess, ..Policy::default() }
 }
 
 #[test]

@@ -101,15 +101,7 @@ pub(crate) struct Puppet {
 
 impl Puppet {
     pub(crate) fn new(fence: Fence, journal: mpsc::UnboundedSender<Line>) -> Self {
-        Self {
-            fence,
-            journal,
-            mail: 0,
-            todo: Vec::new(),
-            wake_at: None,
-            give_up: None,
-            poison_plan: false,
-        }
+        Self { fence, journal, mail: 0, todo: Vec::new(), wake_at: None, give_up: None, poison_plan: false }
     }
 
     fn write(&self, now: Duration, words: &str) {
@@ -119,10 +111,7 @@ impl Puppet {
     }
 
     fn answer(&mut self, reply: Reply) {
-        let answer = Answer {
-            incarnation: self.fence.incarnation(),
-            mail: self.mail,
-        };
+        let answer = Answer { incarnation: self.fence.incarnation(), mail: self.mail };
         self.todo.push(Do::Reply(reply, answer));
     }
 
@@ -207,11 +196,7 @@ impl Core for Puppet {
 
     fn plan(&mut self, _: Duration) -> Plan<Do> {
         assert!(!self.poison_plan, "poison in a plan");
-        Plan {
-            actions: std::mem::take(&mut self.todo),
-            wake_at: self.wake_at,
-            restart: self.give_up.take(),
-        }
+        Plan { actions: std::mem::take(&mut self.todo), wake_at: self.wake_at, restart: self.give_up.take() }
     }
 }
 

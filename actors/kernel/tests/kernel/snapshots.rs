@@ -18,11 +18,7 @@ fn of_many_snapshots_the_latest_arrives_and_none_arrives_twice() {
         }
         journal.until("1: note 100").await;
         tokio::time::sleep(seconds(10)).await;
-        let notes = journal
-            .words()
-            .iter()
-            .filter(|line| line.contains("note"))
-            .count();
+        let notes = journal.words().iter().filter(|line| line.contains("note")).count();
         assert_eq!(notes, 1, "{:?}", journal.lines);
         board.publish(101);
         journal.until("1: note 101").await;

@@ -40,11 +40,7 @@ pub(crate) fn in_virtual_time<T>(scene: impl Future<Output = T>) -> T {
 
 /// Runs with a thread for each child, and effects on two more.
 pub(crate) fn in_real_time<T>(scene: impl AsyncFnOnce(Handle) -> T) -> T {
-    let io = Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap();
+    let io = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let handle = io.handle().clone();
     let done = System::new()
         .block_on(async { tokio::time::timeout(REAL_PATIENCE, scene(handle)).await })
@@ -63,11 +59,7 @@ pub(crate) struct Journal {
 impl Journal {
     pub(crate) fn new() -> Self {
         let (sender, receiver) = mpsc::unbounded_channel();
-        Self {
-            sender,
-            receiver,
-            lines: Vec::new(),
-        }
+        Self { sender, receiver, lines: Vec::new() }
     }
 
     pub(crate) fn pen(&self) -> mpsc::UnboundedSender<Line> {
@@ -127,27 +119,15 @@ impl Stage {
     fn open(strategy: Strategy, io: Handle, seed: u64, set: impl FnOnce(&mut Tree)) -> Self {
         let clock = Clock::new(seconds(1000));
         let (vitals, pulse) = (Publisher::new(), Arc::<AtomicU64>::default());
-        let mut tree = Tree::new(TreeConfig {
-            strategy,
-            io,
-            clock,
-            seed,
-            vitals: vitals.clone(),
-            pulse: pulse.clone(),
-        });
+        let mut tree =
+            Tree::new(TreeConfig { strategy, io, clock, seed, vitals: vitals.clone(), pulse: pulse.clone() });
         set(&mut tree);
         let (stop, stopped) = oneshot::channel::<()>();
         let ended = actix_rt::spawn(tree.run(async {
             // A stage that is dropped stops too.
             let _ = stopped.await;
         }));
-        Self {
-            clock,
-            pulse,
-            vitals: vitals.subscribe(),
-            stop,
-            ended,
-        }
+        Self { clock, pulse, vitals: vitals.subscribe(), stop, ended }
     }
 
     /// Waits for the vitals to say so; gives back those of the first child.
@@ -237,9 +217,5 @@ pub(crate) async fn hello(link: &Link<Say>) -> Result<Answer, AskError> {
 }
 
 pub(crate) fn deaths(vitals: &Vitals, label: &str) -> u64 {
-    vitals
-        .deaths
-        .iter()
-        .find(|(known, _)| *known == label)
-        .map_or(0, |(_, count)| *count)
+    vitals.deaths.iter().find(|(known, _)| *known == label).map_or(0, |(_, count)| *count)
 }

@@ -31,10 +31,7 @@ fn a_failing_start_is_reported_and_parked_never_escalated_and_comes_back_by_itse
     in_virtual_time(async {
         let journal = Journal::new();
         let (fails, tries) = (Arc::new(AtomicBool::new(true)), Arc::default());
-        let policy = Policy {
-            past: Past::EndProcess,
-            ..Policy::default()
-        };
+        let policy = Policy { past: Past::EndProcess, ..Policy::default() };
         let (link, spec) = puppet_that("failing", policy, &journal, fails_while(&fails, &tries));
         let (sibling, sibling_spec) = puppet("sibling", Policy::default(), &journal);
         let mut stage = Stage::virtual_time(|tree| {
@@ -43,10 +40,7 @@ fn a_failing_start_is_reported_and_parked_never_escalated_and_comes_back_by_itse
         });
         let vitals = stage.until(|vitals| vitals.state == "parked").await;
         assert_eq!(deaths(&vitals, "failed_start"), 6);
-        assert_eq!(
-            vitals.last.as_deref(),
-            Some("failed_start: the directory is not there")
-        );
+        assert_eq!(vitals.last.as_deref(), Some("failed_start: the directory is not there"));
         assert_eq!(hello(&link).await, Err(AskError::Unavailable));
         assert_eq!(link.tell(Say::Note(1)), Err(TellError::Unavailable));
         assert_eq!(hello(&sibling).await.unwrap().incarnation, 1);
@@ -81,10 +75,7 @@ fn a_start_that_never_ends_has_failed_at_its_deadline() {
         let took = stage.clock.now() - began;
         assert!(took >= seconds(10) && took < millis(10_100), "{took:?}");
         let vitals = stage.now().await;
-        assert_eq!(
-            vitals.last.as_deref(),
-            Some("failed_start: not started within 10s")
-        );
+        assert_eq!(vitals.last.as_deref(), Some("failed_start: not started within 10s"));
     });
 }
 
@@ -120,18 +111,13 @@ fn a_first_restart_is_immediate_and_the_next_ones_back_off() {
             hello(&link).await.unwrap();
             let died = stage.clock.now();
             link.tell(Say::Poison).unwrap();
-            stage
-                .until(|vitals| vitals.incarnation > life && vitals.running())
-                .await;
+            stage.until(|vitals| vitals.incarnation > life && vitals.running()).await;
             pauses.push(stage.clock.now() - died);
         }
         assert_eq!(pauses[0], Duration::ZERO);
         for (index, most) in [50, 100, 200, 400].into_iter().enumerate() {
             let pause = pauses[index + 1];
-            assert!(
-                pause >= millis(most / 2) && pause <= millis(most + 2),
-                "{pauses:?}"
-            );
+            assert!(pause >= millis(most / 2) && pause <= millis(most + 2), "{pauses:?}");
         }
     });
 }
@@ -139,10 +125,7 @@ fn a_first_restart_is_immediate_and_the_next_ones_back_off() {
 #[test]
 fn a_child_that_nothing_works_without_ends_the_process_past_its_intensity() {
     in_virtual_time(async {
-        let policy = Policy {
-            past: Past::EndProcess,
-            ..Policy::default()
-        };
+        let policy = Policy { past: Past::EndProcess, ..Policy::default() };
         let (stage, link, _journal) = solo(policy);
         let killer = actix_rt::spawn({
             let link = link.clone();
@@ -188,18 +171,11 @@ fn boot_is_one_after_another_and_stop_is_the_reverse() {
         stage.until_of(2, kernel::Vitals::running).await;
         for (name, at) in [("a", 3), ("b", 5), ("c", 6)] {
             let started = journal.until(&format!("{name} starts 1")).await - began;
-            assert!(
-                started >= seconds(at) && started < seconds(at) + millis(50),
-                "{name}: {started:?}"
-            );
+            assert!(started >= seconds(at) && started < seconds(at) + millis(50), "{name}: {started:?}");
         }
         assert_eq!(stage.close().await, Ended::Stopped);
         journal.until("a ends").await;
-        let ends: Vec<_> = journal
-            .words()
-            .into_iter()
-            .filter(|line| line.ends_with("ends"))
-            .collect();
+        let ends: Vec<_> = journal.words().into_iter().filter(|line| line.ends_with("ends")).collect();
         assert_eq!(ends, ["c ends", "b ends", "a ends"]);
     });
 }
@@ -209,12 +185,8 @@ fn a_child_that_cannot_start_does_not_keep_those_after_it_from_starting() {
     in_virtual_time(async {
         let journal = Journal::new();
         let fails = Arc::new(AtomicBool::new(true));
-        let (_, spec) = puppet_that(
-            "failing",
-            Policy::default(),
-            &journal,
-            fails_while(&fails, &Arc::default()),
-        );
+        let (_, spec) =
+            puppet_that("failing", Policy::default(), &journal, fails_while(&fails, &Arc::default()));
         let (sibling, sibling_spec) = puppet("sibling", Policy::default(), &journal);
         let _stage = Stage::virtual_time(|tree| {
             tree.add(spec);

@@ -10,14 +10,10 @@ use crate::stage::{Journal, Opening, Stage, hello, in_virtual_time, puppet_that,
 #[test]
 fn hints_beyond_the_bound_are_refused_and_counted_and_the_others_arrive_in_order() {
     in_virtual_time(async {
-        let (mut stage, link, mut journal) = solo(Policy {
-            mailbox: 10,
-            ..Policy::default()
-        });
+        let (mut stage, link, mut journal) = solo(Policy { mailbox: 10, ..Policy::default() });
         hello(&link).await.unwrap();
-        let refused: Vec<_> = (0..25)
-            .filter_map(|number| link.clone().tell(Say::Note(number)).err())
-            .collect();
+        let refused: Vec<_> =
+            (0..25).filter_map(|number| link.clone().tell(Say::Note(number)).err()).collect();
         assert_eq!(refused, [TellError::Overloaded; 15]);
         journal.until("1: note 9").await;
         let expected: Vec<_> = (0..10).map(|number| format!("1: note {number}")).collect();
@@ -59,16 +55,8 @@ fn a_hint_to_one_who_is_dying_is_refused_and_counted() {
             late.tell(Say::Note(7))
         });
         hello(&link).await.unwrap();
-        let breaking = work(|| async {
-            Err(Broken {
-                reason: "gone".into(),
-            })
-        });
-        link.tell(Say::Run {
-            timeout: seconds(1),
-            work: breaking,
-        })
-        .unwrap();
+        let breaking = work(|| async { Err(Broken { reason: "gone".into() }) });
+        link.tell(Say::Run { timeout: seconds(1), work: breaking }).unwrap();
         assert_eq!(teller.await.unwrap(), Err(TellError::Unavailable));
         assert_eq!(stage.now().await.dropped_hints, 1);
     });

@@ -13,10 +13,7 @@ use crate::stage::{
 
 /// Judged after 400 ms of silence.
 fn watched() -> Policy {
-    Policy {
-        pulse: millis(100),
-        ..Policy::default()
-    }
+    Policy { pulse: millis(100), ..Policy::default() }
 }
 
 fn nothing() -> Deed {
@@ -35,11 +32,7 @@ fn a_blocked_thread_is_replaced_its_callers_are_answered_and_its_zombie_does_not
             let _ = finished.await;
             Ok(Some(Fruit::Value(5)))
         });
-        link.tell(Say::Run {
-            timeout: REAL_PATIENCE,
-            work: outcome,
-        })
-        .unwrap();
+        link.tell(Say::Run { timeout: REAL_PATIENCE, work: outcome }).unwrap();
         let (let_go, held) = blocking::channel();
         let pen = journal.pen();
         let late: Deed = Box::new(move || {
@@ -52,26 +45,17 @@ fn a_blocked_thread_is_replaced_its_callers_are_answered_and_its_zombie_does_not
         let began = tokio::time::Instant::now();
         let answers = futures::future::join_all((0..10).map(|_| hello(&link))).await;
         assert!(
-            answers
-                .iter()
-                .all(|answer| answer.is_ok_and(|answer| answer.incarnation == 2)),
+            answers.iter().all(|answer| answer.is_ok_and(|answer| answer.incarnation == 2)),
             "{answers:?}"
         );
         assert!(began.elapsed() < seconds(20), "{:?}", began.elapsed());
-        let vitals = stage
-            .until(|vitals| vitals.incarnation == 2 && vitals.running())
-            .await;
+        let vitals = stage.until(|vitals| vitals.incarnation == 2 && vitals.running()).await;
         assert_eq!(deaths(&vitals, "lost_thread"), 1);
         let_go.send(()).unwrap();
         journal.until("1: is gone").await;
-        assert_eq!(
-            (journal.count("1: goes on"), journal.count("the zombie acts")),
-            (1, 0)
-        );
+        assert_eq!((journal.count("1: goes on"), journal.count("the zombie acts")), (1, 0));
         assert!(!journal.words().iter().any(|line| line.contains("outcome")));
-        stage
-            .until(|vitals| vitals.stale_outcomes == 1 && vitals.in_flight == 0)
-            .await;
+        stage.until(|vitals| vitals.stale_outcomes == 1 && vitals.in_flight == 0).await;
         assert_eq!(hello(&link).await.unwrap().incarnation, 2);
         assert_eq!(stage.close().await, Ended::Stopped);
     });
@@ -104,10 +88,7 @@ fn a_question_that_blocks_its_thread_is_asked_once_more_and_the_first_answer_doe
 fn an_effect_that_blocks_its_thread_is_overdue_like_any_other() {
     in_real_time(async |io| {
         let journal = Journal::new();
-        let policy = Policy {
-            grace: millis(100),
-            ..Policy::default()
-        };
+        let policy = Policy { grace: millis(100), ..Policy::default() };
         let (link, spec) = puppet("owner", policy, &journal);
         let mut stage = Stage::threads(io, |tree| tree.add(spec));
         hello(&link).await.unwrap();
@@ -116,14 +97,8 @@ fn an_effect_that_blocks_its_thread_is_overdue_like_any_other() {
             let _ = held.recv();
             Ok(Some(Fruit::Value(5)))
         });
-        link.tell(Say::Run {
-            timeout: millis(100),
-            work: blocks,
-        })
-        .unwrap();
-        let vitals = stage
-            .until(|vitals| vitals.incarnation == 2 && vitals.running())
-            .await;
+        link.tell(Say::Run { timeout: millis(100), work: blocks }).unwrap();
+        let vitals = stage.until(|vitals| vitals.incarnation == 2 && vitals.running()).await;
         assert_eq!(deaths(&vitals, "stalled_call"), 1);
         assert_eq!(hello(&link).await.unwrap().incarnation, 2);
         let_go.send(()).unwrap();
@@ -139,9 +114,7 @@ fn one_who_floods_itself_is_seen_and_replaced() {
         let mut stage = Stage::threads(io, |tree| tree.add(spec));
         hello(&link).await.unwrap();
         link.tell(Say::Flood(link.clone())).unwrap();
-        let vitals = stage
-            .until(|vitals| vitals.incarnation == 2 && vitals.running())
-            .await;
+        let vitals = stage.until(|vitals| vitals.incarnation == 2 && vitals.running()).await;
         assert_eq!(deaths(&vitals, "lost_thread"), 1);
         journal.until("1: is gone").await;
         assert_eq!(hello(&link).await.unwrap().incarnation, 2);
@@ -175,16 +148,10 @@ fn a_bystander_sees_no_error_while_others_panic_block_and_flood() {
         let (let_go, held) = blocking::channel();
         blocked.tell(Say::Block(held, nothing())).unwrap();
         flooded.tell(Say::Flood(flooded.clone())).unwrap();
-        stage
-            .until_of(1, |vitals| vitals.incarnation == 2 && vitals.running())
-            .await;
-        stage
-            .until_of(2, |vitals| vitals.incarnation == 2 && vitals.running())
-            .await;
+        stage.until_of(1, |vitals| vitals.incarnation == 2 && vitals.running()).await;
+        stage.until_of(2, |vitals| vitals.incarnation == 2 && vitals.running()).await;
         blocked.tell(Say::Poison).unwrap();
-        stage
-            .until_of(1, |vitals| vitals.incarnation == 3 && vitals.running())
-            .await;
+        stage.until_of(1, |vitals| vitals.incarnation == 3 && vitals.running()).await;
         stop.send(()).unwrap();
         let (asked, failed) = load.await.unwrap();
         assert!(asked > 100, "only {asked} questions");
@@ -230,15 +197,9 @@ async fn block_next(link: &Link<Say>, held_back: &mut Vec<blocking::Sender<()>>)
 fn threads_that_end_when_told_are_no_zombies_however_many_die() {
     in_real_time(async |io| {
         let journal = Journal::new();
-        let policy = Policy {
-            intensity: 1000,
-            backoff_max: millis(1),
-            ..Policy::default()
-        };
-        let (links, specs): (Vec<_>, Vec<_>) = ["a", "b", "c", "d", "e"]
-            .map(|name| puppet(name, policy.clone(), &journal))
-            .into_iter()
-            .unzip();
+        let policy = Policy { intensity: 1000, backoff_max: millis(1), ..Policy::default() };
+        let (links, specs): (Vec<_>, Vec<_>) =
+            ["a", "b", "c", "d", "e"].map(|name| puppet(name, policy.clone(), &journal)).into_iter().unzip();
         let stage = Stage::threads(io, |tree| specs.into_iter().for_each(|spec| tree.add(spec)));
         for _ in 0..20 {
             for link in &links {

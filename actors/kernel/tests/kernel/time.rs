@@ -14,10 +14,7 @@ fn a_core_is_woken_when_it_asked_and_never_before() {
         let at = stage.clock.now() + millis(12_345);
         link.tell(Say::WakeAt(at)).unwrap();
         let woken = journal.until("1: wakes").await;
-        assert!(
-            woken >= at && woken <= at + millis(2),
-            "{woken:?} instead of {at:?}"
-        );
+        assert!(woken >= at && woken <= at + millis(2), "{woken:?} instead of {at:?}");
     });
 }
 
@@ -60,14 +57,8 @@ fn a_dead_life_is_not_woken_and_its_core_is_gone() {
         let at = stage.clock.now() + seconds(9);
         link.tell(Say::WakeAt(at)).unwrap();
         let never = work(std::future::pending);
-        link.tell(Say::Run {
-            timeout: millis(1),
-            work: never,
-        })
-        .unwrap();
-        stage
-            .until(|vitals| vitals.incarnation == 2 && vitals.running())
-            .await;
+        link.tell(Say::Run { timeout: millis(1), work: never }).unwrap();
+        stage.until(|vitals| vitals.incarnation == 2 && vitals.running()).await;
         journal.until("1: is gone").await;
         assert!(stage.clock.now() < at, "it stayed until it was woken");
         tokio::time::sleep(seconds(20)).await;
@@ -124,11 +115,7 @@ fn a_policy_may_wait_for_ever() {
         let mut stage = Stage::virtual_time(|tree| tree.add(spec));
         hello(&link).await.unwrap();
         let short = work(|| async { Ok(None) });
-        link.tell(Say::Run {
-            timeout: for_ever,
-            work: short,
-        })
-        .unwrap();
+        link.tell(Say::Run { timeout: for_ever, work: short }).unwrap();
         link.tell(Say::WakeAt(for_ever)).unwrap();
         link.tell(Say::Poison).unwrap();
         assert_eq!(hello(&link).await.unwrap().incarnation, 2);

@@ -50,26 +50,17 @@ fn play(seed: u64) -> Trace {
         for round in 0_u64..40 {
             board.publish(round);
             let _ = hello(&target).await;
-            let _ = other.tell(if round % 7 == 3 {
-                Say::Poison
-            } else {
-                Say::Note(round)
-            });
+            let _ = other.tell(if round % 7 == 3 { Say::Poison } else { Say::Note(round) });
             let effect = work(move || async move {
                 tokio::time::sleep(millis(10 * round)).await;
                 match round % 5 {
-                    0 => Err(Broken {
-                        reason: "gone".to_owned(),
-                    }),
+                    0 => Err(Broken { reason: "gone".to_owned() }),
                     1 => Ok(Some(Fruit::Poison)),
                     2 => std::future::pending().await,
                     _ => Ok(Some(Fruit::Value(round))),
                 }
             });
-            let _ = target.tell(Say::Run {
-                timeout: seconds(1),
-                work: effect,
-            });
+            let _ = target.tell(Say::Run { timeout: seconds(1), work: effect });
             tokio::time::sleep(millis(777)).await;
         }
         stage.close().await;
@@ -95,17 +86,11 @@ fn those_who_wait_are_woken_in_the_order_they_came() {
                 })
             }));
             let answers = asking.await;
-            assert!(
-                answers
-                    .iter()
-                    .all(|answer| answer.as_ref().is_ok_and(Result::is_ok))
-            );
+            assert!(answers.iter().all(|answer| answer.as_ref().is_ok_and(Result::is_ok)));
             let prefix = format!("{life}: number ");
             let words = journal.words();
-            let order: Vec<u64> = words
-                .iter()
-                .filter_map(|line| line.strip_prefix(&prefix)?.parse().ok())
-                .collect();
+            let order: Vec<u64> =
+                words.iter().filter_map(|line| line.strip_prefix(&prefix)?.parse().ok()).collect();
             assert_eq!(order, (0..50).collect::<Vec<_>>());
             link.tell(Say::Poison).unwrap();
         }
@@ -118,11 +103,7 @@ fn the_same_seed_gives_the_same_trace_and_another_spreads_its_restarts_different
     assert!(first.0.len() > 100, "too little happens: {}", first.0.len());
     assert!(first == again, "the same seed took another course");
     let pauses = |trace: &Trace| -> Vec<_> {
-        trace
-            .1
-            .iter()
-            .flat_map(|(_, all)| all.iter().filter_map(|vitals| vitals.again_at))
-            .collect()
+        trace.1.iter().flat_map(|(_, all)| all.iter().filter_map(|vitals| vitals.again_at)).collect()
     };
     assert!(!pauses(&first).is_empty());
     assert_ne!(pauses(&first), pauses(&other));

@@ -83,13 +83,8 @@ impl World {
         let former = self.child.incarnation;
         let before = self.child.deaths.values().sum::<u64>();
         self.failed_start_only = matches!(signal, Signal::Died(_, Death::FailedStart(_)));
-        let (child, commands) = step(
-            &self.policy,
-            self.child.clone(),
-            signal,
-            self.now,
-            self.now.as_nanos() as u64,
-        );
+        let (child, commands) =
+            step(&self.policy, self.child.clone(), signal, self.now, self.now.as_nanos() as u64);
         assert!(child.incarnation >= former, "an incarnation decreased");
         self.child = child;
         if self.child.deaths.values().sum::<u64>() > before {
@@ -112,11 +107,7 @@ impl World {
                 self.live = Some(incarnation);
             }
             Command::Revoke(incarnation) => {
-                assert_eq!(
-                    self.live.take(),
-                    Some(incarnation),
-                    "revoked one that does not live"
-                );
+                assert_eq!(self.live.take(), Some(incarnation), "revoked one that does not live");
             }
             Command::AskPulse(incarnation) => assert_eq!(self.live, Some(incarnation)),
             Command::EndProcess(_) => {
@@ -136,10 +127,7 @@ impl World {
         if lives {
             let since = self.now.saturating_sub(self.policy.window);
             let recent = self.counted.iter().filter(|at| **at > since).count();
-            assert!(
-                recent <= self.policy.intensity as usize,
-                "{recent} deaths and it lives"
-            );
+            assert!(recent <= self.policy.intensity as usize, "{recent} deaths and it lives");
         }
     }
 

@@ -27,11 +27,7 @@ impl Host for Canned {
     }
 
     fn route(&self, _: RouteQuestion) -> BoxFuture<'static, Result<Option<RouteAnswer>, HostError>> {
-        self.answer(Some(RouteAnswer {
-            out_by: 7,
-            via: None,
-            table: TableId::MAIN,
-        }))
+        self.answer(Some(RouteAnswer { out_by: 7, via: None, table: TableId::MAIN }))
     }
 
     fn replace_nft_table(&self, _: NftTable) -> BoxFuture<'static, Result<(), HostError>> {
@@ -53,48 +49,24 @@ fn hands(error: Option<HostError>) -> RoutePerformer {
 
 fn one_change() -> RouteAction {
     let to = Ipv4Addr::new(10, 0, 0, 9);
-    let route = Route {
-        table: TableId::MAIN,
-        to,
-        prefix_length: 32,
-        via: None,
-        ifindex: 7,
-    };
+    let route = Route { table: TableId::MAIN, to, prefix_length: 32, via: None, ifindex: 7 };
     RouteAction::Program {
         target: Target::Job(1),
         changes: vec![HostChange::PutRoute(route)],
-        questions: vec![RouteQuestion {
-            to,
-            from: None,
-            in_by: None,
-            mark: None,
-        }],
+        questions: vec![RouteQuestion { to, from: None, in_by: None, mark: None }],
     }
 }
 
 #[test]
 fn a_lost_connection_breaks_the_incarnation_and_a_timeout_is_an_outcome() {
-    let lost = HostError::ConnectionLost {
-        detail: "socket closed".into(),
-    };
+    let lost = HostError::ConnectionLost { detail: "socket closed".into() };
     for action in [RouteAction::Read { number: 2 }, one_change()] {
         let broken = block_on(hands(Some(lost.clone())).perform(action)).unwrap_err();
         assert_eq!(broken.reason, "socket closed");
     }
-    let late = HostError::Timeout {
-        what: "put route".into(),
-        milliseconds: 5000,
-    };
-    let outcome = block_on(hands(Some(late.clone())).perform(one_change()))
-        .unwrap()
-        .unwrap();
-    let RouteOutcome::Programmed {
-        done: 0,
-        stopped,
-        answers,
-        ..
-    } = outcome
-    else {
+    let late = HostError::Timeout { what: "put route".into(), milliseconds: 5000 };
+    let outcome = block_on(hands(Some(late.clone())).perform(one_change())).unwrap().unwrap();
+    let RouteOutcome::Programmed { done: 0, stopped, answers, .. } = outcome else {
         panic!("{outcome:?}");
     };
     assert_eq!(stopped, Some(late));
@@ -104,23 +76,10 @@ fn a_lost_connection_breaks_the_incarnation_and_a_timeout_is_an_outcome() {
 #[test]
 fn questions_are_asked_once_the_changes_are_made() {
     let outcome = block_on(hands(None).perform(one_change())).unwrap().unwrap();
-    let RouteOutcome::Programmed {
-        done: 1,
-        stopped: None,
-        answers,
-        ..
-    } = outcome
-    else {
+    let RouteOutcome::Programmed { done: 1, stopped: None, answers, .. } = outcome else {
         panic!("{outcome:?}");
     };
-    assert_eq!(
-        answers,
-        [Ok(Some(RouteAnswer {
-            out_by: 7,
-            via: None,
-            table: TableId::MAIN
-        }))]
-    );
+    assert_eq!(answers, [Ok(Some(RouteAnswer { out_by: 7, via: None, table: TableId::MAIN }))]);
 }
 
 #[test]
@@ -128,16 +87,7 @@ fn views_go_to_the_one_who_publishes_them() {
     let (sent, mut heard) = mpsc::unbounded_channel();
     let publish = Arc::new(move |view| drop(sent.send(view)));
     let hands = RoutePerformer::new(Arc::new(Canned(None)), publish);
-    let view = HostView {
-        read: true,
-        enis_ready: 3,
-        trouble: None,
-        changes: 9,
-    };
-    assert!(
-        block_on(hands.perform(RouteAction::Publish(view.clone())))
-            .unwrap()
-            .is_none()
-    );
+    let view = HostView { read: true, enis_ready: 3, trouble: None, changes: 9 };
+    assert!(block_on(hands.perform(RouteAction::Publish(view.clone()))).unwrap().is_none());
     assert_eq!(heard.try_recv(), Ok(view));
 }

@@ -14,10 +14,7 @@ use crate::state::RouteConfig;
 pub(crate) const MTU: u32 = 9001;
 
 pub(crate) fn config() -> RouteConfig {
-    RouteConfig {
-        eni_mtu_bytes: MTU,
-        veth_prefix: VethPrefix::new("eni").unwrap(),
-    }
+    RouteConfig { eni_mtu_bytes: MTU, veth_prefix: VethPrefix::new("eni").unwrap() }
 }
 
 pub(crate) fn eni_mac(device: u32) -> Mac {
@@ -36,30 +33,19 @@ pub(crate) fn eni(device: u32) -> Eni {
         subnet_cidr: format!("10.0.{third}.0/24").parse().unwrap(),
         primary_address: Ipv4Addr::new(10, 0, third, 5),
         addresses: (10..40)
-            .map(|last| EniAddress {
-                address: Ipv4Addr::new(10, 0, third, last),
-                confirmed: true,
-            })
+            .map(|last| EniAddress { address: Ipv4Addr::new(10, 0, third, last), confirmed: true })
             .collect(),
         address_limit: Some(31),
     }
 }
 
 pub(crate) fn enis(devices: impl IntoIterator<Item = u32>) -> EniView {
-    EniView {
-        complete: true,
-        enis: devices.into_iter().map(eni).collect(),
-        ..EniView::unknown()
-    }
+    EniView { complete: true, enis: devices.into_iter().map(eni).collect(), ..EniView::unknown() }
 }
 
 pub(crate) fn eni_link(device: u32) -> Link {
     let third = u8::try_from(device).unwrap();
-    let addresses = if device == 0 {
-        vec![(Ipv4Addr::new(10, 0, third, 5), 24)]
-    } else {
-        Vec::new()
-    };
+    let addresses = if device == 0 { vec![(Ipv4Addr::new(10, 0, third, 5), 24)] } else { Vec::new() };
     Link {
         ifindex: 2 + device,
         name: format!("eth{device}"),
@@ -78,19 +64,11 @@ pub(crate) fn address(device: u8, last: u8) -> Ipv4Addr {
 }
 
 fn pod(address: Ipv4Addr) -> Pod {
-    Pod {
-        namespace: "default".into(),
-        name: format!("pod-{address}"),
-        uid: String::new(),
-    }
+    Pod { namespace: "default".into(), name: format!("pod-{address}"), uid: String::new() }
 }
 
 fn key(address: Ipv4Addr) -> AttachmentKey {
-    AttachmentKey {
-        network: "aws-cni".into(),
-        container_id: format!("c-{address}"),
-        ifname: "eth0".into(),
-    }
+    AttachmentKey { network: "aws-cni".into(), container_id: format!("c-{address}"), ifname: "eth0".into() }
 }
 
 pub(crate) fn wiring(device: u8, last: u8) -> PodWiring {
@@ -123,21 +101,12 @@ pub(crate) fn veth(wiring: &PodWiring, ifindex: u32) -> Link {
 }
 
 pub(crate) fn lease(address: Ipv4Addr, phase: LeasePhase) -> Lease {
-    Lease {
-        key: key(address),
-        pod: pod(address),
-        address,
-        phase,
-        allocated_unix_nanoseconds: 0,
-    }
+    Lease { key: key(address), pod: pod(address), address, phase, allocated_unix_nanoseconds: 0 }
 }
 
 pub(crate) fn leases(of: impl IntoIterator<Item = Ipv4Addr>) -> LeaseView {
     LeaseView {
-        leases: of
-            .into_iter()
-            .map(|address| lease(address, LeasePhase::Assigned))
-            .collect(),
+        leases: of.into_iter().map(|address| lease(address, LeasePhase::Assigned)).collect(),
         counts: PoolCounts::default(),
         waiting_since: None,
         waiting_for: None,
@@ -147,13 +116,8 @@ pub(crate) fn leases(of: impl IntoIterator<Item = Ipv4Addr>) -> LeaseView {
 
 /// A node whose ENI links up to `devices` are there, the secondary ones bare.
 pub(crate) fn node(devices: u32) -> HostSnapshot {
-    let connected = Route {
-        table: TableId::MAIN,
-        to: address(0, 0),
-        prefix_length: 24,
-        via: None,
-        ifindex: 2,
-    };
+    let connected =
+        Route { table: TableId::MAIN, to: address(0, 0), prefix_length: 24, via: None, ifindex: 2 };
     let default = Route {
         table: TableId::MAIN,
         to: Ipv4Addr::UNSPECIFIED,
@@ -170,13 +134,7 @@ pub(crate) fn node(devices: u32) -> HostSnapshot {
 }
 
 pub(crate) fn rule(priority: u32, from: Option<Ipv4Addr>, to: Option<Ipv4Addr>, table: TableId) -> Rule {
-    Rule {
-        priority: contract::model::RulePriority(priority),
-        from,
-        to,
-        mark: None,
-        table,
-    }
+    Rule { priority: contract::model::RulePriority(priority), from, to, mark: None, table }
 }
 
 /// What the kernel does: a change, and what follows from it by itself.
@@ -185,25 +143,10 @@ pub(crate) fn make(host: &mut HostSnapshot, change: &HostChange) {
     let (HostChange::AddAddress { ifindex, .. } | HostChange::LinkUp { ifindex }) = change else {
         return;
     };
-    let link = host
-        .links
-        .iter()
-        .find(|link| link.ifindex == *ifindex)
-        .unwrap()
-        .clone();
-    for (address, length) in link
-        .addresses
-        .iter()
-        .filter(|(_, length)| link.up && *length < 32)
-    {
+    let link = host.links.iter().find(|link| link.ifindex == *ifindex).unwrap().clone();
+    for (address, length) in link.addresses.iter().filter(|(_, length)| link.up && *length < 32) {
         let to = ipnet::Ipv4Net::new(*address, *length).unwrap().network();
-        let route = Route {
-            table: TableId::MAIN,
-            to,
-            prefix_length: *length,
-            via: None,
-            ifindex: *ifindex,
-        };
+        let route = Route { table: TableId::MAIN, to, prefix_length: *length, via: None, ifindex: *ifindex };
         if !host.routes.contains(&route) {
             host.routes.push(route);
         }
@@ -224,15 +167,9 @@ pub(crate) fn lead(host: &HostSnapshot, question: &RouteQuestion) -> Option<Rout
             .iter()
             .filter(|route| route.table == rule.table)
             .filter(|route| {
-                ipnet::Ipv4Net::new(route.to, route.prefix_length)
-                    .unwrap()
-                    .contains(&question.to)
+                ipnet::Ipv4Net::new(route.to, route.prefix_length).unwrap().contains(&question.to)
             })
             .max_by_key(|route| route.prefix_length)
-            .map(|route| RouteAnswer {
-                out_by: route.ifindex,
-                via: route.via,
-                table: rule.table,
-            })
+            .map(|route| RouteAnswer { out_by: route.ifindex, via: route.via, table: rule.table })
     })
 }

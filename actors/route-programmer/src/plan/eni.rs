@@ -19,40 +19,19 @@ pub(super) fn own_side(eni: &Eni, link: &Link, seen: &Seen<'_>) -> Vec<HostChang
         changes.push(HostChange::LinkUp { ifindex });
     }
     if !link.addresses.contains(&(eni.primary_address, prefix_length)) {
-        changes.push(HostChange::AddAddress {
-            ifindex,
-            address: eni.primary_address,
-            prefix_length,
-        });
+        changes.push(HostChange::AddAddress { ifindex, address: eni.primary_address, prefix_length });
     }
     // The kernel makes this route whenever the address is added or the link comes up. In main it would send the node's own
     // traffic for that subnet out of the wrong ENI.
-    let connected = Route {
-        table: TableId::MAIN,
-        to: eni.subnet_cidr.network(),
-        prefix_length,
-        via: None,
-        ifindex,
-    };
+    let connected =
+        Route { table: TableId::MAIN, to: eni.subnet_cidr.network(), prefix_length, via: None, ifindex };
     if !changes.is_empty() || seen.has_route(&connected) {
         changes.push(HostChange::RemoveRoute(connected));
     }
     let gateway = eni.gateway();
     let table = eni.table();
-    let to_gateway = Route {
-        table,
-        to: gateway,
-        prefix_length: 32,
-        via: None,
-        ifindex,
-    };
-    let default = Route {
-        table,
-        to: Ipv4Addr::UNSPECIFIED,
-        prefix_length: 0,
-        via: Some(gateway),
-        ifindex,
-    };
+    let to_gateway = Route { table, to: gateway, prefix_length: 32, via: None, ifindex };
+    let default = Route { table, to: Ipv4Addr::UNSPECIFIED, prefix_length: 0, via: Some(gateway), ifindex };
     for route in [to_gateway, default] {
         // A link that was down has lost its routes, whatever an older reading says.
         if !link.up || !seen.has_route(&route) {
@@ -74,8 +53,5 @@ pub(super) fn own_side(eni: &Eni, link: &Link, seen: &Seen<'_>) -> Vec<HostChang
 
 /// The MTU comes last and by itself: a driver that refuses it must not keep the ENI from standing.
 pub(super) fn mtu(link: &Link, mtu_bytes: u32) -> Option<HostChange> {
-    (link.mtu_bytes != mtu_bytes).then_some(HostChange::SetMtu {
-        ifindex: link.ifindex,
-        mtu_bytes,
-    })
+    (link.mtu_bytes != mtu_bytes).then_some(HostChange::SetMtu { ifindex: link.ifindex, mtu_bytes })
 }

@@ -9,11 +9,7 @@ pub(crate) fn fold(host: &mut HostSnapshot, change: &HostChange) {
             with(host, *ifindex, |link| link.mtu_bytes = *mtu_bytes);
         }
         HostChange::LinkUp { ifindex } => with(host, *ifindex, |link| link.up = true),
-        HostChange::AddAddress {
-            ifindex,
-            address,
-            prefix_length,
-        } => with(host, *ifindex, |link| {
+        HostChange::AddAddress { ifindex, address, prefix_length } => with(host, *ifindex, |link| {
             if !link.addresses.contains(&(*address, *prefix_length)) {
                 link.addresses.push((*address, *prefix_length));
             }

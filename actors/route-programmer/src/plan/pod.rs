@@ -21,10 +21,7 @@ pub(crate) enum WireStep {
 }
 
 fn refusal(step: &str, detail: String) -> Cause {
-    Cause::HostWiring {
-        step: step.to_owned(),
-        detail,
-    }
+    Cause::HostWiring { step: step.to_owned(), detail }
 }
 
 /// The changes for a pod whose inside stands. The link is the one the shim found, and it has to be what it should be.
@@ -35,25 +32,15 @@ pub(crate) fn wire(wiring: &PodWiring, side: &HostSide, host: &HostSnapshot) -> 
         return WireStep::Refuse(refusal("check the pod's address", detail));
     }
     let Some(link) = seen.link(side.ifindex) else {
-        let cause = refusal(
-            "find the host link",
-            format!("no link has index {}", side.ifindex),
-        );
-        return if host.complete {
-            WireStep::Refuse(cause)
-        } else {
-            WireStep::ReadAgain(cause)
-        };
+        let cause = refusal("find the host link", format!("no link has index {}", side.ifindex));
+        return if host.complete { WireStep::Refuse(cause) } else { WireStep::ReadAgain(cause) };
     };
     if let Some(detail) = stranger(wiring, side, link) {
         return WireStep::Refuse(refusal("check the host link", detail));
     }
     let mut changes = stand(wiring.address, Some(wiring.table), true, link, &seen);
     if link.mtu_bytes != wiring.mtu_bytes {
-        changes.push(HostChange::SetMtu {
-            ifindex: link.ifindex,
-            mtu_bytes: wiring.mtu_bytes,
-        });
+        changes.push(HostChange::SetMtu { ifindex: link.ifindex, mtu_bytes: wiring.mtu_bytes });
     }
     WireStep::Change(changes)
 }
@@ -69,16 +56,10 @@ fn stranger(wiring: &PodWiring, side: &HostSide, link: &Link) -> Option<String> 
         ));
     }
     if link.name != wiring.host_veth.as_str() {
-        return Some(format!(
-            "link {index} is named {}, expected {}",
-            link.name, wiring.host_veth
-        ));
+        return Some(format!("link {index} is named {}, expected {}", link.name, wiring.host_veth));
     }
     if !link.veth_to_elsewhere {
-        return Some(format!(
-            "link {index} ({}) does not lead into another namespace",
-            link.name
-        ));
+        return Some(format!("link {index} ({}) does not lead into another namespace", link.name));
     }
     None
 }
@@ -93,11 +74,7 @@ pub(super) fn repair(pod: &DesiredPod, seen: &Seen<'_>) -> Vec<HostChange> {
 /// The pod's link: the one that has the address behind it, else the one its route already uses. Never by name: a pod that
 /// came back under its old name may have two for a while.
 fn host_link<'a>(pod: &DesiredPod, seen: &Seen<'a>) -> Option<&'a Link> {
-    let routed = |link: &Link| {
-        seen.pod_routes(pod.address)
-            .iter()
-            .any(|route| route.ifindex == link.ifindex)
-    };
+    let routed = |link: &Link| seen.pod_routes(pod.address).iter().any(|route| route.ifindex == link.ifindex);
     match seen.links_before(pod.address) {
         [only] => Some(only),
         [] => seen
@@ -123,17 +100,10 @@ fn stand(
 ) -> Vec<HostChange> {
     let mut changes = Vec::new();
     if !link.up {
-        changes.push(HostChange::LinkUp {
-            ifindex: link.ifindex,
-        });
+        changes.push(HostChange::LinkUp { ifindex: link.ifindex });
     }
-    let route = Route {
-        table: TableId::MAIN,
-        to: address,
-        prefix_length: 32,
-        via: None,
-        ifindex: link.ifindex,
-    };
+    let route =
+        Route { table: TableId::MAIN, to: address, prefix_length: 32, via: None, ifindex: link.ifindex };
     if !link.up || !seen.has_route(&route) {
         changes.push(HostChange::PutRoute(route));
     }
@@ -150,13 +120,8 @@ fn stand(
     let Some(table) = table else {
         return changes;
     };
-    let from_pod = Rule {
-        priority: RulePriority::FROM_POD,
-        from: Some(address),
-        to: None,
-        mark: None,
-        table,
-    };
+    let from_pod =
+        Rule { priority: RulePriority::FROM_POD, from: Some(address), to: None, mark: None, table };
     let wrong = |rule: &&Rule| rule.table != table;
     let contradicted = seen.rules_from(address).iter().any(|rule| rule.table != table);
     if table != TableId::MAIN && !seen.has_rule(&from_pod) && (certain || !contradicted) {
@@ -164,10 +129,7 @@ fn stand(
     }
     if certain {
         let from = seen.rules_from(address).iter().filter(wrong);
-        let to = seen
-            .rules_to(address)
-            .iter()
-            .filter(|rule| rule.table != TableId::MAIN);
+        let to = seen.rules_to(address).iter().filter(|rule| rule.table != TableId::MAIN);
         changes.extend(from.chain(to).copied().map(HostChange::RemoveRule));
     }
     changes
@@ -184,13 +146,7 @@ pub(crate) fn teardown(address: Ipv4Addr, host: &HostSnapshot) -> Vec<HostChange
         let link = host.links.iter().find(|link| link.ifindex == route.ifindex);
         link.is_none_or(|link| link.veth_to_elsewhere)
     };
-    let routes = host
-        .routes
-        .iter()
-        .filter(|route| is_pod_route(route) && route.to == address && to_a_pod(route));
-    rules
-        .copied()
-        .map(HostChange::RemoveRule)
-        .chain(routes.copied().map(HostChange::RemoveRoute))
-        .collect()
+    let routes =
+        host.routes.iter().filter(|route| is_pod_route(route) && route.to == address && to_a_pod(route));
+    rules.copied().map(HostChange::RemoveRule).chain(routes.copied().map(HostChange::RemoveRoute)).collect()
 }

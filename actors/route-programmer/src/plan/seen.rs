@@ -27,20 +27,12 @@ pub(super) enum PodRule {
 /// Recognises the two rules a pod has. Anything with another priority or more conditions belongs to somebody else.
 pub(super) fn pod_rule(rule: &Rule) -> Option<PodRule> {
     match *rule {
-        Rule {
-            priority: RulePriority::TO_POD,
-            from: None,
-            to: Some(to),
-            mark: None,
-            ..
-        } => Some(PodRule::To(to)),
-        Rule {
-            priority: RulePriority::FROM_POD,
-            from: Some(from),
-            to: None,
-            mark: None,
-            ..
-        } => Some(PodRule::From(from)),
+        Rule { priority: RulePriority::TO_POD, from: None, to: Some(to), mark: None, .. } => {
+            Some(PodRule::To(to))
+        }
+        Rule { priority: RulePriority::FROM_POD, from: Some(from), to: None, mark: None, .. } => {
+            Some(PodRule::From(from))
+        }
         _ => None,
     }
 }
@@ -107,10 +99,7 @@ impl<'a> Seen<'a> {
 
     /// The link of the host's own namespace that carries this address.
     pub(super) fn carrier(&self, address: Ipv4Addr) -> Option<&'a Link> {
-        self.links
-            .values()
-            .copied()
-            .find(|link| link.addresses.iter().any(|(own, _)| *own == address))
+        self.links.values().copied().find(|link| link.addresses.iter().any(|(own, _)| *own == address))
     }
 
     pub(super) fn has_route(&self, route: &Route) -> bool {

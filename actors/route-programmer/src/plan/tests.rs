@@ -17,11 +17,7 @@ fn words(changes: &[HostChange]) -> Vec<String> {
 
 /// The needs of the survey in words, all units after one another.
 fn wanted(view: &EniView, of: &[Lease], host: &HostSnapshot) -> Vec<String> {
-    survey(view, of, host)
-        .needs
-        .values()
-        .flat_map(|changes| words(changes))
-        .collect()
+    survey(view, of, host).needs.values().flat_map(|changes| words(changes)).collect()
 }
 
 fn assigned(wiring: &PodWiring) -> Lease {
@@ -59,13 +55,7 @@ fn an_eni_stands_without_its_mtu_and_not_without_its_rule() {
     let mut host = made(&view, &[], node(2));
     host.links[1].mtu_bytes = 1500;
     let found = survey(&view, &[], &host);
-    assert_eq!(
-        found.standing[&TableId(2)],
-        Standing {
-            ifindex: 3,
-            gateway: address(1, 1)
-        }
-    );
+    assert_eq!(found.standing[&TableId(2)], Standing { ifindex: 3, gateway: address(1, 1) });
     assert_eq!(found.needs.len(), 1);
     host.rules.retain(|rule| rule.priority.0 != 32_765);
     assert!(!survey(&view, &[], &host).standing.contains_key(&TableId(2)));
@@ -75,23 +65,13 @@ fn an_eni_stands_without_its_mtu_and_not_without_its_rule() {
 fn an_eni_whose_link_is_missing_is_named() {
     let found = survey(&enis(0..2), &[], &node(1));
     let cause = found.missing.get(&EniId::new("eni-1")).unwrap();
-    assert_eq!(
-        cause.to_string(),
-        "eni-1 is attached, but its link 0a:00:00:00:01:01 is not on the host yet"
-    );
+    assert_eq!(cause.to_string(), "eni-1 is attached, but its link 0a:00:00:00:01:01 is not on the host yet");
 }
 
 #[test]
 fn a_vlan_with_the_mac_of_its_eni_is_not_taken_for_it() {
     let mut host = made(&enis(0..2), &[], node(2));
-    host.links.insert(
-        0,
-        Link {
-            ifindex: 40,
-            name: "vlan.eth.1".into(),
-            ..eni_link(1)
-        },
-    );
+    host.links.insert(0, Link { ifindex: 40, name: "vlan.eth.1".into(), ..eni_link(1) });
     assert_eq!(wanted(&enis(0..2), &[], &host), Vec::<String>::new());
 }
 
@@ -124,8 +104,7 @@ fn wired() -> (EniView, PodWiring, HostSnapshot) {
 fn a_pod_on_a_secondary_eni_has_a_route_and_two_rules_and_one_on_the_primary_has_no_from_rule() {
     let (view, pod, host) = wired();
     let mut bare = host.clone();
-    bare.rules
-        .retain(|rule| rule.to != Some(pod.address) && rule.from != Some(pod.address));
+    bare.rules.retain(|rule| rule.to != Some(pod.address) && rule.from != Some(pod.address));
     bare.routes.retain(|route| route.to != pod.address);
     let primary = wiring(0, 20);
     bare.links.push(veth(&primary, 51));
@@ -149,10 +128,7 @@ fn a_rule_of_our_shape_that_leads_elsewhere_is_removed_after_the_right_one_is_ad
     host.rules.push(rule(1535, Some(pod.address), None, TableId(7)));
     assert_eq!(
         wanted(&view, &[assigned(&pod)], &host),
-        [
-            "add rule 1536: from 10.0.1.10 lookup 2",
-            "remove rule 1536: from 10.0.1.10 lookup 7"
-        ]
+        ["add rule 1536: from 10.0.1.10 lookup 2", "remove rule 1536: from 10.0.1.10 lookup 7"]
     );
 }
 
@@ -168,10 +144,7 @@ fn a_contradiction_stays_while_the_view_is_not_confirmed() {
 #[test]
 fn a_view_that_lacks_the_eni_takes_nothing_away() {
     let (_, pod, host) = wired();
-    assert_eq!(
-        wanted(&enis(0..1), &[assigned(&pod)], &host),
-        Vec::<String>::new()
-    );
+    assert_eq!(wanted(&enis(0..1), &[assigned(&pod)], &host), Vec::<String>::new());
     assert_eq!(wanted(&enis(0..2), &[], &host), Vec::<String>::new());
     assert_eq!(wanted(&EniView::unknown(), &[], &host), Vec::<String>::new());
 }
@@ -181,23 +154,14 @@ fn a_pods_link_is_the_one_with_the_address_behind_it_whatever_its_name() {
     let (view, pod, mut host) = wired();
     let old = host.links.iter_mut().find(|link| link.ifindex == 50).unwrap();
     old.behind = Some(Vec::new());
-    host.links.push(Link {
-        name: "renamed".into(),
-        ..veth(&pod, 60)
-    });
-    assert_eq!(
-        wanted(&view, &[assigned(&pod)], &host),
-        ["put route 10.0.1.10/32 by link 60 in table main"]
-    );
+    host.links.push(Link { name: "renamed".into(), ..veth(&pod, 60) });
+    assert_eq!(wanted(&view, &[assigned(&pod)], &host), ["put route 10.0.1.10/32 by link 60 in table main"]);
 }
 
 #[test]
 fn of_two_links_with_one_address_the_attachments_own_wins_and_strangers_change_nothing() {
     let (view, pod, mut host) = wired();
-    let other = Link {
-        mac: Some(Mac([2, 9, 9, 9, 9, 9])),
-        ..veth(&pod, 60)
-    };
+    let other = Link { mac: Some(Mac([2, 9, 9, 9, 9, 9])), ..veth(&pod, 60) };
     host.links.push(other.clone());
     assert_eq!(wanted(&view, &[assigned(&pod)], &host), Vec::<String>::new());
     // Both strangers: the one that the route uses stays.
@@ -211,16 +175,9 @@ fn of_two_links_with_one_address_the_attachments_own_wins_and_strangers_change_n
 #[test]
 fn a_link_whose_inside_cannot_be_read_is_known_by_its_route() {
     let (view, pod, mut host) = wired();
-    host.links
-        .iter_mut()
-        .find(|link| link.ifindex == 50)
-        .unwrap()
-        .behind = None;
+    host.links.iter_mut().find(|link| link.ifindex == 50).unwrap().behind = None;
     host.rules.retain(|rule| rule.to != Some(pod.address));
-    assert_eq!(
-        wanted(&view, &[assigned(&pod)], &host),
-        ["add rule 512: to 10.0.1.10 lookup main"]
-    );
+    assert_eq!(wanted(&view, &[assigned(&pod)], &host), ["add rule 512: to 10.0.1.10 lookup main"]);
 }
 
 #[test]
@@ -233,11 +190,7 @@ fn leases_that_are_only_reserved_or_already_releasing_are_not_repaired() {
         (LeasePhase::Wired, 1),
         (LeasePhase::Assigned, 1),
     ] {
-        assert_eq!(
-            wanted(&view, &[lease(pod.address, phase)], &host).len(),
-            changes,
-            "{phase:?}"
-        );
+        assert_eq!(wanted(&view, &[lease(pod.address, phase)], &host).len(), changes, "{phase:?}");
     }
 }
 
@@ -246,15 +199,8 @@ fn teardown_takes_rules_of_any_table_and_leaves_what_others_made() {
     let (_, pod, mut host) = wired();
     host.rules.push(rule(1536, Some(pod.address), None, TableId(7)));
     host.rules.push(rule(1000, Some(pod.address), None, TableId(7)));
-    host.rules
-        .push(rule(1536, Some(pod.address), Some(address(9, 9)), TableId(7)));
-    let by_vpn = Route {
-        table: TableId::MAIN,
-        to: pod.address,
-        prefix_length: 32,
-        via: None,
-        ifindex: 2,
-    };
+    host.rules.push(rule(1536, Some(pod.address), Some(address(9, 9)), TableId(7)));
+    let by_vpn = Route { table: TableId::MAIN, to: pod.address, prefix_length: 32, via: None, ifindex: 2 };
     host.routes.push(by_vpn);
     assert_eq!(
         words(&teardown(pod.address, &host)),
@@ -270,10 +216,7 @@ fn teardown_takes_rules_of_any_table_and_leaves_what_others_made() {
 #[test]
 fn a_host_link_that_is_not_the_pods_is_refused_by_what_is_wrong_with_it() {
     let (_, pod, host) = wired();
-    let side = HostSide {
-        ifindex: 50,
-        mac: pod.host_mac,
-    };
+    let side = HostSide { ifindex: 50, mac: pod.host_mac };
     assert_eq!(wire(&pod, &side, &host), WireStep::Change(Vec::new()));
     let refusal = |spoil: &dyn Fn(&mut HostSnapshot)| {
         let mut host = host.clone();
@@ -287,20 +230,11 @@ fn a_host_link_that_is_not_the_pods_is_refused_by_what_is_wrong_with_it() {
         host.links.iter_mut().find(|link| link.ifindex == 50).unwrap()
     }
     for (spoil, said) in [
-        (
-            &(|host: &mut HostSnapshot| link(host).mac = None) as &dyn Fn(&mut _),
-            "has MAC none",
-        ),
+        (&(|host: &mut HostSnapshot| link(host).mac = None) as &dyn Fn(&mut _), "has MAC none"),
         (&|host| link(host).name = "eni0".into(), "is named eni0"),
-        (
-            &|host| link(host).veth_to_elsewhere = false,
-            "does not lead into another namespace",
-        ),
+        (&|host| link(host).veth_to_elsewhere = false, "does not lead into another namespace"),
         (&|host| link(host).ifindex = 51, "no link has index 50"),
-        (
-            &|host| host.links[0].addresses.push((address(1, 10), 32)),
-            "is the host's own, on eth0",
-        ),
+        (&|host| host.links[0].addresses.push((address(1, 10), 32)), "is the host's own, on eth0"),
     ] {
         assert!(refusal(spoil).contains(said), "{said}: {}", refusal(spoil));
     }
@@ -318,10 +252,7 @@ fn a_wiring_that_can_only_be_a_mistake_is_refused_by_field() {
     let prefix = config().veth_prefix;
     assert_eq!(check_wiring(&wiring(1, 10), &prefix), Ok(()));
     for (spoil, field) in [
-        (
-            (|wiring: &mut PodWiring| wiring.mtu_bytes = 0) as fn(&mut _),
-            "mtu_bytes",
-        ),
+        ((|wiring: &mut PodWiring| wiring.mtu_bytes = 0) as fn(&mut _), "mtu_bytes"),
         (|wiring| wiring.address = Ipv4Addr::new(127, 0, 0, 1), "address"),
         (
             |wiring| {
@@ -334,10 +265,7 @@ fn a_wiring_that_can_only_be_a_mistake_is_refused_by_field() {
         let mut wrong = wiring(1, 10);
         spoil(&mut wrong);
         let cause = check_wiring(&wrong, &prefix).unwrap_err();
-        assert!(
-            matches!(&cause, Cause::BadRequest { field: named, .. } if *named == field),
-            "{cause}"
-        );
+        assert!(matches!(&cause, Cause::BadRequest { field: named, .. } if *named == field), "{cause}");
     }
 }
 
@@ -347,18 +275,12 @@ fn the_inside_of_a_pod_is_made_in_the_order_of_the_agent_we_replace() {
     assert_eq!(
         wiring_plan(&pod).operations,
         [
-            WiringOperation::Veth {
-                host_mac: pod.host_mac,
-                mtu_bytes: MTU
-            },
+            WiringOperation::Veth { host_mac: pod.host_mac, mtu_bytes: MTU },
             WiringOperation::QuietHostVeth,
             WiringOperation::LinkRoute { to: POD_GATEWAY },
             WiringOperation::DefaultRoute { via: POD_GATEWAY },
             WiringOperation::Address { address: pod.address },
-            WiringOperation::Neighbour {
-                address: POD_GATEWAY,
-                mac: pod.host_mac
-            },
+            WiringOperation::Neighbour { address: POD_GATEWAY, mac: pod.host_mac },
         ]
     );
 }

@@ -22,33 +22,13 @@ pub(crate) struct Check {
 /// To the pod by its link; from the pod by the link of its ENI. While the primary ENI is not known, where the main table
 /// leads is the node's own matter and only the way to the pod is asked.
 pub(crate) fn checks(wiring: &PodWiring, pod_ifindex: u32, eni: Option<Standing>) -> Vec<Check> {
-    let to_pod = RouteQuestion {
-        to: wiring.address,
-        from: None,
-        in_by: None,
-        mark: None,
-    };
-    let mut checks = vec![Check {
-        question: to_pod,
-        out_by: pod_ifindex,
-    }];
+    let to_pod = RouteQuestion { to: wiring.address, from: None, in_by: None, mark: None };
+    let mut checks = vec![Check { question: to_pod, out_by: pod_ifindex }];
     if let Some(eni) = eni {
         // The node's default route need not use the primary ENI (a VPN, say); its subnet's router does.
-        let to = if wiring.table == TableId::MAIN {
-            eni.gateway
-        } else {
-            OUTSIDE
-        };
-        let question = RouteQuestion {
-            to,
-            from: Some(wiring.address),
-            in_by: Some(pod_ifindex),
-            mark: None,
-        };
-        checks.push(Check {
-            question,
-            out_by: eni.ifindex,
-        });
+        let to = if wiring.table == TableId::MAIN { eni.gateway } else { OUTSIDE };
+        let question = RouteQuestion { to, from: Some(wiring.address), in_by: Some(pod_ifindex), mark: None };
+        checks.push(Check { question, out_by: eni.ifindex });
     }
     checks
 }
@@ -68,10 +48,7 @@ pub(crate) fn judge(
             Some(Err(error)) => error.to_string(),
             None => "not asked".to_owned(),
         };
-        return Err(Cause::HostWiring {
-            step: in_words(&check.question),
-            detail,
-        });
+        return Err(Cause::HostWiring { step: in_words(&check.question), detail });
     }
     Ok(())
 }

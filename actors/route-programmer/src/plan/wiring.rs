@@ -12,20 +12,12 @@ const MTU_BYTES: std::ops::RangeInclusive<u32> = 68..=9001;
 pub fn wiring_plan(wiring: &PodWiring) -> WiringPlan {
     WiringPlan {
         operations: vec![
-            WiringOperation::Veth {
-                host_mac: wiring.host_mac,
-                mtu_bytes: wiring.mtu_bytes,
-            },
+            WiringOperation::Veth { host_mac: wiring.host_mac, mtu_bytes: wiring.mtu_bytes },
             WiringOperation::QuietHostVeth,
             WiringOperation::LinkRoute { to: POD_GATEWAY },
             WiringOperation::DefaultRoute { via: POD_GATEWAY },
-            WiringOperation::Address {
-                address: wiring.address,
-            },
-            WiringOperation::Neighbour {
-                address: POD_GATEWAY,
-                mac: wiring.host_mac,
-            },
+            WiringOperation::Address { address: wiring.address },
+            WiringOperation::Neighbour { address: POD_GATEWAY, mac: wiring.host_mac },
         ],
     }
 }
@@ -34,17 +26,11 @@ pub fn wiring_plan(wiring: &PodWiring) -> WiringPlan {
 pub(crate) fn check_wiring(wiring: &PodWiring, prefix: &VethPrefix) -> Result<(), Cause> {
     let wrong = |field, problem| Err(Cause::BadRequest { field, problem });
     if !wiring.host_veth.as_str().starts_with(prefix.as_str()) {
-        return wrong(
-            "host_veth",
-            format!("{} does not begin with {}", wiring.host_veth, prefix.as_str()),
-        );
+        return wrong("host_veth", format!("{} does not begin with {}", wiring.host_veth, prefix.as_str()));
     }
     if !MTU_BYTES.contains(&wiring.mtu_bytes) {
         let (least, most) = (MTU_BYTES.start(), MTU_BYTES.end());
-        return wrong(
-            "mtu_bytes",
-            format!("{} is not within {least} and {most}", wiring.mtu_bytes),
-        );
+        return wrong("mtu_bytes", format!("{} is not within {least} and {most}", wiring.mtu_bytes));
     }
     let address = wiring.address;
     if address.is_unspecified() || address.is_loopback() || address.is_multicast() || address.is_broadcast() {

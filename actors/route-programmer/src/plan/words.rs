@@ -10,11 +10,7 @@ pub(crate) fn in_words(change: &HostChange) -> String {
     match change {
         HostChange::SetMtu { ifindex, mtu_bytes } => format!("set MTU {mtu_bytes} on link {ifindex}"),
         HostChange::LinkUp { ifindex } => format!("bring link {ifindex} up"),
-        HostChange::AddAddress {
-            ifindex,
-            address,
-            prefix_length,
-        } => {
+        HostChange::AddAddress { ifindex, address, prefix_length } => {
             format!("add address {address}/{prefix_length} to link {ifindex}")
         }
         HostChange::PutRoute(it) => format!("put {}", route(it)),
@@ -26,11 +22,7 @@ pub(crate) fn in_words(change: &HostChange) -> String {
 }
 
 fn table(id: TableId) -> String {
-    if id == TableId::MAIN {
-        "main".to_owned()
-    } else {
-        id.to_string()
-    }
+    if id == TableId::MAIN { "main".to_owned() } else { id.to_string() }
 }
 
 fn route(route: &Route) -> String {
@@ -46,9 +38,7 @@ fn route(route: &Route) -> String {
 
 fn rule(rule: &Rule) -> String {
     let part = |word: &str, address: Option<Ipv4Addr>| {
-        address
-            .map(|address| format!(" {word} {address}"))
-            .unwrap_or_default()
+        address.map(|address| format!(" {word} {address}")).unwrap_or_default()
     };
     format!(
         "rule {}:{}{} lookup {}",

@@ -98,14 +98,8 @@ impl RouteProgrammer {
             check_wiring(&wiring, &self.config.veth_prefix)
         };
         match refused {
-            Err(cause) => self
-                .outbox
-                .push(RouteAction::Answer(Answer::Plan(reply, Err(cause)))),
-            Ok(()) => self.plans.push_back(PlanWait {
-                wiring,
-                reply,
-                until: now + ENI_WAIT,
-            }),
+            Err(cause) => self.outbox.push(RouteAction::Answer(Answer::Plan(reply, Err(cause)))),
+            Ok(()) => self.plans.push_back(PlanWait { wiring, reply, until: now + ENI_WAIT }),
         }
     }
 
@@ -117,20 +111,11 @@ impl RouteProgrammer {
         now: Duration,
     ) {
         if let Err(cause) = check_wiring(&wiring, &self.config.veth_prefix) {
-            self.outbox
-                .push(RouteAction::Answer(Answer::Step(reply, Err(cause))));
+            self.outbox.push(RouteAction::Answer(Answer::Step(reply, Err(cause))));
             return;
         }
         let address = wiring.address;
-        if self.accept(
-            address,
-            Task::Wire {
-                wiring: Box::new(wiring),
-                side,
-            },
-            reply,
-            now,
-        ) {
+        if self.accept(address, Task::Wire { wiring: Box::new(wiring), side }, reply, now) {
             self.unwired.remove(&address);
         }
     }
@@ -149,8 +134,7 @@ impl RouteProgrammer {
         now: Duration,
     ) -> bool {
         if self.jobs.len() >= JOBS_MAX {
-            self.outbox
-                .push(RouteAction::Answer(Answer::Step(reply, Err(overrun()))));
+            self.outbox.push(RouteAction::Answer(Answer::Step(reply, Err(overrun()))));
             return false;
         }
         self.next_job += 1;
@@ -175,15 +159,9 @@ impl RouteProgrammer {
         if standing.is_some() || table == TableId::MAIN {
             return Ok(standing);
         }
-        let missing = |step: &str, detail: String| Cause::HostWiring {
-            step: step.to_owned(),
-            detail,
-        };
+        let missing = |step: &str, detail: String| Cause::HostWiring { step: step.to_owned(), detail };
         let Some(eni) = self.enis.enis.iter().find(|eni| eni.table() == table) else {
-            return Err(missing(
-                "find the ENI",
-                format!("no attached ENI is known with table {table}"),
-            ));
+            return Err(missing("find the ENI", format!("no attached ENI is known with table {table}")));
         };
         Err(self
             .obstacle(eni)
@@ -199,10 +177,7 @@ impl RouteProgrammer {
             return Some(cause);
         }
         let next = self.survey.needs.get(&unit)?.first()?;
-        Some(Cause::HostWiring {
-            step: in_words(next),
-            detail: format!("{} does not stand yet", eni.id),
-        })
+        Some(Cause::HostWiring { step: in_words(next), detail: format!("{} does not stand yet", eni.id) })
     }
 
     /// What this job needs next, given that nothing else changes its address.
@@ -216,11 +191,7 @@ impl RouteProgrammer {
             Task::Unwire if !self.host.complete => JobStep::Setback(incomplete()),
             Task::Unwire => {
                 let changes = teardown(job.address, &self.host);
-                if changes.is_empty() {
-                    JobStep::End(Ok(()))
-                } else {
-                    JobStep::Change(changes, Vec::new())
-                }
+                if changes.is_empty() { JobStep::End(Ok(())) } else { JobStep::Change(changes, Vec::new()) }
             }
             Task::Wire { wiring, side } => {
                 let eni = match self.gate(wiring.table) {
@@ -252,11 +223,8 @@ impl RouteProgrammer {
         let Some(position) = self.jobs.iter().position(|job| job.id == id) else {
             return;
         };
-        let checks = self
-            .jobs
-            .get_mut(position)
-            .map(|job| std::mem::take(&mut job.checks))
-            .unwrap_or_default();
+        let checks =
+            self.jobs.get_mut(position).map(|job| std::mem::take(&mut job.checks)).unwrap_or_default();
         let verdict = match stopped {
             Some(error) => Err(stopped_at(asked.get(done), error)),
             None => judge(&checks, answers),
@@ -297,8 +265,7 @@ impl RouteProgrammer {
     /// A job is over.
     pub(crate) fn end_job(&mut self, position: usize, result: Result<(), Cause>) {
         if let Some(job) = self.jobs.remove(position) {
-            self.outbox
-                .push(RouteAction::Answer(Answer::Step(job.reply, result)));
+            self.outbox.push(RouteAction::Answer(Answer::Step(job.reply, result)));
             self.survey_stale = true;
         }
     }
@@ -314,8 +281,7 @@ impl RouteProgrammer {
                     continue;
                 }
             };
-            self.outbox
-                .push(RouteAction::Answer(Answer::Plan(wait.reply, answer)));
+            self.outbox.push(RouteAction::Answer(Answer::Plan(wait.reply, answer)));
         }
     }
 }

@@ -122,11 +122,7 @@ impl RouteProgrammer {
             .values()
             .map(|since| {
                 let age = last.saturating_sub(*since);
-                let pause = if awaited {
-                    LINK_POLL
-                } else {
-                    (age / 4).clamp(LINK_POLL, READ_EVERY)
-                };
+                let pause = if awaited { LINK_POLL } else { (age / 4).clamp(LINK_POLL, READ_EVERY) };
                 last + pause
             })
             .min()

@@ -39,10 +39,7 @@ impl RouteProgrammer {
             return;
         }
         let just_read = std::mem::take(&mut self.just_read);
-        let leases = self
-            .leases
-            .iter()
-            .filter(|lease| !self.unwired.contains(&lease.address));
+        let leases = self.leases.iter().filter(|lease| !self.unwired.contains(&lease.address));
         let wanted = desired(self.config.eni_mtu_bytes, &self.enis, leases);
         self.survey = diff(&wanted, &self.host);
 
@@ -57,17 +54,11 @@ impl RouteProgrammer {
         self.repairs.retain(|unit, _| {
             needs.contains_key(unit) || under_way.contains_key(&Target::Repair(unit.clone()))
         });
-        let seen = if just_read {
-            self.reads.current.saturating_sub(1)
-        } else {
-            self.reads.begun
-        };
+        let seen = if just_read { self.reads.current.saturating_sub(1) } else { self.reads.begun };
         let begun = self.reads.begun;
         for unit in needs.keys() {
-            let repair = self.repairs.entry(unit.clone()).or_insert_with(|| Repair {
-                seen,
-                ..Repair::default()
-            });
+            let repair =
+                self.repairs.entry(unit.clone()).or_insert_with(|| Repair { seen, ..Repair::default() });
             if std::mem::take(&mut repair.made) {
                 let cause = Cause::HostWiring {
                     step: "repair the host".to_owned(),

@@ -18,10 +18,7 @@ fn ready() -> Bench {
     let mut bench = Bench::new(node(2));
     bench.tell(RouteMail::Enis(enis(0..2)));
     bench.settle();
-    assert_eq!(
-        bench.room.survey.standing.keys().copied().collect::<Vec<_>>(),
-        [TableId(2), TableId::MAIN]
-    );
+    assert_eq!(bench.room.survey.standing.keys().copied().collect::<Vec<_>>(), [TableId(2), TableId::MAIN]);
     bench.made.clear();
     bench.log.clear();
     bench
@@ -55,10 +52,7 @@ fn a_plain_restart_changes_nothing() {
     bench.pass(Duration::from_secs(120));
     assert_eq!(bench.made, []);
     let view = bench.view.unwrap();
-    assert_eq!(
-        (view.read, view.enis_ready, view.trouble, view.changes),
-        (true, 2, None, 0)
-    );
+    assert_eq!((view.read, view.enis_ready, view.trouble, view.changes), (true, 2, None, 0));
 }
 
 #[test]
@@ -80,10 +74,7 @@ fn a_pod_whose_packets_would_leave_by_the_wrong_link_is_refused_with_the_route_t
     let pod = wiring(1, 10);
     bench.host.links.push(veth(&pod, 50));
     // Somebody's rule comes before ours and sends the pod's packets out of the primary ENI.
-    bench
-        .host
-        .rules
-        .push(rule(100, Some(pod.address), None, TableId::MAIN));
+    bench.host.rules.push(rule(100, Some(pod.address), None, TableId::MAIN));
     let mut answer = bench.wire(&pod, 50);
     bench.pass(Duration::from_secs(2));
     assert_eq!(
@@ -115,10 +106,7 @@ fn a_plan_whose_eni_never_shows_is_refused_with_what_is_missing() {
     bench.pass(Duration::from_secs(9));
     assert!(missing.try_recv().is_err());
     bench.pass(Duration::from_secs(1));
-    assert!(matches!(
-        missing.try_recv().unwrap(),
-        Err(Cause::LinkMissing { .. })
-    ));
+    assert!(matches!(missing.try_recv().unwrap(), Err(Cause::LinkMissing { .. })));
     assert_eq!(
         unknown.try_recv().unwrap().unwrap_err().to_string(),
         "programming the host failed at find the ENI: no attached ENI is known with table 4"
@@ -126,11 +114,7 @@ fn a_plan_whose_eni_never_shows_is_refused_with_what_is_missing() {
     // Once nobody waits, looking for the link costs ever less.
     let before = bench.reads;
     bench.pass(Duration::from_secs(600));
-    assert!(
-        bench.reads - before < 40,
-        "{} readings in ten minutes",
-        bench.reads - before
-    );
+    assert!(bench.reads - before < 40, "{} readings in ten minutes", bench.reads - before);
 }
 
 #[test]
@@ -222,11 +206,7 @@ fn an_address_that_is_unwired_and_wired_again_ends_wired_in_that_order() {
     for answer in [&mut down, &mut up, &mut down_again, &mut up_again] {
         assert_eq!(answer.try_recv(), Ok(Ok(())));
     }
-    assert!(
-        bench
-            .of(pod.address)
-            .contains_key("put route 10.0.1.10/32 by link 51 in table main")
-    );
+    assert!(bench.of(pod.address).contains_key("put route 10.0.1.10/32 by link 51 in table main"));
     assert_eq!(bench.of(pod.address).len(), 3);
 }
 
@@ -244,18 +224,8 @@ fn a_change_without_an_answer_is_read_back_before_it_is_repeated() {
         bench.pass(Duration::from_secs(1));
         assert_eq!(answer.try_recv(), Ok(Ok(())), "{fault:?}");
         let silent = "add rule 512: to 10.0.1.10 lookup main";
-        assert_eq!(
-            bench.log.iter().filter(|entry| *entry == silent).count(),
-            1,
-            "{:?}",
-            bench.log
-        );
-        assert_eq!(
-            bench.log.iter().filter(|entry| *entry == "read").count(),
-            2,
-            "{:?}",
-            bench.log
-        );
+        assert_eq!(bench.log.iter().filter(|entry| *entry == silent).count(), 1, "{:?}", bench.log);
+        assert_eq!(bench.log.iter().filter(|entry| *entry == "read").count(), 2, "{:?}", bench.log);
         assert_eq!(bench.of(pod.address).len(), 3);
     }
 }
@@ -268,9 +238,7 @@ fn a_kernel_that_keeps_refusing_is_told_after_three_attempts_and_a_blind_one_too
     let tries = Rc::new(Cell::new(0));
     let count = Rc::clone(&tries);
     bench.fault = Box::new(move |change| {
-        matches!(change, HostChange::AddRule(_))
-            .then(|| count.set(count.get() + 1))
-            .map(|()| Fault::Refuse)
+        matches!(change, HostChange::AddRule(_)).then(|| count.set(count.get() + 1)).map(|()| Fault::Refuse)
     });
     let mut answer = bench.wire(&pod, 50);
     bench.pass(Duration::from_secs(2));
@@ -302,8 +270,5 @@ fn what_is_waiting_is_bounded_and_the_one_too_many_is_told() {
     let _waiting: Vec<_> = (0..JOBS_MAX).map(|_| bench.unwire(address(0, 10))).collect();
     let mut answer = bench.unwire(address(0, 10));
     bench.settle();
-    assert_eq!(
-        words(answer.try_recv()),
-        "route-programmer is not available: 1024 requests are waiting"
-    );
+    assert_eq!(words(answer.try_recv()), "route-programmer is not available: 1024 requests are waiting");
 }

@@ -117,20 +117,14 @@ impl RouteProgrammer {
         questions: Vec<contract::ports::host::RouteQuestion>,
     ) {
         self.under_way.insert(target.clone(), changes.clone());
-        self.outbox.push(RouteAction::Program {
-            target,
-            changes,
-            questions,
-        });
+        self.outbox.push(RouteAction::Program { target, changes, questions });
     }
 
     fn turn_reads(&mut self, now: Duration, wants: &mut Wants) {
         if self.reads.since.is_some() {
             return;
         }
-        let polled_at = self
-            .link_poll_at()
-            .map_or(self.reads.due_at(), |at| at.min(self.reads.due_at()));
+        let polled_at = self.link_poll_at().map_or(self.reads.due_at(), |at| at.min(self.reads.due_at()));
         let wanted_at = if wants.read { now } else { polled_at };
         let at = wanted_at.max(self.reads.again_at);
         if at <= now {
@@ -152,12 +146,8 @@ impl RouteProgrammer {
     /// The primary ENI counts as ready while no EC2 fact says otherwise: its side is the node's own.
     fn view(&self) -> HostView {
         let failed = self.repairs.values().find_map(|repair| repair.cause.clone());
-        let trouble = self
-            .reads
-            .trouble
-            .clone()
-            .or(failed)
-            .or_else(|| self.survey.missing.values().next().cloned());
+        let trouble =
+            self.reads.trouble.clone().or(failed).or_else(|| self.survey.missing.values().next().cloned());
         HostView {
             read: true,
             enis_ready: u32::try_from(self.survey.standing.len()).unwrap_or(u32::MAX),

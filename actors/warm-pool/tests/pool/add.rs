@@ -23,10 +23,7 @@ fn each_step_is_answered_only_once_it_is_on_disk() {
 
     let mut assigned = desk.assign(1, 1);
     assert!(waits(&mut assigned));
-    assert_eq!(
-        desk.write_ends(Ok(())).leases,
-        [on_disk(1, 1, LeasePhase::Assigned)]
-    );
+    assert_eq!(desk.write_ends(Ok(())).leases, [on_disk(1, 1, LeasePhase::Assigned)]);
     answer(&mut assigned).unwrap();
     assert!(desk.write.is_none());
     assert_eq!(desk.writes_seen, 3);
@@ -58,10 +55,7 @@ fn the_same_attachment_gets_the_same_address_and_writes_nothing() {
 
 #[test]
 fn who_has_an_address_gets_it_though_the_line_is_full() {
-    let mut desk = Desk::new(warm_pool::PoolConfig {
-        line_bound: 1,
-        ..config()
-    });
+    let mut desk = Desk::new(warm_pool::PoolConfig { line_bound: 1, ..config() });
     desk.hear_enis(vec![eni(0, &[1])]);
     let address = desk.assigned(1);
     let mut in_line = desk.lease(2);
@@ -106,17 +100,8 @@ fn a_newer_stream_takes_the_lease_over() {
 #[test]
 fn a_step_without_a_lease_is_refused_by_name() {
     let mut desk = Desk::with(&[1]);
-    assert!(matches!(
-        answer(&mut desk.wired(1, 1)),
-        Err(Cause::NoLease {
-            step: "mark wired",
-            ..
-        })
-    ));
-    assert!(matches!(
-        answer(&mut desk.assign(1, 1)),
-        Err(Cause::NoLease { step: "assign", .. })
-    ));
+    assert!(matches!(answer(&mut desk.wired(1, 1)), Err(Cause::NoLease { step: "mark wired", .. })));
+    assert!(matches!(answer(&mut desk.assign(1, 1)), Err(Cause::NoLease { step: "assign", .. })));
 }
 
 #[test]

@@ -6,10 +6,7 @@ use contract::model::LeasePhase;
 use std::time::Duration;
 
 fn route_trouble() -> Cause {
-    Cause::HostWiring {
-        step: "remove the rule".into(),
-        detail: "busy".into(),
-    }
+    Cause::HostWiring { step: "remove the rule".into(), detail: "busy".into() }
 }
 
 #[test]
@@ -18,10 +15,7 @@ fn a_del_is_answered_once_the_release_is_on_disk() {
     desk.assigned(1);
     let mut gone = desk.release(1);
     assert_eq!(desk.unwires, [(key(1), at(1))]);
-    assert_eq!(
-        desk.write_ends(Ok(())).leases,
-        [on_disk(1, 1, LeasePhase::Releasing)]
-    );
+    assert_eq!(desk.write_ends(Ok(())).leases, [on_disk(1, 1, LeasePhase::Releasing)]);
     assert!(waits(&mut gone));
     desk.unwire_ends(1, Ok(()));
     assert!(waits(&mut gone));

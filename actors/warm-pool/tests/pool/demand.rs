@@ -6,22 +6,11 @@ use std::time::Duration;
 use warm_pool::{PoolConfig, WarmTargets};
 
 fn cold() -> PoolConfig {
-    PoolConfig {
-        targets: WarmTargets {
-            enis: 0,
-            addresses: Some(0),
-            addresses_min: None,
-        },
-        ..config()
-    }
+    PoolConfig { targets: WarmTargets { enis: 0, addresses: Some(0), addresses_min: None }, ..config() }
 }
 
 fn demand(needed: u32, waiting: u32) -> Demand {
-    Demand {
-        needed,
-        wanted: needed,
-        waiting,
-    }
+    Demand { needed, wanted: needed, waiting }
 }
 
 #[test]
@@ -60,16 +49,7 @@ fn what_rests_and_what_is_pinned_counts_as_used() {
     desk.unwire_ends(1, Ok(()));
     desk.write_all();
     let counts = desk.view.as_ref().unwrap().counts;
-    assert_eq!(
-        (
-            counts.total,
-            counts.leased,
-            counts.cooling,
-            counts.pinned,
-            counts.free
-        ),
-        (3, 1, 1, 1, 0)
-    );
+    assert_eq!((counts.total, counts.leased, counts.cooling, counts.pinned, counts.free), (3, 1, 1, 1, 0));
     let mut asked = desk.lease(3);
     desk.pass(GATHER);
     assert_eq!(desk.demands.last(), Some(&demand(4, 1)));
@@ -102,20 +82,12 @@ fn a_change_that_is_taken_back_while_it_is_gathered_is_not_told() {
 #[test]
 fn the_reserve_is_wanted_and_the_waiters_are_needed() {
     let mut desk = Desk::new(PoolConfig {
-        targets: WarmTargets {
-            enis: 1,
-            addresses: Some(3),
-            addresses_min: Some(2),
-        },
+        targets: WarmTargets { enis: 1, addresses: Some(3), addresses_min: Some(2) },
         ..config()
     });
     desk.hear_enis(vec![eni(0, &[])]);
     let _waiting = desk.lease(1);
     desk.pass(GATHER);
-    let told = Demand {
-        needed: 1,
-        wanted: 4,
-        waiting: 1,
-    };
+    let told = Demand { needed: 1, wanted: 4, waiting: 1 };
     assert_eq!(desk.demands.last(), Some(&told));
 }

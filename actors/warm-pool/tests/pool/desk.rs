@@ -37,19 +37,11 @@ pub(crate) fn config() -> PoolConfig {
 }
 
 pub(crate) fn key(n: u32) -> AttachmentKey {
-    AttachmentKey {
-        network: "aws-cni".into(),
-        container_id: format!("box{n:03}"),
-        ifname: "eth0".into(),
-    }
+    AttachmentKey { network: "aws-cni".into(), container_id: format!("box{n:03}"), ifname: "eth0".into() }
 }
 
 pub(crate) fn pod(n: u32) -> Pod {
-    Pod {
-        namespace: "default".into(),
-        name: format!("pod{n}"),
-        uid: String::new(),
-    }
+    Pod { namespace: "default".into(), name: format!("pod{n}"), uid: String::new() }
 }
 
 pub(crate) fn at(n: u8) -> Ipv4Addr {
@@ -65,35 +57,18 @@ pub(crate) fn eni(device: u32, addresses: &[u8]) -> Eni {
         subnet: SubnetId::new("subnet-a"),
         subnet_cidr: "10.0.0.0/24".parse().unwrap(),
         primary_address: Ipv4Addr::new(10, 0, 0, 200 + u8::try_from(device).unwrap()),
-        addresses: addresses
-            .iter()
-            .map(|n| EniAddress {
-                address: at(*n),
-                confirmed: true,
-            })
-            .collect(),
+        addresses: addresses.iter().map(|n| EniAddress { address: at(*n), confirmed: true }).collect(),
         address_limit: Some(10),
     }
 }
 
 pub(crate) fn enis(enis: Vec<Eni>) -> EniView {
-    EniView {
-        complete: true,
-        enis,
-        growth: Growth::Possible,
-        ..EniView::unknown()
-    }
+    EniView { complete: true, enis, growth: Growth::Possible, ..EniView::unknown() }
 }
 
 /// A lease as the disk has it.
 pub(crate) fn on_disk(n: u32, address: u8, phase: LeasePhase) -> Lease {
-    Lease {
-        key: key(n),
-        pod: pod(n),
-        address: at(address),
-        phase,
-        allocated_unix_nanoseconds: 7,
-    }
+    Lease { key: key(n), pod: pod(n), address: at(address), phase, allocated_unix_nanoseconds: 7 }
 }
 
 /// A kernel with one link to another namespace for each of these addresses.
@@ -109,17 +84,11 @@ pub(crate) fn kernel_with(carried: impl IntoIterator<Item = Ipv4Addr>) -> HostSn
         addresses: Vec::new(),
         behind: Some(vec![address]),
     });
-    HostSnapshot {
-        complete: true,
-        links: links.collect(),
-        ..HostSnapshot::default()
-    }
+    HostSnapshot { complete: true, links: links.collect(), ..HostSnapshot::default() }
 }
 
 pub(crate) fn disk_failed() -> Cause {
-    Cause::CheckpointWrite {
-        detail: "no space left on device".into(),
-    }
+    Cause::CheckpointWrite { detail: "no space left on device".into() }
 }
 
 pub(crate) struct Desk {
@@ -138,13 +107,7 @@ pub(crate) struct Desk {
 
 impl Desk {
     pub(crate) fn new(config: PoolConfig) -> Self {
-        Self::recovered(
-            config,
-            Vec::new(),
-            HostSnapshot::default(),
-            Duration::from_secs(1000),
-        )
-        .0
+        Self::recovered(config, Vec::new(), HostSnapshot::default(), Duration::from_secs(1000)).0
     }
 
     /// A pool with these addresses on its one ENI.
@@ -199,11 +162,7 @@ impl Desk {
             self.take(action);
         }
         let again = self.pool.plan(self.now);
-        assert!(
-            again.actions.is_empty(),
-            "a second plan at the same time: {:?}",
-            again.actions
-        );
+        assert!(again.actions.is_empty(), "a second plan at the same time: {:?}", again.actions);
         assert_eq!(again.wake_at, plan.wake_at);
         assert!(plan.wake_at.is_none_or(|at| at > self.now), "a wake in the past");
         self.wake_at = plan.wake_at;

@@ -10,10 +10,7 @@ fn an_add_that_cannot_be_written_fails_and_the_write_is_tried_again() {
     let mut leased = desk.lease(1);
     desk.write_ends(Err(disk_failed()));
     assert_eq!(answer(&mut leased), Err(disk_failed()));
-    assert_eq!(
-        desk.view.as_ref().unwrap().checkpoint_trouble,
-        Some(disk_failed())
-    );
+    assert_eq!(desk.view.as_ref().unwrap().checkpoint_trouble, Some(disk_failed()));
     assert!(desk.write.is_none());
     desk.pass(RETRY - Duration::from_millis(1));
     assert!(desk.write.is_none());

@@ -59,34 +59,21 @@ fn mail_sent_again_keeps_its_place_and_the_older_waiter_is_told() {
 #[test]
 fn a_wait_that_is_too_long_ends_with_its_reason_inside() {
     let limit = Cause::NodeAddressLimit { max: 9, in_use: 9 };
-    let throttled = Cause::Throttled {
-        action: "AssignPrivateIpAddresses",
-    };
+    let throttled = Cause::Throttled { action: "AssignPrivateIpAddresses" };
     for (growth, trouble, because) in [
-        (
-            Growth::AtLimit(limit.clone()),
-            Some(throttled.clone()),
-            limit.clone(),
-        ),
+        (Growth::AtLimit(limit.clone()), Some(throttled.clone()), limit.clone()),
         (Growth::Held(throttled.clone()), None, throttled.clone()),
         (Growth::UnderWay, None, Cause::PoolEmpty),
         (Growth::Possible, Some(throttled.clone()), throttled),
     ] {
         let mut desk = Desk::new(config());
-        let view = EniView {
-            growth,
-            trouble,
-            ..enis(vec![eni(0, &[])])
-        };
+        let view = EniView { growth, trouble, ..enis(vec![eni(0, &[])]) };
         desk.mail(PoolMail::Enis(view));
         let mut asked = desk.lease(1);
         desk.pass(PATIENCE - Duration::from_millis(1));
         assert!(waits(&mut asked));
         desk.pass(Duration::from_millis(1));
-        let cause = Cause::WaitedTooLong {
-            waited_seconds: 90,
-            because: Box::new(because),
-        };
+        let cause = Cause::WaitedTooLong { waited_seconds: 90, because: Box::new(because) };
         assert_eq!(answer(&mut asked), Err(cause));
         assert_eq!(desk.view.unwrap().counts.waiting, 0);
     }
@@ -104,10 +91,7 @@ fn who_is_heard_too_late_gets_an_address_that_is_there_all_the_same() {
 
 #[test]
 fn a_full_line_turns_the_next_away_and_nobody_else() {
-    let mut desk = Desk::new(warm_pool::PoolConfig {
-        line_bound: 2,
-        ..config()
-    });
+    let mut desk = Desk::new(warm_pool::PoolConfig { line_bound: 2, ..config() });
     let mut inside = [desk.lease(1), desk.lease(2)];
     let mut outside = desk.lease(3);
     assert_eq!(answer(&mut outside), Err(Cause::LineFull { bound: 2 }));

@@ -153,11 +153,7 @@ impl World {
     }
 
     fn enis(&mut self, bits: u8) {
-        let on = |from: u8| {
-            (from..from + 4)
-                .filter(|n| bits & (1 << n) != 0)
-                .collect::<Vec<u8>>()
-        };
+        let on = |from: u8| (from..from + 4).filter(|n| bits & (1 << n) != 0).collect::<Vec<u8>>();
         self.desk.hear_enis(vec![eni(0, &on(0)), eni(1, &on(4))]);
     }
 
@@ -186,13 +182,9 @@ impl World {
             self.rests_until.insert(address, self.desk.now + COOLDOWN);
             Ok(())
         } else {
-            Err(Cause::HostWiring {
-                step: "remove the rule".into(),
-                detail: "busy".into(),
-            })
+            Err(Cause::HostWiring { step: "remove the rule".into(), detail: "busy".into() })
         };
-        self.desk
-            .event(Event::Outcome(PoolOutcome::Unwired { key, result }));
+        self.desk.event(Event::Outcome(PoolOutcome::Unwired { key, result }));
     }
 
     /// Time passes wake by wake, so that every moment is checked.
@@ -220,10 +212,7 @@ impl World {
         }
         // Of a lease that was never on disk nobody heard, so its address need not rest after a crash.
         self.rests_until.retain(|address, _| self.told.contains(address));
-        let loaded = Loaded {
-            image: self.durable.clone(),
-            ..Loaded::default()
-        };
+        let loaded = Loaded { image: self.durable.clone(), ..Loaded::default() };
         let seen = kernel_with(self.carried.iter().copied());
         self.desk = Desk::recovered_from(config(), loaded, seen, self.desk.now).0;
         self.open.clear();
@@ -245,27 +234,16 @@ impl World {
             if before == Some(lease.address) {
                 continue;
             }
-            assert!(
-                !self.carried.contains(&lease.address),
-                "{} is in use",
-                lease.address
-            );
+            assert!(!self.carried.contains(&lease.address), "{} is in use", lease.address);
             let rests_until = self.rests_until.get(&lease.address);
-            assert!(
-                rests_until.is_none_or(|until| *until <= now),
-                "{} still rests",
-                lease.address
-            );
+            assert!(rests_until.is_none_or(|until| *until <= now), "{} still rests", lease.address);
             self.told.remove(&lease.address);
         }
         self.held.retain(|_, address| addresses.contains(address));
         self.hear_answers();
         let leased: BTreeSet<_> = view.leases.iter().map(|lease| &lease.key).collect();
         let somebody_waits = self.leases.iter().any(|(n, ..)| !leased.contains(&key(*n)));
-        assert!(
-            !somebody_waits || view.counts.free == 0,
-            "somebody waits beside a free address"
-        );
+        assert!(!somebody_waits || view.counts.free == 0, "somebody waits beside a free address");
     }
 
     /// What was answered is on disk.
@@ -313,11 +291,7 @@ impl World {
         assert_eq!(view.counts.waiting, 0);
         assert_eq!(view.counts.cooling, 0);
         let mut phases = view.leases.iter().map(|lease| lease.phase);
-        assert!(
-            phases.all(|phase| phase == LeasePhase::Assigned),
-            "{:?}",
-            view.leases
-        );
+        assert!(phases.all(|phase| phase == LeasePhase::Assigned), "{:?}", view.leases);
         assert_eq!(self.durable.leases, view.leases);
     }
 }

@@ -44,12 +44,7 @@ fn an_address_that_no_link_carries_any_more_is_released() {
 
 #[test]
 fn a_release_that_was_interrupted_goes_on() {
-    let (desk, _) = Desk::recovered(
-        config(),
-        vec![on_disk(1, 1, Releasing)],
-        kernel_with([at(1)]),
-        NOW,
-    );
+    let (desk, _) = Desk::recovered(config(), vec![on_disk(1, 1, Releasing)], kernel_with([at(1)]), NOW);
     assert_eq!(desk.unwires, [(key(1), at(1))]);
 }
 
@@ -80,18 +75,11 @@ fn a_shim_that_comes_back_after_a_restart_goes_on_where_it_was() {
 
 #[test]
 fn of_two_records_the_assigned_one_counts_and_the_disk_is_put_right() {
-    let leases = vec![
-        on_disk(1, 1, Reserved),
-        on_disk(2, 1, Assigned),
-        on_disk(2, 2, Wired),
-    ];
+    let leases = vec![on_disk(1, 1, Reserved), on_disk(2, 1, Assigned), on_disk(2, 2, Wired)];
     let (mut desk, notes) = Desk::recovered(config(), leases, kernel_with([at(1), at(2)]), NOW);
     assert_eq!(desk.address(2), Some(at(1)));
     assert_eq!((desk.phase(1), desk.phase(2)), (None, Some(Assigned)));
-    assert_eq!(
-        notes.iter().filter(|note| note.contains("second record")).count(),
-        2
-    );
+    assert_eq!(notes.iter().filter(|note| note.contains("second record")).count(), 2);
     assert_eq!(desk.write_ends(Ok(())).leases, [on_disk(2, 1, Assigned)]);
     // The address of the record that was dropped is in use, so it is nobody's.
     desk.hear_enis(vec![eni(0, &[1, 2])]);
@@ -103,14 +91,7 @@ fn of_two_records_the_assigned_one_counts_and_the_disk_is_put_right() {
 fn an_address_in_use_that_no_lease_explains_is_never_handed_out() {
     let (mut desk, notes) = Desk::recovered(config(), Vec::new(), kernel_with([at(1)]), NOW);
     let ifindex = 10;
-    assert_eq!(
-        notes,
-        [Cause::UnexplainedUse {
-            address: at(1),
-            ifindex
-        }
-        .to_string()]
-    );
+    assert_eq!(notes, [Cause::UnexplainedUse { address: at(1), ifindex }.to_string()]);
     assert_eq!(desk.reads, 1);
     desk.hear_enis(vec![eni(0, &[1])]);
     for read in 1..10 {
@@ -161,13 +142,7 @@ fn an_incomplete_reading_of_the_kernel_releases_nothing() {
 fn where_the_kernel_does_not_tell_what_is_behind_a_link_a_host_route_to_it_is_use() {
     let mut host = kernel_with([at(1)]);
     host.links[0].behind = None;
-    let route = |to, table, ifindex| Route {
-        table,
-        to,
-        prefix_length: 32,
-        via: None,
-        ifindex,
-    };
+    let route = |to, table, ifindex| Route { table, to, prefix_length: 32, via: None, ifindex };
     host.routes = vec![route(at(1), TableId::MAIN, 10), route(at(2), TableId::MAIN, 99)];
     let leases = vec![on_disk(1, 1, Assigned), on_disk(2, 2, Assigned)];
     let (desk, _) = Desk::recovered(config(), leases, host, NOW);
@@ -176,19 +151,10 @@ fn where_the_kernel_does_not_tell_what_is_behind_a_link_a_host_route_to_it_is_us
 
 #[test]
 fn what_rests_goes_on_resting_and_never_longer_than_the_cooldown() {
-    let resting = |n, until| Cooling {
-        address: at(n),
-        until,
-    };
-    let mut loaded = Loaded {
-        earlier_boot: true,
-        ..Loaded::default()
-    };
-    loaded.image.cooling = vec![
-        resting(1, NOW + Duration::from_secs(10)),
-        resting(2, NOW * 100),
-        resting(3, NOW),
-    ];
+    let resting = |n, until| Cooling { address: at(n), until };
+    let mut loaded = Loaded { earlier_boot: true, ..Loaded::default() };
+    loaded.image.cooling =
+        vec![resting(1, NOW + Duration::from_secs(10)), resting(2, NOW * 100), resting(3, NOW)];
     let (mut desk, _) = Desk::recovered_from(config(), loaded, kernel_with([]), NOW);
     desk.hear_enis(vec![eni(0, &[1, 2, 3])]);
     assert_eq!(desk.assigned(1), at(3));
@@ -214,10 +180,7 @@ fn a_file_that_was_set_aside_is_told_and_the_disk_is_written_whole() {
 fn a_record_of_rest_for_an_address_that_is_leased_again_is_stale() {
     let mut loaded = Loaded::default();
     loaded.image.leases = vec![on_disk(1, 1, Assigned)];
-    loaded.image.cooling = vec![Cooling {
-        address: at(1),
-        until: NOW + Duration::from_secs(10),
-    }];
+    loaded.image.cooling = vec![Cooling { address: at(1), until: NOW + Duration::from_secs(10) }];
     let (desk, _) = Desk::recovered_from(config(), loaded, kernel_with([at(1)]), NOW);
     assert_eq!(desk.phase(1), Some(Assigned));
 }

@@ -84,18 +84,11 @@ async fn the_pool_is_what_the_disk_and_the_kernel_say() {
 
 #[tokio::test]
 async fn a_disk_or_a_kernel_that_cannot_be_read_is_told_and_nothing_is_guessed() {
-    let unreadable = Cause::CheckpointRead {
-        detail: "input/output error".into(),
-    };
+    let unreadable = Cause::CheckpointRead { detail: "input/output error".into() };
     let told = start(Err(unreadable.clone()), Ok(kernel_with([at(1)]))).await;
     assert_eq!(told, Err(unreadable));
     let partial = start(Ok(one_lease()), Ok(HostSnapshot::default())).await;
     assert_eq!(partial.unwrap_err().label(), "HostWiring");
-    let lost = HostError::ConnectionLost {
-        detail: "closed".into(),
-    };
-    assert_eq!(
-        start(Ok(one_lease()), Err(lost)).await.unwrap_err().label(),
-        "HostWiring"
-    );
+    let lost = HostError::ConnectionLost { detail: "closed".into() };
+    assert_eq!(start(Ok(one_lease()), Err(lost)).await.unwrap_err().label(), "HostWiring");
 }

@@ -33,10 +33,7 @@ fn stand_in(directory: &Path) -> Result<Binaries> {
     let shim = directory.join("enid-cni");
     std::fs::write(&shim, PLUGIN)?;
     std::fs::set_permissions(&shim, std::fs::Permissions::from_mode(0o755))?;
-    Ok(Binaries {
-        daemon: PathBuf::from("/bin/true"),
-        shim,
-    })
+    Ok(Binaries { daemon: PathBuf::from("/bin/true"), shim })
 }
 
 #[tokio::test]

@@ -53,10 +53,7 @@ impl Pod {
         };
         let begun = Instant::now();
         let sandbox = stage.cri.run_sandbox(config.clone()).await?;
-        println!(
-            "{name} {version}: RunPodSandbox {} ms",
-            begun.elapsed().as_millis()
-        );
+        println!("{name} {version}: RunPodSandbox {} ms", begun.elapsed().as_millis());
         let status = stage.cri.sandbox_status(&sandbox).await?;
         ensure!(status.state() == PodSandboxState::SandboxReady, "{status:?}");
         let address = status.network.context("a sandbox without a network")?.ip;
@@ -78,14 +75,8 @@ impl Pod {
         let [add] = calls.as_slice() else {
             anyhow::bail!("one ADD, not {calls:?}");
         };
-        ensure!(
-            add.variable("CNI_COMMAND") == Some("ADD") && add.code == 0,
-            "{add:?}"
-        );
-        ensure!(
-            add.stdin.get("cniVersion").and_then(Value::as_str) == Some(&self.version),
-            "{add:?}"
-        );
+        ensure!(add.variable("CNI_COMMAND") == Some("ADD") && add.code == 0, "{add:?}");
+        ensure!(add.stdin.get("cniVersion").and_then(Value::as_str) == Some(&self.version), "{add:?}");
         ensure!(add.stdin.get("prevResult").is_none(), "{add:?}");
         let link = add.stdout.pointer("/interfaces/0/name").and_then(Value::as_str);
         self.host_link = link.context("no host link in the result")?.to_owned();
@@ -114,13 +105,8 @@ impl Pod {
         let request = CreateContainerRequest {
             pod_sandbox_id: self.sandbox.clone(),
             config: Some(ContainerConfig {
-                metadata: Some(ContainerMetadata {
-                    name: "echo".to_owned(),
-                    attempt: 0,
-                }),
-                image: Some(ImageSpec {
-                    image: image::NAME.to_owned(),
-                }),
+                metadata: Some(ContainerMetadata { name: "echo".to_owned(), attempt: 0 }),
+                image: Some(ImageSpec { image: image::NAME.to_owned() }),
                 command: vec![image::PROGRAM.to_owned()],
                 args: vec!["echo".to_owned()],
             }),
@@ -168,10 +154,7 @@ impl Pod {
     pub(crate) async fn is_in_kernel_and_checkpoint(&self, stage: &Stage) -> Result<()> {
         let traces = self.traces(stage).await?;
         for kind in ["link", "rule", "route", "allocation"] {
-            ensure!(
-                traces.iter().any(|trace| trace.starts_with(kind)),
-                "no {kind} of the pod in {traces:?}"
-            );
+            ensure!(traces.iter().any(|trace| trace.starts_with(kind)), "no {kind} of the pod in {traces:?}");
         }
         let own = |trace: &String| trace.starts_with("allocation") && trace.contains(&self.sandbox);
         ensure!(traces.iter().any(own), "the allocation is another's: {traces:?}");
@@ -193,10 +176,7 @@ impl Pod {
                 && del.variable("CNI_NETNS").is_some_and(|path| !path.is_empty()),
             "{del:?}"
         );
-        let previous = del
-            .stdin
-            .pointer("/prevResult/ips/0/address")
-            .and_then(Value::as_str);
+        let previous = del.stdin.pointer("/prevResult/ips/0/address").and_then(Value::as_str);
         ensure!(previous == Some(&format!("{}/32", self.address)), "{del:?}");
         let cached = cached_result(&stage.node()?.node, &self.sandbox)?;
         ensure!(!cached.exists(), "libcni still keeps {}", cached.display());
@@ -207,11 +187,7 @@ impl Pod {
     pub(crate) async fn remove(&mut self, stage: &mut Stage) -> Result<()> {
         let begun = Instant::now();
         stage.cri.remove_sandbox(&self.sandbox).await?;
-        println!(
-            "{}: RemovePodSandbox {} ms",
-            self.name,
-            begun.elapsed().as_millis()
-        );
+        println!("{}: RemovePodSandbox {} ms", self.name, begun.elapsed().as_millis());
         let calls = stage.plugin.calls(&self.sandbox)?;
         let [_, _, again] = calls.as_slice() else {
             anyhow::bail!("one ADD and two DELs, not {calls:?}");
@@ -243,12 +219,7 @@ impl Pod {
             Ok((!traces.is_empty()).then(|| traces.join("\n")))
         })
         .await?;
-        ensure!(
-            left.is_none(),
-            "left of {}:\n{}",
-            self.name,
-            left.unwrap_or_default()
-        );
+        ensure!(left.is_none(), "left of {}:\n{}", self.name, left.unwrap_or_default());
         Ok(())
     }
 
@@ -261,11 +232,7 @@ impl Pod {
         let image: Value = serde_json::from_str(&text).context("the checkpoint is no JSON")?;
         let allocations = image.get("allocations").and_then(Value::as_array);
         let allocations = allocations.context("the checkpoint has no list of allocations")?;
-        traces.extend(
-            allocations
-                .iter()
-                .map(|allocation| format!("allocation {allocation}")),
-        );
+        traces.extend(allocations.iter().map(|allocation| format!("allocation {allocation}")));
         Ok(traces)
     }
 }

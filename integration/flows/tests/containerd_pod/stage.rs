@@ -38,18 +38,9 @@ impl Stage {
         let plugin = Plugin::install(node, &world.run().directory().join("calls"))?;
         let begun = tokio::time::Instant::now();
         let containerd = Containerd::start(world.run(), node).await?;
-        println!(
-            "containerd up, with its image: {} ms",
-            begun.elapsed().as_millis()
-        );
+        println!("containerd up, with its image: {} ms", begun.elapsed().as_millis());
         let marks = Marks::of(world.run())?;
-        Ok(Self {
-            cri: containerd.cri().await?,
-            containerd,
-            plugin,
-            world,
-            marks,
-        })
+        Ok(Self { cri: containerd.cri().await?, containerd, plugin, world, marks })
     }
 
     pub(crate) async fn start_daemon(&mut self) -> Result<()> {
@@ -59,10 +50,7 @@ impl Stage {
             ("WARM_IP_TARGET", "1".to_owned()),
         ];
         let settings = Settings {
-            environment: environment
-                .into_iter()
-                .map(|(name, value)| (name.to_owned(), value))
-                .collect(),
+            environment: environment.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
             file: None,
         };
         let took = self.world.node_mut(NODE)?.node.start_daemon(&settings).await?;
@@ -109,10 +97,7 @@ impl Stage {
         let log = self.node()?.node.log();
         ensure!(!log.contains(PANICKED), "the daemon panicked:\n{log}");
         let drops = self.world.fabric().drops().await?;
-        ensure!(
-            drops.values().sum::<u64>() == 0,
-            "packets dropped for their source, by ENI: {drops:?}"
-        );
+        ensure!(drops.values().sum::<u64>() == 0, "packets dropped for their source, by ENI: {drops:?}");
         Ok(())
     }
 

@@ -110,10 +110,7 @@ fn some_operation() -> impl Strategy<Value = Operation> {
     ]
 }
 
-#[expect(
-    deprecated,
-    reason = "a network namespace alone shares nothing that a thread could lose"
-)]
+#[expect(deprecated, reason = "a network namespace alone shares nothing that a thread could lose")]
 fn enter_new_namespace() -> File {
     rustix::thread::unshare(UnshareFlags::NEWNET).unwrap();
     File::open("/proc/thread-self/ns/net").unwrap()
@@ -147,11 +144,7 @@ impl World {
         let id = model.add_namespace();
         let mut places = vec![Some(Both { id, namespace, host })];
         places.resize_with(PODS + 1, || None);
-        Self {
-            model,
-            places,
-            made: 0,
-        }
+        Self { model, places, made: 0 }
     }
 
     fn home(&self) -> &Both {
@@ -182,9 +175,7 @@ impl World {
             mtu_bytes,
         };
         let host_end = end(self.home().id, format!("eni{slot}"), 0, 1400);
-        self.model
-            .veth(&host_end, &end(id, "eth0".to_owned(), 1, 1300))
-            .unwrap();
+        self.model.veth(&host_end, &end(id, "eth0".to_owned(), 1, 1300)).unwrap();
         self.places[slot] = Some(Both { id, namespace, host });
     }
 
@@ -220,22 +211,16 @@ impl World {
                 assert_eq!(real, expected, "{operation:?}");
             }
             Operation::Down(place, ifindex) => self.by_ip(*place, *ifindex, |model, id| {
-                (model.link_down(id, *ifindex).is_ok(), |name| {
-                    format!("link set {name} down")
-                })
+                (model.link_down(id, *ifindex).is_ok(), |name| format!("link set {name} down"))
             }),
             Operation::RemoveAddress(place, ifindex, address, length) => {
                 self.by_ip(*place, *ifindex, |model, id| {
                     let done = model.remove_address(id, *ifindex, *address, *length).is_ok();
-                    (done, move |name| {
-                        format!("address del {address}/{length} dev {name}")
-                    })
+                    (done, move |name| format!("address del {address}/{length} dev {name}"))
                 })
             }
             Operation::DeleteLink(place, ifindex) => self.by_ip(*place, *ifindex, |model, id| {
-                (model.delete_link(id, *ifindex).is_ok(), |name| {
-                    format!("link del {name}")
-                })
+                (model.delete_link(id, *ifindex).is_ok(), |name| format!("link del {name}"))
             }),
         }
     }
@@ -266,11 +251,7 @@ impl World {
             assert_eq!(ordered(real), ordered(self.model.snapshot(both.id).unwrap()));
             for question in questions {
                 let real = both.host.route(*question).await.unwrap();
-                assert_eq!(
-                    real,
-                    self.model.route(both.id, *question).unwrap(),
-                    "{question:?}"
-                );
+                assert_eq!(real, self.model.route(both.id, *question).unwrap(), "{question:?}");
             }
         }
     }
@@ -333,11 +314,7 @@ fn any_sequence_of_operations_gives_equal_refusals_snapshots_and_answers() {
         println!("SKIPPED: network namespaces need root");
         return;
     }
-    let config = Config {
-        cases: CASES,
-        failure_persistence: None,
-        ..Config::default()
-    };
+    let config = Config { cases: CASES, failure_persistence: None, ..Config::default() };
     TestRunner::new(config)
         .run(&prop::collection::vec(some_operation(), 1..60), |operations| {
             check(operations);
@@ -352,11 +329,7 @@ fn an_nft_table_reads_back_as_the_text_it_was_given() {
     let id = model.add_namespace();
     assert_eq!(model.nft_body(id, "ip", "enid"), None);
     for body in ["chain a {}", "chain b {}"] {
-        let table = NftTable {
-            family: "ip",
-            name: "enid",
-            body: body.to_owned(),
-        };
+        let table = NftTable { family: "ip", name: "enid", body: body.to_owned() };
         model.replace_nft_table(id, table).unwrap();
         assert_eq!(model.nft_body(id, "ip", "enid"), Some(body));
     }

@@ -132,18 +132,12 @@ impl Node {
     pub async fn ready(&mut self) -> Result<()> {
         let netns = self.netns.clone();
         let name = self.name.clone();
-        let daemon = self
-            .daemon
-            .as_mut()
-            .with_context(|| format!("{name}: no daemon runs"))?;
+        let daemon = self.daemon.as_mut().with_context(|| format!("{name}: no daemon runs"))?;
         let deadline = Instant::now() + Duration::from_secs(READY_SECONDS_MAX);
         let mut last = String::from("it does not listen");
         while Instant::now() < deadline {
             if let Some(status) = daemon.wrapper.try_wait()? {
-                bail!(
-                    "{name}: the daemon ended ({status}); its log ends:\n{}",
-                    daemon.tail()
-                );
+                bail!("{name}: the daemon ended ({status}); its log ends:\n{}", daemon.tail());
             }
             match http::get(&netns, HEALTH, "/readyz").await {
                 Ok((200, _)) => return Ok(()),
@@ -192,11 +186,7 @@ impl Node {
         };
         let status = status?;
         if !status.success() {
-            bail!(
-                "{}: the daemon stopped with {status}; its log ends:\n{}",
-                self.name,
-                daemon.tail()
-            );
+            bail!("{}: the daemon stopped with {status}; its log ends:\n{}", self.name, daemon.tail());
         }
         Ok(begun.elapsed())
     }
@@ -213,9 +203,7 @@ impl Node {
     }
 
     fn take_daemon(&mut self) -> Result<Daemon> {
-        self.daemon
-            .take()
-            .with_context(|| format!("{}: no daemon runs", self.name))
+        self.daemon.take().with_context(|| format!("{}: no daemon runs", self.name))
     }
 
     /// The last daemon's log.

@@ -97,9 +97,7 @@ impl Stage<'_> {
         Ok(Untouched {
             kernel: kernel::dump(node.netns()).await?,
             checkpoint: std::fs::read(file("/var/run/aws-node/ipam.json")?).ok(),
-            socket: std::fs::metadata(file("/var/run/aws-node/enid.sock")?)
-                .ok()
-                .map(|found| found.ino()),
+            socket: std::fs::metadata(file("/var/run/aws-node/enid.sock")?).ok().map(|found| found.ino()),
             mutations: mutations.await?,
         })
     }
@@ -114,11 +112,7 @@ impl Stage<'_> {
         if let Some(complaint) = complaint {
             bail!("not after {} s: {complaint}", limit.as_secs());
         }
-        Ok(format!(
-            "{} after {} ms",
-            condition(step),
-            begun.elapsed().as_millis()
-        ))
+        Ok(format!("{} after {} ms", condition(step), begun.elapsed().as_millis()))
     }
 
     /// What is still missing of the condition.
@@ -132,11 +126,7 @@ impl Stage<'_> {
         if let Some(path) = &step.file {
             return Ok((!begins(&node.host_path(path)?)?).then(|| format!("there is no {path}…")));
         }
-        let path = if step.metric.is_some() {
-            "/metrics"
-        } else {
-            "/readyz"
-        };
+        let path = if step.metric.is_some() { "/metrics" } else { "/readyz" };
         let (status, body) = match node.health(path).await {
             Ok(answer) => answer,
             Err(error) => return Ok(Some(format!("{error:#}"))),
@@ -164,24 +154,14 @@ fn begins(path: &Path) -> Result<bool> {
     let directory = path.parent().context("a path without a directory")?;
     let start = path.file_name().unwrap_or_default().to_string_lossy();
     let entries = std::fs::read_dir(directory).context("cannot list the node's directory")?;
-    Ok(entries
-        .flatten()
-        .any(|entry| entry.file_name().to_string_lossy().starts_with(&*start)))
+    Ok(entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with(&*start)))
 }
 
 fn condition(step: &Wait) -> String {
     match step {
-        Wait {
-            journal: Some(wanted),
-            ..
-        } => format!("{} × {}", wanted.count, wanted.action),
-        Wait {
-            metric: Some(line), ..
-        } => format!("metric {line}"),
-        Wait {
-            readyz_says: Some(words),
-            ..
-        } => format!("/readyz says {words}"),
+        Wait { journal: Some(wanted), .. } => format!("{} × {}", wanted.count, wanted.action),
+        Wait { metric: Some(line), .. } => format!("metric {line}"),
+        Wait { readyz_says: Some(words), .. } => format!("/readyz says {words}"),
         Wait { file: Some(path), .. } => format!("{path}… is there"),
         _ => "ready".to_owned(),
     }
@@ -190,10 +170,7 @@ fn condition(step: &Wait) -> String {
 /// Every word is in the text.
 pub(super) fn says(text: &str, words: &[String]) -> Result<()> {
     for word in words {
-        ensure!(
-            text.contains(word.as_str()),
-            "`{word}` is not in what it said:\n{text}"
-        );
+        ensure!(text.contains(word.as_str()), "`{word}` is not in what it said:\n{text}");
     }
     Ok(())
 }

@@ -31,12 +31,8 @@ impl Stage<'_> {
                 ));
             }
         }
-        let calls: Vec<String> = self
-            .journal()
-            .await?
-            .iter()
-            .map(|(action, count)| format!("{action} {count}"))
-            .collect();
+        let calls: Vec<String> =
+            self.journal().await?.iter().map(|(action, count)| format!("{action} {count}")).collect();
         say(&format!("journal  {}", calls.join(", ")));
         if wrong.is_empty() {
             return Ok(());
@@ -101,9 +97,7 @@ impl Stage<'_> {
             };
             if let Some(traces) = until::quiet(Duration::from_secs(GONE_SECONDS_MAX), look).await? {
                 found.extend(
-                    traces
-                        .lines()
-                        .map(|trace| format!("left of pod {}: {trace}", pod.sandbox.pod_name)),
+                    traces.lines().map(|trace| format!("left of pod {}: {trace}", pod.sandbox.pod_name)),
                 );
             }
         }

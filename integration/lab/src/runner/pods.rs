@@ -46,11 +46,7 @@ impl Stage<'_> {
         let error = execution.object().unwrap_or_default();
         let said = |key: &str| error.get(key).and_then(Value::as_str).unwrap_or_default();
         if let Some(cause) = &step.cause {
-            ensure!(
-                said("details") == cause,
-                "expected cause {cause}: {}",
-                execution.summary()
-            );
+            ensure!(said("details") == cause, "expected cause {cause}: {}", execution.summary());
         }
         self.measured.refused += 1;
         Ok(format!("{} refused with {code}: {}", step.pod, said("msg")))
@@ -59,20 +55,13 @@ impl Stage<'_> {
     /// An ADD that succeeded is held against the region: the address is a secondary one of an ENI of this very node, and no
     /// other pod has it.
     async fn wired(&mut self, step: &Add, node: &str, pod: &Pod, execution: &Execution) -> Result<String> {
-        ensure!(
-            execution.exit_code == Some(0),
-            "ADD failed: {}",
-            execution.summary()
-        );
+        ensure!(execution.exit_code == Some(0), "ADD failed: {}", execution.summary());
         let (_, address) = pod.running()?;
         let twice = self.pods.values().find(|other| other.address == Some(address));
         ensure!(twice.is_none(), "{address} is pod {twice:?}'s already");
         let (eni, device) = self.carrier(node, address).await?;
         if let Some(expected) = step.device {
-            ensure!(
-                device == expected,
-                "{address} is on {eni}, device {device} instead of {expected}"
-            );
+            ensure!(device == expected, "{address} is on {eni}, device {device} instead of {expected}");
         }
         self.measured.added(execution.took);
         Ok(format!(
@@ -101,10 +90,7 @@ impl Stage<'_> {
     }
 
     pub(super) async fn delete(&mut self, step: &Delete) -> Result<String> {
-        let mut pod = self
-            .pods
-            .remove(&step.pod)
-            .with_context(|| format!("there is no pod {}", step.pod))?;
+        let mut pod = self.pods.remove(&step.pod).with_context(|| format!("there is no pod {}", step.pod))?;
         let node = &self.world.node(&pod.node)?.node;
         let first = pod.stop(node).await?;
         ensure!(first.exit_code == Some(0), "DEL failed: {}", first.summary());
@@ -125,10 +111,7 @@ impl Stage<'_> {
     }
 
     pub(super) async fn probe(&mut self, step: &Probe) -> Result<String> {
-        let pod = self
-            .pods
-            .get(&step.pod)
-            .with_context(|| format!("there is no pod {}", step.pod))?;
+        let pod = self.pods.get(&step.pod).with_context(|| format!("there is no pod {}", step.pod))?;
         let (netns, address) = pod.running()?;
         let outside = self.world.outside();
         let _echo = Echo::start(netns, address)?;
@@ -154,21 +137,12 @@ impl Stage<'_> {
     pub(super) async fn plugin(&mut self, step: &Plugin) -> Result<String> {
         let name = self.node_name(step.node.as_deref())?;
         self.sandboxes += 1;
-        let netns = Netns::create(
-            self.world
-                .run()
-                .namespace(&format!("{name}-pod{}", self.sandboxes)),
-        )
-        .await?;
+        let netns =
+            Netns::create(self.world.run().namespace(&format!("{name}-pod{}", self.sandboxes))).await?;
         let environment = step
             .environment
             .iter()
-            .map(|(key, value)| {
-                (
-                    key.clone(),
-                    value.replace("$NETNS", &netns.path().display().to_string()),
-                )
-            })
+            .map(|(key, value)| (key.clone(), value.replace("$NETNS", &netns.path().display().to_string())))
             .collect();
         let node = &self.world.node(&name)?.node;
         let execution = cni::plugin_with(node, &environment, &step.arguments, &step.stdin).await?;

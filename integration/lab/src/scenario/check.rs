@@ -22,12 +22,7 @@ pub(super) fn sense(scenario: &Scenario) -> Result<()> {
 }
 
 fn names(scenario: &Scenario) -> Result<()> {
-    let subnets: BTreeSet<&str> = scenario
-        .region
-        .subnet
-        .iter()
-        .map(|subnet| subnet.name.as_str())
-        .collect();
+    let subnets: BTreeSet<&str> = scenario.region.subnet.iter().map(|subnet| subnet.name.as_str()).collect();
     if subnets.is_empty() || subnets.len() != scenario.region.subnet.len() {
         bail!("a region needs subnets, each with a name of its own");
     }
@@ -37,15 +32,9 @@ fn names(scenario: &Scenario) -> Result<()> {
     }
     for node in &scenario.node {
         // It becomes part of a namespace's name and of a path.
-        let plain = node
-            .name
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        let plain = node.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
         if !plain || node.name.is_empty() || ["vpc", "outside"].contains(&node.name.as_str()) {
-            bail!(
-                "node name `{}`: lower-case letters and digits, not `vpc` or `outside`",
-                node.name
-            );
+            bail!("node name `{}`: lower-case letters and digits, not `vpc` or `outside`", node.name);
         }
         let wanted = std::iter::once(&node.subnet).chain(node.eni.iter().map(|eni| &eni.subnet));
         for subnet in wanted {
@@ -129,12 +118,7 @@ fn pods(scenario: &Scenario) -> Result<()> {
 /// Expectations that would hold because nothing was tried are refused.
 fn tried(scenario: &Scenario) -> Result<()> {
     let any = |wanted: fn(&Step) -> bool| scenario.step.iter().any(wanted);
-    if !any(|step| {
-        matches!(
-            step,
-            Step::Add(_) | Step::DaemonRefuses(_) | Step::Plugin(_) | Step::Start(_)
-        )
-    }) {
+    if !any(|step| matches!(step, Step::Add(_) | Step::DaemonRefuses(_) | Step::Plugin(_) | Step::Start(_))) {
         bail!("a scenario that tries nothing shows nothing");
     }
     if scenario.expect.nothing_left && !any(|step| matches!(step, Step::Delete(_))) {
@@ -215,19 +199,11 @@ journal = { AssignPrivateIpAddresses = 0 }
                 "pod = \"api\"\n[[step]]\ndo = \"delete\"",
                 "no pod api",
             ),
-            (
-                "[[step]]\ndo = \"delete\"\npod = \"web\"",
-                "",
-                "nothing_left needs",
-            ),
+            ("[[step]]\ndo = \"delete\"\npod = \"web\"", "", "nothing_left needs"),
             ("[[step]]\ndo = \"probe\"\npod = \"web\"", "", "needs a probe"),
             ("sabotage = \"break it\"", "sabotage = \" \"", "sabotage must say"),
             ("name = \"node\"", "name = \"vpc\"", "node name"),
-            (
-                "do = \"add\"",
-                "do = \"add\"\ncause = \"PoolEmpty\"",
-                "give its code",
-            ),
+            ("do = \"add\"", "do = \"add\"\ncause = \"PoolEmpty\"", "give its code"),
         ] {
             assert!(GOOD.contains(from), "{from}");
             let error = Scenario::parse(&GOOD.replacen(from, to, 1)).unwrap_err();

@@ -19,9 +19,7 @@ const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// Serves EC2.
 #[must_use]
 pub fn serve_ec2(listener: TcpListener, region: RegionHandle) -> JoinHandle<()> {
-    serve(listener, move |peer, request| {
-        answer(region.clone(), peer, request)
-    })
+    serve(listener, move |peer, request| answer(region.clone(), peer, request))
 }
 
 async fn answer(region: RegionHandle, peer: SocketAddr, request: Request<Incoming>) -> Answer {

@@ -32,9 +32,7 @@ fn text(encoded: &[u8]) -> String {
 
 fn hex(bytes: &[u8]) -> Option<u8> {
     let digits = std::str::from_utf8(bytes.get(..2)?).ok()?;
-    u8::from_str_radix(digits, 16)
-        .ok()
-        .filter(|_| !digits.starts_with('+'))
+    u8::from_str_radix(digits, 16).ok().filter(|_| !digits.starts_with('+'))
 }
 
 #[cfg(test)]

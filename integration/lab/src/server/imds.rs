@@ -19,9 +19,7 @@ const TOKEN_HEADER: &str = "x-aws-ec2-metadata-token";
 /// Serves the metadata of this instance.
 #[must_use]
 pub fn serve_imds(listener: TcpListener, region: RegionHandle, instance: InstanceId) -> JoinHandle<()> {
-    serve(listener, move |_, request| {
-        answer(region.clone(), instance.clone(), request)
-    })
+    serve(listener, move |_, request| answer(region.clone(), instance.clone(), request))
 }
 
 async fn answer(region: RegionHandle, instance: InstanceId, request: Request<Incoming>) -> Answer {
@@ -30,9 +28,8 @@ async fn answer(region: RegionHandle, instance: InstanceId, request: Request<Inc
     let reply = match (request.method(), path.as_str()) {
         (&Method::PUT, "/latest/api/token") => {
             let ttl_seconds = text(headers, TTL_HEADER).and_then(|text| text.parse().ok());
-            let issued = region
-                .ask(move |desk| desk.region.imds_token(&instance, ttl_seconds, desk.now))
-                .await;
+            let issued =
+                region.ask(move |desk| desk.region.imds_token(&instance, ttl_seconds, desk.now)).await;
             match issued {
                 Ok(Ok(token)) => {
                     let mut response = response(200, "text/plain", token);
@@ -47,15 +44,9 @@ async fn answer(region: RegionHandle, instance: InstanceId, request: Request<Inc
         }
         (&Method::GET, _) => {
             let token = text(headers, TOKEN_HEADER);
-            region
-                .ask(move |desk| desk.region.imds_get(&instance, token.as_deref(), &path, desk.now))
-                .await
+            region.ask(move |desk| desk.region.imds_get(&instance, token.as_deref(), &path, desk.now)).await
         }
-        _ => Ok(ImdsReply {
-            status: 405,
-            body: String::new(),
-            content_type: "text/plain",
-        }),
+        _ => Ok(ImdsReply { status: 405, body: String::new(), content_type: "text/plain" }),
     };
     Ok(match reply {
         Ok(reply) => response(reply.status, reply.content_type, reply.body),

@@ -31,11 +31,7 @@ pub(crate) const ASSIGN_PRIVATE_IP_ADDRESSES: Action = Action {
 
 pub(crate) const UNASSIGN_PRIVATE_IP_ADDRESSES: Action = Action {
     name: "UnassignPrivateIpAddresses",
-    params: &[
-        text("NetworkInterfaceId").required(),
-        text("PrivateIpAddress.N"),
-        text("Ipv4Prefix.N"),
-    ],
+    params: &[text("NetworkInterfaceId").required(), text("PrivateIpAddress.N"), text("Ipv4Prefix.N")],
     run: unassign,
 };
 
@@ -44,24 +40,19 @@ fn assign(region: &mut Region, params: &Params) -> Result<Done, ApiError> {
     let mut want = wanted(params)?;
     let eni = region.visible_eni(&id)?;
     // Asked again for what it already has: nothing to do for these, and no slot is filled.
-    want.addresses
-        .retain(|address| !eni.secondaries.contains(address));
+    want.addresses.retain(|address| !eni.secondaries.contains(address));
     if eni.slots().saturating_add(want.slots()) > region.slots_max_of(eni) {
         return Err(ApiError::address_limit());
     }
     let subnet_id = eni.subnet.clone();
     let moved = if params.boolean("AllowReassignment") == Some(true) {
         let held = region.held_elsewhere(&id, &want.addresses);
-        want.addresses
-            .retain(|address| !held.iter().any(|(_, moved)| moved == address));
+        want.addresses.retain(|address| !held.iter().any(|(_, moved)| moved == address));
         held
     } else {
         Vec::new()
     };
-    let subnet = region
-        .subnets
-        .get_mut(&subnet_id)
-        .ok_or_else(|| subnet_id.not_found())?;
+    let subnet = region.subnets.get_mut(&subnet_id).ok_or_else(|| subnet_id.not_found())?;
     let mut granted = subnet.allocate(&want)?;
     for (holder, address) in moved {
         region.take_address(&holder, address);
@@ -74,31 +65,19 @@ fn assign(region: &mut Region, params: &Params) -> Result<Done, ApiError> {
 fn assigned(id: &EniId, granted: &Granted) -> String {
     Xml::of(|xml| {
         xml.leaf("networkInterfaceId", id);
-        xml.list(
-            "assignedPrivateIpAddressesSet",
-            &granted.addresses,
-            |xml, address| {
-                xml.leaf("privateIpAddress", address);
-            },
-        );
-        xml.list("assignedIpv4PrefixSet", &granted.prefixes, |xml, prefix| {
-            xml.leaf("ipv4Prefix", prefix)
+        xml.list("assignedPrivateIpAddressesSet", &granted.addresses, |xml, address| {
+            xml.leaf("privateIpAddress", address);
         });
+        xml.list("assignedIpv4PrefixSet", &granted.prefixes, |xml, prefix| xml.leaf("ipv4Prefix", prefix));
     })
 }
 
 fn wanted(params: &Params) -> Result<Want, ApiError> {
     let (addresses, prefixes) = named(params)?;
-    let (address_count, prefix_count) = (
-        params.integer("SecondaryPrivateIpAddressCount"),
-        params.integer("Ipv4PrefixCount"),
-    );
-    let kinds = [
-        !addresses.is_empty(),
-        !prefixes.is_empty(),
-        address_count.is_some(),
-        prefix_count.is_some(),
-    ];
+    let (address_count, prefix_count) =
+        (params.integer("SecondaryPrivateIpAddressCount"), params.integer("Ipv4PrefixCount"));
+    let kinds =
+        [!addresses.is_empty(), !prefixes.is_empty(), address_count.is_some(), prefix_count.is_some()];
     match kinds.into_iter().filter(|kind| *kind).count() {
         0 => return Err(ApiError::missing("SecondaryPrivateIpAddressCount")),
         1 => {}
@@ -108,14 +87,11 @@ fn wanted(params: &Params) -> Result<Want, ApiError> {
             ));
         }
     }
-    for (name, count) in [
-        ("SecondaryPrivateIpAddressCount", address_count),
-        ("Ipv4PrefixCount", prefix_count),
-    ] {
+    for (name, count) in
+        [("SecondaryPrivateIpAddressCount", address_count), ("Ipv4PrefixCount", prefix_count)]
+    {
         if count == Some(0) {
-            return Err(ApiError::invalid_value(format!(
-                "Value (0) for parameter {name} is invalid."
-            )));
+            return Err(ApiError::invalid_value(format!("Value (0) for parameter {name} is invalid.")));
         }
     }
     Ok(Want {
@@ -128,22 +104,14 @@ fn wanted(params: &Params) -> Result<Want, ApiError> {
 
 /// Addresses and prefixes by name; one named twice is refused.
 fn named(params: &Params) -> Result<(Vec<Ipv4Addr>, Vec<Ipv4Net>), ApiError> {
-    let addresses: Vec<Ipv4Addr> = params
-        .list("PrivateIpAddress")
-        .into_iter()
-        .map(address)
-        .collect::<Result<_, _>>()?;
-    let prefixes: Vec<Ipv4Net> = params
-        .list("Ipv4Prefix")
-        .into_iter()
-        .map(prefix)
-        .collect::<Result<_, _>>()?;
+    let addresses: Vec<Ipv4Addr> =
+        params.list("PrivateIpAddress").into_iter().map(address).collect::<Result<_, _>>()?;
+    let prefixes: Vec<Ipv4Net> =
+        params.list("Ipv4Prefix").into_iter().map(prefix).collect::<Result<_, _>>()?;
     let distinct =
         addresses.iter().collect::<BTreeSet<_>>().len() + prefixes.iter().collect::<BTreeSet<_>>().len();
     if distinct != addresses.len() + prefixes.len() {
-        return Err(ApiError::invalid_value(
-            "An address or prefix is specified more than once.",
-        ));
+        return Err(ApiError::invalid_value("An address or prefix is specified more than once."));
     }
     Ok((addresses, prefixes))
 }
@@ -184,10 +152,7 @@ impl Region {
     /// Those addresses that are secondary ones of other ENIs in the same subnet, with their holders.
     fn held_elsewhere(&self, id: &EniId, addresses: &[Ipv4Addr]) -> Vec<(EniId, Ipv4Addr)> {
         let subnet = self.enis.get(id).map(|eni| &eni.subnet);
-        let neighbours = self
-            .enis
-            .values()
-            .filter(|eni| eni.id != *id && Some(&eni.subnet) == subnet);
+        let neighbours = self.enis.values().filter(|eni| eni.id != *id && Some(&eni.subnet) == subnet);
         let held =
             neighbours.flat_map(|eni| eni.secondaries.iter().map(|address| (eni.id.clone(), *address)));
         held.filter(|(_, address)| addresses.contains(address)).collect()
@@ -198,10 +163,7 @@ impl Region {
         if let Some(eni) = self.enis.get_mut(holder) {
             eni.secondaries.retain(|held| *held != address);
         }
-        self.effects.push(Effect::AddressRemoved {
-            eni: holder.clone(),
-            address: address.into(),
-        });
+        self.effects.push(Effect::AddressRemoved { eni: holder.clone(), address: address.into() });
         self.publish_change(holder);
     }
 
@@ -211,10 +173,7 @@ impl Region {
         eni.prefixes.extend(&granted.prefixes);
         let singles = granted.addresses.iter().map(|address| Ipv4Net::from(*address));
         let blocks = singles.chain(granted.prefixes.iter().copied());
-        let added = blocks.map(|address| Effect::AddressAdded {
-            eni: id.clone(),
-            address,
-        });
+        let added = blocks.map(|address| Effect::AddressAdded { eni: id.clone(), address });
         self.effects.extend(added);
         self.publish_change(id);
     }
@@ -232,14 +191,8 @@ impl Region {
         if let Some(subnet) = self.subnets.get_mut(&subnet) {
             subnet.release(addresses, prefixes);
         }
-        let blocks = addresses
-            .iter()
-            .map(|address| Ipv4Net::from(*address))
-            .chain(prefixes.iter().copied());
-        let removed = blocks.map(|address| Effect::AddressRemoved {
-            eni: id.clone(),
-            address,
-        });
+        let blocks = addresses.iter().map(|address| Ipv4Net::from(*address)).chain(prefixes.iter().copied());
+        let removed = blocks.map(|address| Effect::AddressRemoved { eni: id.clone(), address });
         self.effects.extend(removed);
         self.publish_change(id);
         Ok(())

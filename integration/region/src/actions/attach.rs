@@ -26,17 +26,12 @@ pub(crate) const DETACH_NETWORK_INTERFACE: Action = Action {
     run: detach,
 };
 
-pub(crate) const DELETE_NETWORK_INTERFACE: Action = Action {
-    name: "DeleteNetworkInterface",
-    params: &[text("NetworkInterfaceId").required()],
-    run: delete,
-};
+pub(crate) const DELETE_NETWORK_INTERFACE: Action =
+    Action { name: "DeleteNetworkInterface", params: &[text("NetworkInterfaceId").required()], run: delete };
 
 fn attach(region: &mut Region, params: &Params) -> Result<Done, ApiError> {
     let eni = EniId::parse(params.required("NetworkInterfaceId")?)?;
-    let device_index = params
-        .integer("DeviceIndex")
-        .ok_or_else(|| ApiError::missing("DeviceIndex"))?;
+    let device_index = params.integer("DeviceIndex").ok_or_else(|| ApiError::missing("DeviceIndex"))?;
     let place = Place {
         instance: InstanceId::parse(params.required("InstanceId")?)?,
         card: params.integer("NetworkCardIndex").unwrap_or(0),

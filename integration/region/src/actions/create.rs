@@ -57,9 +57,7 @@ fn run(region: &mut Region, params: &Params) -> Result<Done, ApiError> {
     }
     let asked = params.without(&["ClientToken", "DryRun"]);
     let clock = region.clock;
-    region
-        .client_tokens
-        .retain(|_, known| clock.saturating_sub(known.at) < TOKEN_KEPT);
+    region.client_tokens.retain(|_, known| clock.saturating_sub(known.at) < TOKEN_KEPT);
     if let Some(known) = token.and_then(|token| region.client_tokens.get(token)) {
         if known.params != asked {
             return Err(ApiError::new(
@@ -74,14 +72,9 @@ fn run(region: &mut Region, params: &Params) -> Result<Done, ApiError> {
     let visible_at = after_or_never(clock, region.knobs.create_visible_milliseconds);
     let eni = region.create_interface(new, visible_at)?;
     if let Some(token) = token {
-        region.client_tokens.insert(
-            token.to_owned(),
-            Remembered {
-                params: asked,
-                eni: eni.clone(),
-                at: clock,
-            },
-        );
+        region
+            .client_tokens
+            .insert(token.to_owned(), Remembered { params: asked, eni: eni.clone(), at: clock });
     }
     answer(region, &eni, token, true)
 }
@@ -112,19 +105,9 @@ fn read(region: &Region, params: &Params) -> Result<NewInterface, ApiError> {
         return Err(region.unauthorized("CreateTags"));
     }
     let groups = params.list("SecurityGroupId");
-    let groups = groups
-        .into_iter()
-        .map(SecurityGroupId::parse)
-        .collect::<Result<_, _>>()?;
+    let groups = groups.into_iter().map(SecurityGroupId::parse).collect::<Result<_, _>>()?;
     let (primary, more) = addresses(params)?;
-    Ok(NewInterface {
-        subnet,
-        primary,
-        more,
-        groups,
-        description,
-        tags,
-    })
+    Ok(NewInterface { subnet, primary, more, groups, description, tags })
 }
 
 /// The primary address, if it was named, and what else is wanted.
@@ -140,9 +123,7 @@ fn addresses(params: &Params) -> Result<(Option<std::net::Ipv4Addr>, Want), ApiE
         if record.boolean("Primary") != Some(true) {
             more.addresses.push(named);
         } else if primary.replace(named).is_some() {
-            return Err(ApiError::invalid_value(
-                "Only one primary private IP address can be specified.",
-            ));
+            return Err(ApiError::invalid_value("Only one primary private IP address can be specified."));
         }
     }
     for record in params.records("Ipv4Prefix") {

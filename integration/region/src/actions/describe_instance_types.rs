@@ -25,37 +25,23 @@ pub(crate) const DESCRIBE_INSTANCE_TYPES: Action = Action {
 
 const FILTERS: &[&str] = &["bare-metal", "hypervisor", "instance-type"];
 
-const PAGES: PageRule = PageRule {
-    action: "DescribeInstanceTypes",
-    ids: "InstanceType",
-    default_size: Some(100),
-    size_max: 100,
-};
+const PAGES: PageRule =
+    PageRule { action: "DescribeInstanceTypes", ids: "InstanceType", default_size: Some(100), size_max: 100 };
 
 fn run(_: &mut Region, params: &Params) -> Result<Done, ApiError> {
     let filters = Filters::read(params, FILTERS)?;
     let named = params.list("InstanceType");
-    let unknown: Vec<&str> = named
-        .iter()
-        .copied()
-        .filter(|name| limits_of(name).is_none())
-        .collect();
+    let unknown: Vec<&str> = named.iter().copied().filter(|name| limits_of(name).is_none()).collect();
     if !unknown.is_empty() {
-        let message = format!(
-            "The following supplied instance types do not exist: [{}]",
-            unknown.join(", ")
-        );
+        let message = format!("The following supplied instance types do not exist: [{}]", unknown.join(", "));
         return Err(ApiError::new("InvalidInstanceType", message));
     }
-    let mut types: Vec<(&str, &Limits)> = instance_types()
-        .filter(|(name, _)| named.is_empty() || named.contains(name))
-        .collect();
+    let mut types: Vec<(&str, &Limits)> =
+        instance_types().filter(|(name, _)| named.is_empty() || named.contains(name)).collect();
     types.retain(|(name, limits)| filters.pass(&Tags::new(), |filter| facts(name, limits, filter)));
     let page = PAGES.page(params, types, |(name, _)| (*name).to_owned())?;
     let members = Xml::of(|xml| {
-        xml.list("instanceTypeSet", page.items, |xml, (name, limits)| {
-            write(xml, name, limits)
-        });
+        xml.list("instanceTypeSet", page.items, |xml, (name, limits)| write(xml, name, limits));
         if let Some(token) = &page.next_token {
             xml.leaf("nextToken", token);
         }
@@ -81,14 +67,10 @@ fn write(xml: &mut Xml, name: &str, limits: &Limits) {
         xml.leaf("maximumNetworkInterfaces", limits.enis());
         xml.leaf("maximumNetworkCards", limits.network_cards.len());
         xml.leaf("defaultNetworkCardIndex", 0);
-        xml.list(
-            "networkCards",
-            limits.network_cards.iter().enumerate(),
-            |xml, (card, enis)| {
-                xml.leaf("networkCardIndex", card);
-                xml.leaf("maximumNetworkInterfaces", enis);
-            },
-        );
+        xml.list("networkCards", limits.network_cards.iter().enumerate(), |xml, (card, enis)| {
+            xml.leaf("networkCardIndex", card);
+            xml.leaf("maximumNetworkInterfaces", enis);
+        });
         xml.leaf("ipv4AddressesPerInterface", limits.ipv4_per_eni);
     });
 }

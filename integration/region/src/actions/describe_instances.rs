@@ -26,48 +26,28 @@ pub(crate) const DESCRIBE_INSTANCES: Action = Action {
     run,
 };
 
-const FILTERS: &[&str] = &[
-    "availability-zone",
-    "instance-id",
-    "instance-state-name",
-    "instance-type",
-    "subnet-id",
-    "vpc-id",
-];
+const FILTERS: &[&str] =
+    &["availability-zone", "instance-id", "instance-state-name", "instance-type", "subnet-id", "vpc-id"];
 
-const PAGES: PageRule = PageRule {
-    action: "DescribeInstances",
-    ids: "InstanceId",
-    default_size: None,
-    size_max: 1_000,
-};
+const PAGES: PageRule =
+    PageRule { action: "DescribeInstances", ids: "InstanceId", default_size: None, size_max: 1_000 };
 
 fn run(region: &mut Region, params: &Params) -> Result<Done, ApiError> {
     let filters = Filters::read(params, FILTERS)?;
-    let ids = params
-        .list("InstanceId")
-        .into_iter()
-        .map(InstanceId::parse)
-        .collect::<Result<Vec<_>, _>>()?;
+    let ids = params.list("InstanceId").into_iter().map(InstanceId::parse).collect::<Result<Vec<_>, _>>()?;
     if let Some(unknown) = ids.iter().find(|id| !region.instances.contains_key(*id)) {
         return Err(unknown.not_found());
     }
-    let named = region
-        .instances
-        .values()
-        .filter(|instance| ids.is_empty() || ids.contains(&instance.id));
-    let found: Vec<&Instance> = named
-        .filter(|instance| filters.pass(&instance.tags, |name| facts(instance, name)))
-        .collect();
+    let named = region.instances.values().filter(|instance| ids.is_empty() || ids.contains(&instance.id));
+    let found: Vec<&Instance> =
+        named.filter(|instance| filters.pass(&instance.tags, |name| facts(instance, name))).collect();
     let page = PAGES.page(params, found, |instance| instance.id.to_string())?;
     let members = Xml::of(|xml| {
         xml.list("reservationSet", page.items, |xml, instance| {
             xml.leaf("reservationId", instance.id.as_str().replacen("i-", "r-", 1));
             xml.leaf("ownerId", &region.spec.account);
             xml.list("groupSet", std::iter::empty::<()>(), |_, ()| {});
-            xml.list("instancesSet", [instance], |xml, instance| {
-                write(xml, region, instance)
-            });
+            xml.list("instancesSet", [instance], |xml, instance| write(xml, region, instance));
         });
         if let Some(token) = &page.next_token {
             xml.leaf("nextToken", token);
@@ -106,10 +86,7 @@ fn write(xml: &mut Xml, region: &Region, instance: &Instance) {
     });
     xml.leaf("amiLaunchIndex", 0);
     xml.leaf("instanceType", &instance.instance_type);
-    xml.leaf(
-        "launchTime",
-        instant::ec2(region.knobs.epoch_unix_seconds, instance.launched_at),
-    );
+    xml.leaf("launchTime", instant::ec2(region.knobs.epoch_unix_seconds, instance.launched_at));
     xml.node("placement", |xml| {
         xml.leaf("availabilityZone", &instance.zone);
         xml.leaf("availabilityZoneId", region.zone_id(&instance.zone));
@@ -124,9 +101,7 @@ fn write(xml: &mut Xml, region: &Region, instance: &Instance) {
         write_groups(xml, region, &primary.groups);
     }
     write_tags(xml, &instance.tags);
-    xml.list("networkInterfaceSet", enis, |xml, eni| {
-        write_interface(xml, region, eni)
-    });
+    xml.list("networkInterfaceSet", enis, |xml, eni| write_interface(xml, region, eni));
 }
 
 fn write_interface(xml: &mut Xml, region: &Region, eni: &Eni) {

@@ -52,22 +52,12 @@ const PAGES: PageRule = PageRule {
 
 fn run(region: &mut Region, params: &Params) -> Result<Done, ApiError> {
     let filters = Filters::read(params, FILTERS)?;
-    let ids = params
-        .list("NetworkInterfaceId")
-        .into_iter()
-        .map(EniId::parse)
-        .collect::<Result<Vec<_>, _>>()?;
+    let ids =
+        params.list("NetworkInterfaceId").into_iter().map(EniId::parse).collect::<Result<Vec<_>, _>>()?;
     // One id that does not exist fails the whole call, and the first such is the only one that is named.
-    let named = ids
-        .iter()
-        .map(|id| region.visible_eni(id))
-        .collect::<Result<Vec<_>, _>>()?;
+    let named = ids.iter().map(|id| region.visible_eni(id)).collect::<Result<Vec<_>, _>>()?;
     let mut enis = if ids.is_empty() {
-        region
-            .enis
-            .values()
-            .filter(|eni| eni.visible_at <= region.clock)
-            .collect()
+        region.enis.values().filter(|eni| eni.visible_at <= region.clock).collect()
     } else {
         named
     };
@@ -76,9 +66,7 @@ fn run(region: &mut Region, params: &Params) -> Result<Done, ApiError> {
     enis.retain(|eni| filters.pass(&eni.tags, |name| facts(eni, name)));
     let page = PAGES.page(params, enis, |eni| eni.id.to_string())?;
     let members = Xml::of(|xml| {
-        xml.list("networkInterfaceSet", page.items, |xml, eni| {
-            write_interface(xml, region, eni)
-        });
+        xml.list("networkInterfaceSet", page.items, |xml, eni| write_interface(xml, region, eni));
         if let Some(token) = &page.next_token {
             xml.leaf("nextToken", token);
         }
@@ -141,10 +129,7 @@ pub(crate) fn write_attachment(xml: &mut Xml, region: &Region, attachment: &Atta
     xml.leaf("deviceIndex", attachment.device_index);
     xml.leaf("networkCardIndex", attachment.card);
     xml.leaf("status", attachment.state.as_str());
-    xml.leaf(
-        "attachTime",
-        instant::ec2(region.knobs.epoch_unix_seconds, attachment.attach_time),
-    );
+    xml.leaf("attachTime", instant::ec2(region.knobs.epoch_unix_seconds, attachment.attach_time));
     xml.leaf("deleteOnTermination", attachment.delete_on_termination);
 }
 
@@ -154,19 +139,14 @@ pub(crate) fn write_addresses(xml: &mut Xml, region: &Region, eni: &Eni) {
         xml.leaf("privateDnsName", region.hostname(address));
         xml.leaf("primary", address == eni.primary);
     });
-    xml.list("ipv4PrefixSet", &eni.prefixes, |xml, prefix| {
-        xml.leaf("ipv4Prefix", prefix)
-    });
+    xml.list("ipv4PrefixSet", &eni.prefixes, |xml, prefix| xml.leaf("ipv4Prefix", prefix));
     xml.list("ipv6AddressesSet", std::iter::empty::<()>(), |_, ()| {});
 }
 
 pub(crate) fn write_groups(xml: &mut Xml, region: &Region, groups: &[SecurityGroupId]) {
     xml.list("groupSet", groups, |xml, id| {
         xml.leaf("groupId", id);
-        xml.leaf(
-            "groupName",
-            region.groups.get(id).map_or("", |group| group.name.as_str()),
-        );
+        xml.leaf("groupName", region.groups.get(id).map_or("", |group| group.name.as_str()));
     });
 }
 

@@ -36,51 +36,28 @@ pub(crate) const DESCRIBE_VPCS: Action = Action {
     run: vpcs,
 };
 
-const SUBNET_FILTERS: &[&str] = &[
-    "availability-zone",
-    "availability-zone-id",
-    "cidr-block",
-    "state",
-    "subnet-id",
-    "vpc-id",
-];
+const SUBNET_FILTERS: &[&str] =
+    &["availability-zone", "availability-zone-id", "cidr-block", "state", "subnet-id", "vpc-id"];
 const VPC_FILTERS: &[&str] = &["cidr", "cidr-block-association.cidr-block", "state", "vpc-id"];
 
-const SUBNET_PAGES: PageRule = PageRule {
-    action: "DescribeSubnets",
-    ids: "SubnetId",
-    default_size: None,
-    size_max: 1_000,
-};
-const VPC_PAGES: PageRule = PageRule {
-    action: "DescribeVpcs",
-    ids: "VpcId",
-    default_size: None,
-    size_max: 1_000,
-};
+const SUBNET_PAGES: PageRule =
+    PageRule { action: "DescribeSubnets", ids: "SubnetId", default_size: None, size_max: 1_000 };
+const VPC_PAGES: PageRule =
+    PageRule { action: "DescribeVpcs", ids: "VpcId", default_size: None, size_max: 1_000 };
 
 fn subnets(region: &mut Region, params: &Params) -> Result<Done, ApiError> {
     let filters = Filters::read(params, SUBNET_FILTERS)?;
-    let ids = params
-        .list("SubnetId")
-        .into_iter()
-        .map(SubnetId::parse)
-        .collect::<Result<Vec<_>, _>>()?;
+    let ids = params.list("SubnetId").into_iter().map(SubnetId::parse).collect::<Result<Vec<_>, _>>()?;
     if let Some(unknown) = ids.iter().find(|id| !region.subnets.contains_key(*id)) {
         return Err(unknown.not_found());
     }
-    let named = region
-        .subnets
-        .values()
-        .filter(|subnet| ids.is_empty() || ids.contains(&subnet.id));
+    let named = region.subnets.values().filter(|subnet| ids.is_empty() || ids.contains(&subnet.id));
     let found: Vec<&Subnet> = named
         .filter(|subnet| filters.pass(&subnet.tags, |name| subnet_facts(region, subnet, name)))
         .collect();
     let page = SUBNET_PAGES.page(params, found, |subnet| subnet.id.to_string())?;
     let members = Xml::of(|xml| {
-        xml.list("subnetSet", page.items, |xml, subnet| {
-            write_subnet(xml, region, subnet)
-        });
+        xml.list("subnetSet", page.items, |xml, subnet| write_subnet(xml, region, subnet));
         if let Some(token) = &page.next_token {
             xml.leaf("nextToken", token);
         }
@@ -102,19 +79,12 @@ fn subnet_facts(region: &Region, subnet: &Subnet, filter: &str) -> Vec<String> {
 fn write_subnet(xml: &mut Xml, region: &Region, subnet: &Subnet) {
     let account = &region.spec.account;
     xml.leaf("subnetId", &subnet.id);
-    xml.leaf(
-        "subnetArn",
-        format!("arn:aws:ec2:{}:{account}:subnet/{}", region.spec.name, subnet.id),
-    );
+    xml.leaf("subnetArn", format!("arn:aws:ec2:{}:{account}:subnet/{}", region.spec.name, subnet.id));
     xml.leaf("state", "available");
     xml.leaf("ownerId", account);
     xml.leaf("vpcId", &subnet.vpc);
     xml.leaf("cidrBlock", subnet.cidr);
-    xml.list(
-        "ipv6CidrBlockAssociationSet",
-        std::iter::empty::<()>(),
-        |_, ()| {},
-    );
+    xml.list("ipv6CidrBlockAssociationSet", std::iter::empty::<()>(), |_, ()| {});
     xml.leaf("availableIpAddressCount", subnet.free());
     xml.leaf("availabilityZone", &subnet.zone);
     xml.leaf("availabilityZoneId", region.zone_id(&subnet.zone));
@@ -127,21 +97,12 @@ fn write_subnet(xml: &mut Xml, region: &Region, subnet: &Subnet) {
 
 fn vpcs(region: &mut Region, params: &Params) -> Result<Done, ApiError> {
     let filters = Filters::read(params, VPC_FILTERS)?;
-    let ids = params
-        .list("VpcId")
-        .into_iter()
-        .map(VpcId::parse)
-        .collect::<Result<Vec<_>, _>>()?;
+    let ids = params.list("VpcId").into_iter().map(VpcId::parse).collect::<Result<Vec<_>, _>>()?;
     if let Some(unknown) = ids.iter().find(|id| !region.vpcs.contains_key(*id)) {
         return Err(unknown.not_found());
     }
-    let named = region
-        .vpcs
-        .values()
-        .filter(|vpc| ids.is_empty() || ids.contains(&vpc.id));
-    let found: Vec<&Vpc> = named
-        .filter(|vpc| filters.pass(&vpc.tags, |name| vpc_facts(vpc, name)))
-        .collect();
+    let named = region.vpcs.values().filter(|vpc| ids.is_empty() || ids.contains(&vpc.id));
+    let found: Vec<&Vpc> = named.filter(|vpc| filters.pass(&vpc.tags, |name| vpc_facts(vpc, name))).collect();
     let page = VPC_PAGES.page(params, found, |vpc| vpc.id.to_string())?;
     let members = Xml::of(|xml| {
         xml.list("vpcSet", page.items, |xml, vpc| write_vpc(xml, region, vpc));
@@ -168,16 +129,12 @@ fn write_vpc(xml: &mut Xml, region: &Region, vpc: &Vpc) {
     if let Some(first) = vpc.cidrs.first() {
         xml.leaf("cidrBlock", first);
     }
-    xml.list(
-        "cidrBlockAssociationSet",
-        vpc.cidrs.iter().enumerate(),
-        |xml, (index, cidr)| {
-            let association = vpc.id.as_str().replacen("vpc-", "vpc-cidr-assoc-", 1);
-            xml.leaf("associationId", format!("{association}{index:x}"));
-            xml.leaf("cidrBlock", cidr);
-            xml.node("cidrBlockState", |xml| xml.leaf("state", "associated"));
-        },
-    );
+    xml.list("cidrBlockAssociationSet", vpc.cidrs.iter().enumerate(), |xml, (index, cidr)| {
+        let association = vpc.id.as_str().replacen("vpc-", "vpc-cidr-assoc-", 1);
+        xml.leaf("associationId", format!("{association}{index:x}"));
+        xml.leaf("cidrBlock", cidr);
+        xml.node("cidrBlockState", |xml| xml.leaf("state", "associated"));
+    });
     xml.leaf("dhcpOptionsId", "default");
     xml.leaf("instanceTenancy", "default");
     xml.leaf("isDefault", false);

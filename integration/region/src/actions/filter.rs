@@ -14,18 +14,14 @@ impl Filters {
     pub(crate) fn read(params: &Params, known: &[&str]) -> Result<Self, ApiError> {
         let mut filters = Vec::new();
         for record in params.records("Filter") {
-            let name = record
-                .required("Name")
-                .map_err(|_| ApiError::missing("Filter.Name"))?;
+            let name = record.required("Name").map_err(|_| ApiError::missing("Filter.Name"))?;
             let tagged = name == "tag-key" || name.strip_prefix("tag:").is_some_and(|key| !key.is_empty());
             if !tagged && !known.contains(&name) {
                 return Err(ApiError::invalid_value(format!("The filter '{name}' is invalid")));
             }
             let values: Vec<String> = record.list("Value").into_iter().map(str::to_owned).collect();
             if values.is_empty() {
-                return Err(ApiError::invalid_value(format!(
-                    "The filter '{name}' has no value"
-                )));
+                return Err(ApiError::invalid_value(format!("The filter '{name}' has no value")));
             }
             filters.push((name.to_owned(), values));
         }
@@ -40,8 +36,7 @@ impl Filters {
                 None if name == "tag-key" => tags.keys().cloned().collect(),
                 None => facts(name),
             };
-            has.iter()
-                .any(|fact| patterns.iter().any(|pattern| matches(pattern, fact)))
+            has.iter().any(|fact| patterns.iter().any(|pattern| matches(pattern, fact)))
         })
     }
 }
@@ -57,10 +52,7 @@ pub(crate) fn matches(pattern: &str, text: &str) -> bool {
         for (end, now) in reach.iter_mut().enumerate() {
             any |= before.get(end).copied().unwrap_or(false);
             let previous = end.checked_sub(1);
-            let stepped = previous
-                .and_then(|index| before.get(index))
-                .copied()
-                .unwrap_or(false);
+            let stepped = previous.and_then(|index| before.get(index)).copied().unwrap_or(false);
             let read = previous.and_then(|index| text.get(index));
             *now = match sign {
                 '*' => any,

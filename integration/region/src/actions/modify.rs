@@ -40,9 +40,7 @@ fn run(region: &mut Region, params: &Params) -> Result<Done, ApiError> {
         0 => return Err(ApiError::combination("No attributes specified.")),
         1 => {}
         _ => {
-            return Err(ApiError::combination(
-                "Fields for multiple attribute types specified",
-            ));
+            return Err(ApiError::combination("Fields for multiple attribute types specified"));
         }
     }
     if asks_attachment {
@@ -52,10 +50,8 @@ fn run(region: &mut Region, params: &Params) -> Result<Done, ApiError> {
     } else if let Some(check) = params.boolean("SourceDestCheck.Value") {
         region.eni_mut(&id)?.source_dest_check = check;
     } else {
-        let named: Vec<SecurityGroupId> = groups
-            .into_iter()
-            .map(SecurityGroupId::parse)
-            .collect::<Result<_, _>>()?;
+        let named: Vec<SecurityGroupId> =
+            groups.into_iter().map(SecurityGroupId::parse).collect::<Result<_, _>>()?;
         let groups = region.groups_or_default(&named, &subnet)?;
         region.eni_mut(&id)?.groups = groups;
         region.publish_change(&id);
@@ -68,11 +64,7 @@ fn set_delete_on_termination(region: &mut Region, id: &EniId, params: &Params) -
     let delete = params
         .boolean("Attachment.DeleteOnTermination")
         .ok_or_else(|| ApiError::missing("Attachment.DeleteOnTermination"))?;
-    let attachment = region
-        .eni_mut(id)?
-        .attachment
-        .as_mut()
-        .filter(|attachment| attachment.id == named);
+    let attachment = region.eni_mut(id)?.attachment.as_mut().filter(|attachment| attachment.id == named);
     attachment.ok_or_else(|| named.not_found())?.delete_on_termination = delete;
     Ok(())
 }

@@ -37,16 +37,11 @@ impl PageRule {
         let token = params.text("NextToken").filter(|token| !token.is_empty());
         if !params.list(self.ids).is_empty() {
             if asked.is_some() {
-                let message = format!(
-                    "The parameter {} cannot be used with the parameter MaxResults",
-                    self.ids
-                );
+                let message =
+                    format!("The parameter {} cannot be used with the parameter MaxResults", self.ids);
                 return Err(ApiError::combination(message));
             }
-            return Ok(Page {
-                items,
-                next_token: None,
-            });
+            return Ok(Page { items, next_token: None });
         }
         if let Some(size) = asked.filter(|size| !(SIZE_MIN..=self.size_max).contains(size)) {
             return Err(ApiError::invalid_value(format!(
@@ -56,28 +51,20 @@ impl PageRule {
         }
         let call = self.fingerprint(params);
         let after = token.map(|token| decoded(token, call)).transpose()?;
-        let mut rest: Vec<T> = items
-            .into_iter()
-            .filter(|item| after.as_ref().is_none_or(|last| key(item) > *last))
-            .collect();
-        let size = asked
-            .or(self.default_size)
-            .map_or(usize::MAX, |size| size as usize);
+        let mut rest: Vec<T> =
+            items.into_iter().filter(|item| after.as_ref().is_none_or(|last| key(item) > *last)).collect();
+        let size = asked.or(self.default_size).map_or(usize::MAX, |size| size as usize);
         let more = rest.len() > size;
         rest.truncate(size);
         let next_token = rest.last().filter(|_| more).map(|last| encoded(call, &key(last)));
-        Ok(Page {
-            items: rest,
-            next_token,
-        })
+        Ok(Page { items: rest, next_token })
     }
 
     /// What makes two calls pages of the same list.
     fn fingerprint(&self, params: &Params) -> u64 {
         let rest = params.without(&["NextToken", "MaxResults", "DryRun"]);
         let text = format!("{} {rest:?}", self.action);
-        text.bytes()
-            .fold(0, |sum, byte| mix(sum ^ u64::from(byte)).wrapping_add(1))
+        text.bytes().fold(0, |sum, byte| mix(sum ^ u64::from(byte)).wrapping_add(1))
     }
 }
 
@@ -88,17 +75,10 @@ fn encoded(call: u64, last: &str) -> String {
 
 fn decoded(token: &str, call: u64) -> Result<String, ApiError> {
     let refused = || {
-        ApiError::new(
-            "InvalidPaginationToken",
-            "The specified pagination token is not valid or is expired.",
-        )
+        ApiError::new("InvalidPaginationToken", "The specified pagination token is not valid or is expired.")
     };
     let key = token.strip_prefix(&format!("{call:016x}")).ok_or_else(refused)?;
-    let bytes: Option<Vec<u8>> = (0..key.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(key.get(at..at + 2)?, 16).ok())
-        .collect();
-    bytes
-        .and_then(|bytes| String::from_utf8(bytes).ok())
-        .ok_or_else(refused)
+    let bytes: Option<Vec<u8>> =
+        (0..key.len()).step_by(2).map(|at| u8::from_str_radix(key.get(at..at + 2)?, 16).ok()).collect();
+    bytes.and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(refused)
 }

@@ -8,21 +8,13 @@ use crate::tags::{self, Tags};
 
 pub(crate) const CREATE_TAGS: Action = Action {
     name: "CreateTags",
-    params: &[
-        text("ResourceId.N").required(),
-        text("Tag.N.Key").required(),
-        text("Tag.N.Value"),
-    ],
+    params: &[text("ResourceId.N").required(), text("Tag.N.Key").required(), text("Tag.N.Value")],
     run: create,
 };
 
 pub(crate) const DELETE_TAGS: Action = Action {
     name: "DeleteTags",
-    params: &[
-        text("ResourceId.N").required(),
-        text("Tag.N.Key"),
-        text("Tag.N.Value"),
-    ],
+    params: &[text("ResourceId.N").required(), text("Tag.N.Key"), text("Tag.N.Value")],
     run: delete,
 };
 
@@ -46,9 +38,7 @@ fn read(params: &Params) -> Result<Tags, ApiError> {
         let (key, value) = (record.required("Key")?, record.text("Value").unwrap_or_default());
         tags::check(key, value)?;
         if read.insert(key.to_owned(), value.to_owned()).is_some() {
-            return Err(ApiError::invalid_value(format!(
-                "Duplicate tag key '{key}' specified."
-            )));
+            return Err(ApiError::invalid_value(format!("Duplicate tag key '{key}' specified.")));
         }
     }
     Ok(read)

@@ -60,11 +60,7 @@ pub(crate) fn write(region: &Region, instance: &Instance, now: Duration, tree: &
     put("local-hostname", region.hostname(primary.primary));
     put("local-ipv4", primary.primary.to_string());
     put("mac", primary.mac.to_string());
-    let names = primary
-        .groups
-        .iter()
-        .filter_map(|id| region.groups.get(id))
-        .map(|group| group.name.as_str());
+    let names = primary.groups.iter().filter_map(|id| region.groups.get(id)).map(|group| group.name.as_str());
     put("security-groups", names.collect::<Vec<_>>().join("\n"));
     put("placement/availability-zone", instance.zone.clone());
     put("placement/availability-zone-id", region.zone_id(&instance.zone));
@@ -73,10 +69,7 @@ pub(crate) fn write(region: &Region, instance: &Instance, now: Duration, tree: &
     put("services/partition", "aws".to_owned());
     if let Some(role) = &instance.role {
         put("iam/info", profile(region, instance, role, now));
-        put(
-            &format!("iam/security-credentials/{role}"),
-            credentials(region, instance, now),
-        );
+        put(&format!("iam/security-credentials/{role}"), credentials(region, instance, now));
     }
     let document = document(region, instance, primary);
     tree.insert("dynamic/instance-identity/document".to_owned(), document);
@@ -133,10 +126,7 @@ fn lifetime(region: &Region, now: Duration) -> (Duration, Duration) {
     let life = region.knobs.credentials_lifetime_seconds.max(2);
     let half = life / 2;
     let issued_at = now.as_secs() / half * half;
-    (
-        Duration::from_secs(issued_at),
-        Duration::from_secs(issued_at.saturating_add(life)),
-    )
+    (Duration::from_secs(issued_at), Duration::from_secs(issued_at.saturating_add(life)))
 }
 
 /// The last 12 digits of an id, upper case.

@@ -59,11 +59,8 @@ impl Publications {
     /// An ENI will have its link at `linked_at`: listed, then readable with its own address, then whole.
     pub(crate) fn attached(&mut self, eni: &Eni, place: &Place, linked_at: Duration, lag: &ImdsLag) {
         let whole = Version::of(eni);
-        let bare = Version {
-            addresses: vec![eni.primary],
-            prefixes: Vec::new(),
-            groups: whole.groups.clone(),
-        };
+        let bare =
+            Version { addresses: vec![eni.primary], prefixes: Vec::new(), groups: whole.groups.clone() };
         let listed_at = after_or_never(linked_at, lag.listed_milliseconds);
         let readable_at = after_or_never(linked_at, lag.readable_milliseconds).max(listed_at);
         let whole_at = after_or_never(linked_at, lag.addresses_milliseconds).max(readable_at);
@@ -121,11 +118,7 @@ impl Publications {
     pub(crate) fn prune(&mut self, now: Duration) {
         self.0.retain(|_, publication| publication.mac_gone_at > now);
         for publication in self.0.values_mut() {
-            let shown = publication
-                .versions
-                .iter()
-                .rposition(|(at, _)| *at <= now)
-                .unwrap_or(0);
+            let shown = publication.versions.iter().rposition(|(at, _)| *at <= now).unwrap_or(0);
             publication.versions.drain(..shown);
         }
     }
@@ -142,11 +135,7 @@ impl Publications {
 
 impl Publication {
     fn view(&self, mac: Mac, now: Duration) -> View<'_> {
-        let shown = self
-            .versions
-            .iter()
-            .rfind(|(at, _)| *at <= now)
-            .map(|(_, version)| version);
+        let shown = self.versions.iter().rfind(|(at, _)| *at <= now).map(|(_, version)| version);
         View {
             mac,
             eni: &self.eni,
@@ -162,10 +151,6 @@ impl Publication {
 
 impl Version {
     fn of(eni: &Eni) -> Self {
-        Self {
-            addresses: eni.addresses(),
-            prefixes: eni.prefixes.clone(),
-            groups: eni.groups.clone(),
-        }
+        Self { addresses: eni.addresses(), prefixes: eni.prefixes.clone(), groups: eni.groups.clone() }
     }
 }

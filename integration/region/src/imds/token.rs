@@ -38,16 +38,11 @@ impl TokenStore {
         self.issued += 1;
         let half = mix(seed ^ 0x494d_4453).wrapping_add(self.issued);
         let token = format!("AQAEA{:016x}{:016x}==", mix(half), mix(!half));
-        self.live.insert(
-            token.clone(),
-            (instance.clone(), now + Duration::from_secs(ttl_seconds)),
-        );
+        self.live.insert(token.clone(), (instance.clone(), now + Duration::from_secs(ttl_seconds)));
         Some(token)
     }
 
     pub(crate) fn is_valid(&self, instance: &InstanceId, token: &str, now: Duration) -> bool {
-        self.live
-            .get(token)
-            .is_some_and(|(owner, expires_at)| owner == instance && now < *expires_at)
+        self.live.get(token).is_some_and(|(owner, expires_at)| owner == instance && now < *expires_at)
     }
 }

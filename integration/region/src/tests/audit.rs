@@ -8,10 +8,7 @@ fn check(harm: impl FnOnce(&mut World), expected: &str) {
     assert_eq!(world.region.audit(), Vec::<String>::new());
     harm(&mut world);
     let found = world.region.audit();
-    assert!(
-        found.iter().any(|text| text.contains(expected)),
-        "{expected:?} not in {found:?}"
-    );
+    assert!(found.iter().any(|text| text.contains(expected)), "{expected:?} not in {found:?}");
 }
 
 fn attach_by_hand(
@@ -20,11 +17,7 @@ fn attach_by_hand(
     eni: &crate::EniId,
     device_index: u32,
 ) {
-    let place = crate::attachment::Place {
-        instance: world_node.clone(),
-        card: 0,
-        device_index,
-    };
+    let place = crate::attachment::Place { instance: world_node.clone(), card: 0, device_index };
     region.fasten(eni, &place, AttachmentState::Attached);
 }
 
@@ -45,12 +38,7 @@ fn an_address_that_is_held_but_free_is_found() {
     check(
         |world| {
             let lost = world.region.enis[&world.primary].primary;
-            world
-                .region
-                .subnets
-                .get_mut(&world.subnet)
-                .unwrap()
-                .release(&[lost], &[]);
+            world.region.subnets.get_mut(&world.subnet).unwrap().release(&[lost], &[]);
         },
         "10.0.1.4 is held, but free",
     );
@@ -60,17 +48,8 @@ fn an_address_that_is_held_but_free_is_found() {
 fn a_leaked_address_is_found() {
     check(
         |world| {
-            let want = crate::subnet::Want {
-                address_count: 1,
-                ..Default::default()
-            };
-            world
-                .region
-                .subnets
-                .get_mut(&world.subnet)
-                .unwrap()
-                .allocate(&want)
-                .unwrap();
+            let want = crate::subnet::Want { address_count: 1, ..Default::default() };
+            world.region.subnets.get_mut(&world.subnet).unwrap().allocate(&want).unwrap();
         },
         "with 1 held by ENIs",
     );
@@ -104,13 +83,7 @@ fn too_many_interfaces_or_addresses_are_found() {
         |world| {
             for last in 100..110 {
                 let address = std::net::Ipv4Addr::new(10, 0, 1, last);
-                world
-                    .region
-                    .enis
-                    .get_mut(&world.primary)
-                    .unwrap()
-                    .secondaries
-                    .push(address);
+                world.region.enis.get_mut(&world.primary).unwrap().secondaries.push(address);
             }
         },
         "has 11 slots, too many",
@@ -125,8 +98,5 @@ fn an_attachment_to_nothing_and_an_instance_without_its_interface_are_found() {
         },
         "which does not run",
     );
-    check(
-        |world| world.region.enis.get_mut(&world.primary).unwrap().attachment = None,
-        "has no primary ENI",
-    );
+    check(|world| world.region.enis.get_mut(&world.primary).unwrap().attachment = None, "has no primary ENI");
 }

@@ -16,10 +16,7 @@ fn reserved_addresses_are_neither_given_nor_taken_back() {
 #[test]
 fn a_block_is_given_whole_or_not_at_all() {
     let mut map = Bitmap::new(64);
-    assert!(
-        !map.take_block(0) && !map.take_block(48),
-        "the first and the last hold reserved addresses"
-    );
+    assert!(!map.take_block(0) && !map.take_block(48), "the first and the last hold reserved addresses");
     assert!(!map.take_block(24), "free, but not aligned");
     assert!(map.take(20));
     assert_eq!(map.take_lowest_block(), Some(32));

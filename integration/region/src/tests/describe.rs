@@ -25,10 +25,7 @@ fn leaked_interfaces_are_found_by_tags_status_and_vpc() {
     let used = world.create(&world.subnet.clone());
     world.attach(&used, 1);
     for eni in [&leaked, &used] {
-        world
-            .region
-            .tag(eni.as_str(), "node.k8s.amazonaws.com/instance_id", "i-1")
-            .unwrap();
+        world.region.tag(eni.as_str(), "node.k8s.amazonaws.com/instance_id", "i-1").unwrap();
         world.region.tag(eni.as_str(), "cluster", "blue").unwrap();
     }
     let vpc = world.vpc.to_string();
@@ -38,17 +35,8 @@ fn leaked_interfaces_are_found_by_tags_status_and_vpc() {
         ("vpc-id", &vpc),
         ("tag:cluster", "bl*"),
     ]);
-    assert_eq!(
-        texts(&world.done(request).body, "networkInterfaceId"),
-        [leaked.to_string()]
-    );
-    assert_eq!(
-        text(
-            &world.done(interfaces(&[("tag:cluster", "red")])).body,
-            "networkInterfaceId"
-        ),
-        ""
-    );
+    assert_eq!(texts(&world.done(request).body, "networkInterfaceId"), [leaked.to_string()]);
+    assert_eq!(text(&world.done(interfaces(&[("tag:cluster", "red")])).body, "networkInterfaceId"), "");
 }
 
 #[test]
@@ -84,10 +72,7 @@ fn one_unknown_id_fails_the_whole_describe_and_is_the_one_that_is_named() {
         .with("NetworkInterfaceId.3", "eni-0123456789abcdef1");
     let (code, message) = world.refused(request);
     assert_eq!(code, "InvalidNetworkInterfaceID.NotFound");
-    assert_eq!(
-        message,
-        "The networkInterface ID 'eni-0123456789abcdef0' does not exist"
-    );
+    assert_eq!(message, "The networkInterface ID 'eni-0123456789abcdef0' does not exist");
 }
 
 #[test]
@@ -123,24 +108,13 @@ fn a_page_token_is_good_for_its_own_call_alone() {
     for _ in 0..6 {
         world.create(&world.subnet.clone());
     }
-    let token = text(
-        &world.done(interfaces(&[]).with("MaxResults", 5)).body,
-        "nextToken",
-    );
+    let token = text(&world.done(interfaces(&[]).with("MaxResults", 5)).body, "nextToken");
     let vpc = world.vpc.to_string();
     let foreign = interfaces(&[("vpc-id", &vpc)]).with("NextToken", &token);
     assert_eq!(world.refused(foreign).0, "InvalidPaginationToken");
-    assert_eq!(
-        world.refused(interfaces(&[]).with("NextToken", "abc")).0,
-        "InvalidPaginationToken"
-    );
-    assert_eq!(
-        world.refused(interfaces(&[]).with("MaxResults", 4)).0,
-        "InvalidParameterValue"
-    );
-    let both = interfaces(&[])
-        .with("NetworkInterfaceId.1", &world.primary)
-        .with("MaxResults", 5);
+    assert_eq!(world.refused(interfaces(&[]).with("NextToken", "abc")).0, "InvalidPaginationToken");
+    assert_eq!(world.refused(interfaces(&[]).with("MaxResults", 4)).0, "InvalidParameterValue");
+    let both = interfaces(&[]).with("NetworkInterfaceId.1", &world.primary).with("MaxResults", 5);
     assert_eq!(world.refused(both).0, "InvalidParameterCombination");
 }
 

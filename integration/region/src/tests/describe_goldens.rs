@@ -20,10 +20,7 @@ fn check(world: &mut World, request: QueryRequest, names: &[(&str, &str)], membe
 #[test]
 fn describe_subnets_tells_zone_and_room() {
     let mut world = World::new();
-    world
-        .region
-        .tag(world.subnet.as_str(), "kubernetes.io/role/cni", "1")
-        .unwrap();
+    world.region.tag(world.subnet.as_str(), "kubernetes.io/role/cni", "1").unwrap();
     let request = QueryRequest::new("DescribeSubnets").with("SubnetId.1", &world.subnet);
     check(
         &mut world,

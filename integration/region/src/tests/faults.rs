@@ -4,20 +4,11 @@ use super::support::{World, milliseconds, text};
 use crate::{BucketSpec, Delivery, Fault, FaultRule, QueryRequest, When};
 
 fn rule(action: &str, when: When, fault: Fault) -> FaultRule {
-    FaultRule {
-        action: action.to_owned(),
-        caller: None,
-        when,
-        fault,
-    }
+    FaultRule { action: action.to_owned(), caller: None, when, fault }
 }
 
 fn error(code: &str, status: u16) -> Fault {
-    Fault::Error {
-        code: code.to_owned(),
-        message: "scripted".to_owned(),
-        status,
-    }
+    Fault::Error { code: code.to_owned(), message: "scripted".to_owned(), status }
 }
 
 fn describe() -> QueryRequest {
@@ -41,20 +32,11 @@ fn a_fault_fires_on_the_calls_its_rule_names() {
         (When::Nth(3), vec![3]),
         (When::First(2), vec![1, 2]),
         (When::Rate { hits: 3, of: 10 }, vec![4, 7, 10]),
-        (
-            When::Between {
-                from_milliseconds: 4_000,
-                to_milliseconds: 6_000,
-            },
-            vec![4, 5],
-        ),
+        (When::Between { from_milliseconds: 4_000, to_milliseconds: 6_000 }, vec![4, 5]),
     ];
     for (when, expected) in rows {
         let mut world = World::new();
-        world
-            .region
-            .add_fault(rule("DescribeVpcs", when.clone(), error("InternalError", 500)))
-            .unwrap();
+        world.region.add_fault(rule("DescribeVpcs", when.clone(), error("InternalError", 500))).unwrap();
         assert_eq!(hit(&mut world), expected, "{when:?}");
         world.region.clear_faults();
         assert_eq!(hit(&mut world), Vec::<usize>::new());
@@ -82,11 +64,7 @@ fn the_second_spelling_of_a_full_subnet_can_be_scripted() {
     };
     world
         .region
-        .add_fault(rule(
-            "AssignPrivateIpAddresses",
-            When::SubnetFull(world.small.clone()),
-            fault,
-        ))
+        .add_fault(rule("AssignPrivateIpAddresses", When::SubnetFull(world.small.clone()), fault))
         .unwrap();
     let eni = world.create(&world.small.clone());
     world.done(world.assign_request(&eni, 10).with("AllowReassignment", false));
@@ -104,34 +82,17 @@ fn lost_calls_say_whether_they_were_done() {
         (Fault::Hang, Delivery::Hang, false, "Hung"),
         (Fault::ApplyThenDrop, Delivery::DropAfterApply, true, "OK"),
         (
-            Fault::ApplyThenError {
-                code: "InternalError".to_owned(),
-                message: String::new(),
-                status: 500,
-            },
+            Fault::ApplyThenError { code: "InternalError".to_owned(), message: String::new(), status: 500 },
             Delivery::Deliver,
             true,
             "InternalError",
         ),
-        (
-            error("InternalError", 500),
-            Delivery::Deliver,
-            false,
-            "InternalError",
-        ),
-        (
-            Fault::Delay { milliseconds: 30_000 },
-            Delivery::Deliver,
-            true,
-            "OK",
-        ),
+        (error("InternalError", 500), Delivery::Deliver, false, "InternalError"),
+        (Fault::Delay { milliseconds: 30_000 }, Delivery::Deliver, true, "OK"),
     ];
     for (fault, delivery, done, outcome) in rows {
         let mut world = World::new();
-        world
-            .region
-            .add_fault(rule("*", When::Always, fault.clone()))
-            .unwrap();
+        world.region.add_fault(rule("*", When::Always, fault.clone())).unwrap();
         let request = world.assign_request(&world.primary.clone(), 1);
         let reply = world.ask(request);
         assert_eq!(reply.delivery, delivery, "{fault:?}");
@@ -142,21 +103,15 @@ fn lost_calls_say_whether_they_were_done() {
             "{fault:?}"
         );
         let entry = world.region.journal().entries().next_back().unwrap();
-        assert_eq!(
-            (entry.outcome.as_str(), entry.mutated, entry.delivery),
-            (outcome, done, delivery)
-        );
+        assert_eq!((entry.outcome.as_str(), entry.mutated, entry.delivery), (outcome, done, delivery));
     }
 }
 
 #[test]
 fn a_call_that_is_refused_anyway_keeps_its_own_error() {
     let mut world = World::new();
-    let fault = Fault::ApplyThenError {
-        code: "InternalError".to_owned(),
-        message: String::new(),
-        status: 500,
-    };
+    let fault =
+        Fault::ApplyThenError { code: "InternalError".to_owned(), message: String::new(), status: 500 };
     world.region.add_fault(rule("*", When::Always, fault)).unwrap();
     assert_eq!(world.refused(QueryRequest::new("Nonsense")).0, "InvalidAction");
 }
@@ -168,39 +123,23 @@ fn latency_and_scripted_delays_add_up() {
         knobs.latency_milliseconds.insert("*".to_owned(), 20);
         knobs.latency_milliseconds.insert("DescribeVpcs".to_owned(), 300);
     });
-    world
-        .region
-        .add_fault(rule(
-            "DescribeVpcs",
-            When::Nth(2),
-            Fault::Delay { milliseconds: 5 },
-        ))
-        .unwrap();
+    world.region.add_fault(rule("DescribeVpcs", When::Nth(2), Fault::Delay { milliseconds: 5 })).unwrap();
     assert_eq!(world.done(describe()).delay, milliseconds(300));
     assert_eq!(world.done(describe()).delay, milliseconds(305));
-    assert_eq!(
-        world.done(QueryRequest::new("DescribeSubnets")).delay,
-        milliseconds(20)
-    );
+    assert_eq!(world.done(QueryRequest::new("DescribeSubnets")).delay, milliseconds(20));
 }
 
 #[test]
 fn a_bucket_throttles_one_action_and_fills_again() {
     let mut world = World::new();
-    let bucket = BucketSpec {
-        capacity: 2,
-        refill_per_second: 5,
-    };
+    let bucket = BucketSpec { capacity: 2, refill_per_second: 5 };
     world.knobs(|knobs| {
         knobs.buckets.insert("DescribeVpcs".to_owned(), bucket);
     });
     world.done(describe());
     world.done(describe());
     let reply = world.ask(describe());
-    assert_eq!(
-        (reply.http_status, text(&reply.body, "Code").as_str()),
-        (503, "RequestLimitExceeded")
-    );
+    assert_eq!((reply.http_status, text(&reply.body, "Code").as_str()), (503, "RequestLimitExceeded"));
     assert_eq!(text(&reply.body, "Message"), "Request limit exceeded.");
     world.done(QueryRequest::new("DescribeSubnets"));
     world.now = milliseconds(199);
@@ -211,11 +150,7 @@ fn a_bucket_throttles_one_action_and_fills_again() {
     world.now = milliseconds(60_000);
     world.done(describe());
     world.done(describe());
-    assert_eq!(
-        world.ask(describe()).http_status,
-        503,
-        "it holds no more than its capacity"
-    );
+    assert_eq!(world.ask(describe()).http_status, 503, "it holds no more than its capacity");
 }
 
 #[test]
@@ -224,14 +159,9 @@ fn a_denied_action_is_refused_and_denied_tags_refuse_the_create_that_carries_the
     world.knobs(|knobs| {
         knobs.denied_actions.insert("CreateTags".to_owned());
     });
-    let tags = QueryRequest::new("CreateTags")
-        .with("ResourceId.1", &world.primary)
-        .with("Tag.1.Key", "a");
+    let tags = QueryRequest::new("CreateTags").with("ResourceId.1", &world.primary).with("Tag.1.Key", "a");
     let reply = world.ask(tags);
-    assert_eq!(
-        (reply.http_status, text(&reply.body, "Code").as_str()),
-        (403, "UnauthorizedOperation")
-    );
+    assert_eq!((reply.http_status, text(&reply.body, "Code").as_str()), (403, "UnauthorizedOperation"));
     assert!(text(&reply.body, "Message").contains("Encoded authorization failure message: "));
     let plain = QueryRequest::new("CreateNetworkInterface").with("SubnetId", &world.subnet);
     let tagged = plain
@@ -246,26 +176,11 @@ fn a_denied_action_is_refused_and_denied_tags_refuse_the_create_that_carries_the
 fn knobs_and_faults_for_unknown_actions_are_refused_by_name() {
     let mut world = World::new();
     let mut knobs = world.region.knobs().clone();
-    knobs
-        .latency_milliseconds
-        .insert("DescribeNetworkInterface".to_owned(), 1);
+    knobs.latency_milliseconds.insert("DescribeNetworkInterface".to_owned(), 1);
     let error = world.region.set_knobs(knobs).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "the region has no action DescribeNetworkInterface"
-    );
-    assert!(
-        world
-            .region
-            .add_fault(rule("Nonsense", When::Always, Fault::Drop))
-            .is_err()
-    );
-    assert!(
-        world
-            .region
-            .add_fault(rule("*", When::Rate { hits: 2, of: 0 }, Fault::Drop))
-            .is_err()
-    );
+    assert_eq!(error.to_string(), "the region has no action DescribeNetworkInterface");
+    assert!(world.region.add_fault(rule("Nonsense", When::Always, Fault::Drop)).is_err());
+    assert!(world.region.add_fault(rule("*", When::Rate { hits: 2, of: 0 }, Fault::Drop)).is_err());
 }
 
 #[test]
@@ -277,18 +192,12 @@ fn faults_and_knobs_are_data() {
         {"action": "*", "when": {"between": {"from_milliseconds": 0, "to_milliseconds": 9}}, "fault": "hang"}
     ]"#;
     let rules: Vec<FaultRule> = serde_json::from_str(text).unwrap();
-    assert_eq!(
-        rules[0],
-        rule("CreateNetworkInterface", When::Nth(2), Fault::ApplyThenDrop)
-    );
+    assert_eq!(rules[0], rule("CreateNetworkInterface", When::Nth(2), Fault::ApplyThenDrop));
     assert_eq!(rules[2].when, When::Rate { hits: 1, of: 3 });
     let knobs: crate::Knobs =
         serde_json::from_str(r#"{"attach_milliseconds": 900, "imds": {"listed_milliseconds": 300}}"#)
             .unwrap();
-    assert_eq!(
-        (knobs.attach_milliseconds, knobs.imds.listed_milliseconds),
-        (900, 300)
-    );
+    assert_eq!((knobs.attach_milliseconds, knobs.imds.listed_milliseconds), (900, 300));
     assert!(serde_json::from_str::<crate::Knobs>(r#"{"attach_ms": 900}"#).is_err());
 }
 
@@ -300,24 +209,9 @@ fn the_journal_counts_by_action_and_by_outcome() {
     world.refused(describe().with("Colour", "red"));
     world.done(world.assign_request(&world.primary.clone(), 1));
     let journal = world.region.journal();
-    assert_eq!(
-        (
-            journal.count_action("DescribeVpcs"),
-            journal.count("DescribeVpcs", "OK")
-        ),
-        (3, 2)
-    );
-    assert_eq!(
-        (
-            journal.count_outcome("OK"),
-            journal.count_outcome("UnknownParameter")
-        ),
-        (3, 1)
-    );
+    assert_eq!((journal.count_action("DescribeVpcs"), journal.count("DescribeVpcs", "OK")), (3, 2));
+    assert_eq!((journal.count_outcome("OK"), journal.count_outcome("UnknownParameter")), (3, 1));
     assert_eq!((journal.total(), journal.mutations()), (4, 1));
     let last = journal.entries().next_back().unwrap();
-    assert_eq!(
-        (last.action.as_str(), last.caller.as_ref()),
-        ("AssignPrivateIpAddresses", Some(&world.node))
-    );
+    assert_eq!((last.action.as_str(), last.caller.as_ref()), ("AssignPrivateIpAddresses", Some(&world.node)));
 }

@@ -98,10 +98,7 @@ fn changes_without_anything_to_tell_answer_true() {
     let mut world = World::new();
     let eni = world.create(&world.subnet.clone());
     let attachment = world.attach(&eni, 1);
-    let address = text(
-        &world.done(world.assign_request(&eni, 1)).body,
-        "privateIpAddress",
-    );
+    let address = text(&world.done(world.assign_request(&eni, 1)).body, "privateIpAddress");
     let requests = [
         QueryRequest::new("ModifyNetworkInterfaceAttribute")
             .with("NetworkInterfaceId", &eni)
@@ -114,9 +111,7 @@ fn changes_without_anything_to_tell_answer_true() {
             .with("ResourceId.1", &eni)
             .with("Tag.1.Key", "a")
             .with("Tag.1.Value", "b"),
-        QueryRequest::new("DeleteTags")
-            .with("ResourceId.1", &eni)
-            .with("Tag.1.Key", "a"),
+        QueryRequest::new("DeleteTags").with("ResourceId.1", &eni).with("Tag.1.Key", "a"),
         QueryRequest::new("DetachNetworkInterface").with("AttachmentId", &attachment),
         QueryRequest::new("DeleteNetworkInterface").with("NetworkInterfaceId", &eni),
     ];
@@ -142,10 +137,7 @@ fn assigned_addresses_are_the_lowest_free_ones_and_told_as_a_list() {
         </item>
         </assignedPrivateIpAddressesSet>
         <assignedIpv4PrefixSet/>";
-    assert_eq!(
-        world.readable(&reply, &[]),
-        simple("AssignPrivateIpAddresses", members)
-    );
+    assert_eq!(world.readable(&reply, &[]), simple("AssignPrivateIpAddresses", members));
     let added = |address: &str| Effect::AddressAdded {
         eni: world.primary.clone(),
         address: format!("{address}/32").parse().unwrap(),
@@ -167,23 +159,15 @@ fn an_assigned_prefix_is_an_aligned_free_block() {
         <ipv4Prefix>10.0.1.16/28</ipv4Prefix>
         </item>
         </assignedIpv4PrefixSet>";
-    assert_eq!(
-        world.readable(&reply, &[]),
-        simple("AssignPrivateIpAddresses", members)
-    );
-    assert_eq!(
-        world.region.subnet(&world.subnet).unwrap().free(),
-        256 - 5 - 1 - 16
-    );
+    assert_eq!(world.readable(&reply, &[]), simple("AssignPrivateIpAddresses", members));
+    assert_eq!(world.region.subnet(&world.subnet).unwrap().free(), 256 - 5 - 1 - 16);
 }
 
 #[test]
 fn an_error_has_the_shape_of_ec2_errors() {
     let mut world = World::new();
     let reply = world.ask(
-        QueryRequest::new("DescribeSubnets")
-            .with("Filter.1.Name", "a'b<")
-            .with("Filter.1.Value.1", "x"),
+        QueryRequest::new("DescribeSubnets").with("Filter.1.Name", "a'b<").with("Filter.1.Value.1", "x"),
     );
     let expected = r#"<?xml version="1.0" encoding="UTF-8"?>
         <Response>

@@ -6,19 +6,12 @@ use std::time::Duration;
 
 fn get(world: &World, path: &str) -> String {
     let reply = world.region.imds(&world.node, path, world.now);
-    if reply.status == 200 {
-        reply.body
-    } else {
-        reply.status.to_string()
-    }
+    if reply.status == 200 { reply.body } else { reply.status.to_string() }
 }
 
 fn key(world: &World, eni: &crate::EniId, key: &str) -> String {
     let mac = world.region.eni(eni).unwrap().mac;
-    get(
-        world,
-        &format!("/latest/meta-data/network/interfaces/macs/{mac}/{key}"),
-    )
+    get(world, &format!("/latest/meta-data/network/interfaces/macs/{mac}/{key}"))
 }
 
 #[test]
@@ -29,18 +22,12 @@ fn a_node_reads_who_it_is() {
         ("instance-id", world.node.to_string()),
         ("instance-type", "m5.large".to_owned()),
         ("local-ipv4", "10.0.1.4".to_owned()),
-        (
-            "local-hostname",
-            "ip-10-0-1-4.eu-west-1.compute.internal".to_owned(),
-        ),
+        ("local-hostname", "ip-10-0-1-4.eu-west-1.compute.internal".to_owned()),
         ("mac", primary.mac.to_string()),
         ("placement/availability-zone", "eu-west-1a".to_owned()),
         ("placement/availability-zone-id", "euw1-az1".to_owned()),
         ("placement/region", "eu-west-1".to_owned()),
-        (
-            "placement",
-            "availability-zone\navailability-zone-id\nregion".to_owned(),
-        ),
+        ("placement", "availability-zone\navailability-zone-id\nregion".to_owned()),
         ("network/interfaces/macs", format!("{}/", primary.mac)),
         ("network/interfaces/macs/", format!("{}/", primary.mac)),
         ("ipv6", "404".to_owned()),
@@ -49,11 +36,7 @@ fn a_node_reads_who_it_is() {
         ("security-groups", "default".to_owned()),
     ];
     for (path, expected) in rows {
-        assert_eq!(
-            get(&world, &format!("/latest/meta-data/{path}")),
-            expected,
-            "{path}"
-        );
+        assert_eq!(get(&world, &format!("/latest/meta-data/{path}")), expected, "{path}");
     }
     assert_eq!(get(&world, "/latest"), "dynamic/\nmeta-data/");
     assert_eq!(get(&world, "/"), "latest");
@@ -93,10 +76,7 @@ fn an_interface_shows_every_key_the_node_reads() {
         .with("NetworkInterfaceId", &world.primary)
         .with("Ipv4PrefixCount", 2);
     world.done(prefix);
-    assert_eq!(
-        key(&world, &world.primary, "ipv4-prefix"),
-        "10.0.1.16/28\n10.0.1.32/28"
-    );
+    assert_eq!(key(&world, &world.primary, "ipv4-prefix"), "10.0.1.16/28\n10.0.1.32/28");
 }
 
 #[test]
@@ -138,12 +118,7 @@ fn an_attached_interface_appears_in_stages() {
         assert_eq!(key(&world, &eni, "local-ipv4s"), addresses, "at {at}");
     }
     let effects = world.region.advance(world.now);
-    assert!(
-        effects
-            .iter()
-            .any(|effect| matches!(effect, crate::Effect::EniVisible { .. })),
-        "{effects:?}"
-    );
+    assert!(effects.iter().any(|effect| matches!(effect, crate::Effect::EniVisible { .. })), "{effects:?}");
 }
 
 #[test]
@@ -157,12 +132,9 @@ fn assigned_and_unassigned_addresses_are_shown_late_and_in_order() {
         .with("NetworkInterfaceId", &primary)
         .with("PrivateIpAddress.1", "10.0.1.5");
     world.done(unassign);
-    for (at, expected) in [
-        (499, "10.0.1.4"),
-        (500, "10.0.1.4\n10.0.1.5"),
-        (599, "10.0.1.4\n10.0.1.5"),
-        (600, "10.0.1.4"),
-    ] {
+    for (at, expected) in
+        [(499, "10.0.1.4"), (500, "10.0.1.4\n10.0.1.5"), (599, "10.0.1.4\n10.0.1.5"), (600, "10.0.1.4")]
+    {
         world.now = milliseconds(at);
         assert_eq!(key(&world, &primary, "local-ipv4s"), expected, "at {at}");
     }
@@ -180,12 +152,9 @@ fn a_detached_interface_lingers_first_without_keys_then_goes() {
     });
     world.done(QueryRequest::new("DetachNetworkInterface").with("AttachmentId", attachment));
     let mac = world.region.eni(&eni).unwrap().mac.to_string();
-    for (at, device, listed) in [
-        (1_199, "1", true),
-        (1_200, "404", true),
-        (300_999, "404", true),
-        (301_000, "404", false),
-    ] {
+    for (at, device, listed) in
+        [(1_199, "1", true), (1_200, "404", true), (300_999, "404", true), (301_000, "404", false)]
+    {
         world.now = milliseconds(at);
         world.region.advance(world.now);
         assert_eq!(key(&world, &eni, "device-number"), device, "at {at}");
@@ -214,28 +183,18 @@ fn tokens_are_issued_checked_and_expire() {
     let mut world = World::new();
     let node = world.node.clone();
     for ttl in [None, Some(0), Some(TOKEN_TTL_SECONDS_MAX + 1)] {
-        assert_eq!(
-            world.region.imds_token(&node, ttl, world.now).unwrap_err().status,
-            400
-        );
+        assert_eq!(world.region.imds_token(&node, ttl, world.now).unwrap_err().status, 400);
     }
     let token = world.region.imds_token(&node, Some(60), world.now).unwrap();
     assert_eq!(
         world
             .region
-            .imds_get(
-                &node,
-                Some(&token),
-                "/latest/meta-data/instance-id",
-                milliseconds(59_999)
-            )
+            .imds_get(&node, Some(&token), "/latest/meta-data/instance-id", milliseconds(59_999))
             .status,
         200
     );
     for (token, now) in [(Some(token.as_str()), 60_000), (Some("AQAEA"), 0), (None, 0)] {
-        let reply = world
-            .region
-            .imds_get(&node, token, "/latest/meta-data/instance-id", milliseconds(now));
+        let reply = world.region.imds_get(&node, token, "/latest/meta-data/instance-id", milliseconds(now));
         assert_eq!((reply.status, reply.body.contains(node.as_str())), (401, false));
     }
     let spec = crate::InstanceSpec::new("m5.large", &world.subnet);
@@ -271,10 +230,7 @@ fn role_credentials_expire_and_are_renewed_at_half_their_life() {
         serde_json::from_str(&get(world, "/latest/meta-data/iam/security-credentials/node")).unwrap()
     };
     let first = read(&world);
-    assert_eq!(
-        (&first["Code"], &first["Type"]),
-        (&"Success".into(), &"AWS-HMAC".into())
-    );
+    assert_eq!((&first["Code"], &first["Type"]), (&"Success".into(), &"AWS-HMAC".into()));
     assert_eq!(first["Expiration"], "2026-01-01T06:00:00Z");
     world.now = Duration::from_secs(3 * 3_600);
     let second = read(&world);
@@ -285,21 +241,10 @@ fn role_credentials_expire_and_are_renewed_at_half_their_life() {
 #[test]
 fn an_instance_without_a_profile_has_no_credentials() {
     let mut world = World::new();
-    let spec = crate::InstanceSpec {
-        role: None,
-        ..crate::InstanceSpec::new("m5.large", &world.subnet)
-    };
+    let spec = crate::InstanceSpec { role: None, ..crate::InstanceSpec::new("m5.large", &world.subnet) };
     let bare = world.region.launch_instance(spec, world.now).unwrap().instance;
-    let reply = world
-        .region
-        .imds(&bare, "/latest/meta-data/iam/security-credentials/", world.now);
+    let reply = world.region.imds(&bare, "/latest/meta-data/iam/security-credentials/", world.now);
     assert_eq!(reply.status, 404);
     world.region.terminate_instance(&bare, world.now).unwrap();
-    assert_eq!(
-        world
-            .region
-            .imds(&bare, "/latest/meta-data/instance-id", world.now)
-            .status,
-        404
-    );
+    assert_eq!(world.region.imds(&bare, "/latest/meta-data/instance-id", world.now).status, 404);
 }

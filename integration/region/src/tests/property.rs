@@ -62,12 +62,7 @@ impl Naive {
             return None;
         }
         self.0.retain(|address| !blocks.contains(&(address & !15)));
-        Some(
-            blocks
-                .into_iter()
-                .map(|first| format!("{}/28", Ipv4Addr::from(first)))
-                .collect(),
-        )
+        Some(blocks.into_iter().map(|first| format!("{}/28", Ipv4Addr::from(first))).collect())
     }
 
     fn take(&mut self, address: u32) -> Ipv4Addr {
@@ -117,11 +112,7 @@ impl Run {
         // A detach whose time has come changes what an interface may hold: both models look after it.
         self.world.region.advance(self.world.now);
         match step {
-            Step::Create {
-                small,
-                count,
-                prefixes,
-            } => self.create(small, count, prefixes),
+            Step::Create { small, count, prefixes } => self.create(small, count, prefixes),
             Step::Assign { eni, count } => self.assign(&self.eni(eni), count),
             Step::AssignNamed { eni, last } => self.assign_named(&self.eni(eni), last),
             Step::AssignPrefix { eni, count } => self.assign_prefix(&self.eni(eni), count),
@@ -133,11 +124,9 @@ impl Run {
             }
             Step::Detach { eni } => {
                 let attachment = self.world.region.eni(&self.eni(eni)).unwrap().attachment.clone();
-                let id = attachment.map_or("eni-attach-0123456789abcdef0".to_owned(), |known| {
-                    known.id.to_string()
-                });
-                self.world
-                    .ask(QueryRequest::new("DetachNetworkInterface").with("AttachmentId", id));
+                let id = attachment
+                    .map_or("eni-attach-0123456789abcdef0".to_owned(), |known| known.id.to_string());
+                self.world.ask(QueryRequest::new("DetachNetworkInterface").with("AttachmentId", id));
             }
             Step::Delete { eni } => self.delete(&self.eni(eni)),
             Step::Pass { milliseconds: passed } => self.world.now += milliseconds(passed),
@@ -145,60 +134,31 @@ impl Run {
     }
 
     fn create(&mut self, small: bool, count: u32, prefixes: bool) {
-        let subnet = if small {
-            self.world.small.clone()
-        } else {
-            self.world.subnet.clone()
-        };
-        let name = if prefixes {
-            "Ipv4PrefixCount"
-        } else {
-            "SecondaryPrivateIpAddressCount"
-        };
-        let create = QueryRequest::new("CreateNetworkInterface")
-            .with("SubnetId", &subnet)
-            .with(name, count);
+        let subnet = if small { self.world.small.clone() } else { self.world.subnet.clone() };
+        let name = if prefixes { "Ipv4PrefixCount" } else { "SecondaryPrivateIpAddressCount" };
+        let create = QueryRequest::new("CreateNetworkInterface").with("SubnetId", &subnet).with(name, count);
         let reply = self.world.ask(create);
         let free = self.naive.get_mut(&subnet).unwrap();
         let before = free.0.clone();
-        let blocks = if prefixes {
-            free.blocks(count)
-        } else {
-            Some(Vec::new())
-        };
+        let blocks = if prefixes { free.blocks(count) } else { Some(Vec::new()) };
         let singles = free.lowest(if prefixes { 1 } else { 1 + count });
         let (Some(blocks), Some(singles)) = (blocks, singles) else {
             free.0 = before;
-            assert_eq!(
-                reply.http_status, 400,
-                "the set has no room, the region has: {}",
-                reply.body
-            );
+            assert_eq!(reply.http_status, 400, "the set has no room, the region has: {}", reply.body);
             return;
         };
-        assert_eq!(
-            reply.http_status, 200,
-            "the set has room, the region has not: {}",
-            reply.body
-        );
+        assert_eq!(reply.http_status, 200, "the set has room, the region has not: {}", reply.body);
         let eni = EniId::parse(&text(&reply.body, "networkInterfaceId")).unwrap();
         let made = self.world.region.eni(&eni).unwrap();
         assert_eq!(made.addresses(), singles);
-        assert_eq!(
-            made.prefixes.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            blocks
-        );
+        assert_eq!(made.prefixes.iter().map(ToString::to_string).collect::<Vec<_>>(), blocks);
         self.enis.push(eni);
     }
 
     fn assign(&mut self, eni: &EniId, count: u32) {
         let fits = self.slots_left(eni) >= count;
         let reply = self.world.ask(self.world.assign_request(eni, count));
-        let expected = if fits {
-            self.free_of(eni).lowest(count)
-        } else {
-            None
-        };
+        let expected = if fits { self.free_of(eni).lowest(count) } else { None };
         let expected =
             expected.map(|addresses| addresses.iter().map(ToString::to_string).collect::<Vec<_>>());
         let given = (reply.http_status == 200).then(|| texts(&reply.body, "privateIpAddress"));
@@ -224,25 +184,13 @@ impl Run {
             .with("NetworkInterfaceId", eni)
             .with("Ipv4PrefixCount", count);
         let reply = self.world.ask(request);
-        let expected = if fits {
-            self.free_of(eni).blocks(count)
-        } else {
-            None
-        };
+        let expected = if fits { self.free_of(eni).blocks(count) } else { None };
         let given = (reply.http_status == 200).then(|| texts(&reply.body, "ipv4Prefix"));
         assert_eq!(given, expected, "{}", reply.body);
     }
 
     fn unassign(&mut self, eni: &EniId, which: usize) {
-        let Some(address) = self
-            .world
-            .region
-            .eni(eni)
-            .unwrap()
-            .secondaries
-            .get(which)
-            .copied()
-        else {
+        let Some(address) = self.world.region.eni(eni).unwrap().secondaries.get(which).copied() else {
             return;
         };
         let request = QueryRequest::new("UnassignPrivateIpAddresses")
@@ -270,8 +218,7 @@ impl Run {
         if self.world.ask(request).http_status == 200 {
             let free = self.naive.get_mut(&held.subnet).unwrap();
             for block in held.blocks() {
-                free.0
-                    .extend(u32::from(block.network())..=u32::from(block.broadcast()));
+                free.0.extend(u32::from(block.network())..=u32::from(block.broadcast()));
             }
             self.enis.retain(|known| known != eni);
         } else {
@@ -285,11 +232,7 @@ impl Run {
         for (id, free) in &self.naive {
             let subnet = self.world.region.subnet(id).unwrap();
             assert_eq!(subnet.free() as usize, free.0.len());
-            assert!(
-                free.0
-                    .iter()
-                    .all(|address| !subnet.is_taken(Ipv4Addr::from(*address)))
-            );
+            assert!(free.0.iter().all(|address| !subnet.is_taken(Ipv4Addr::from(*address))));
         }
     }
 }

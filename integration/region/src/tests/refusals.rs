@@ -14,10 +14,7 @@ fn an_attached_interface_is_not_deleted_before_its_detach_is_over() {
     let eni = world.create(&world.subnet.clone());
     let attachment = world.attach(&eni, 1);
     let delete = QueryRequest::new("DeleteNetworkInterface").with("NetworkInterfaceId", &eni);
-    let in_use = pair(
-        "InvalidParameterValue",
-        format!("Network interface '{eni}' is currently in use."),
-    );
+    let in_use = pair("InvalidParameterValue", format!("Network interface '{eni}' is currently in use."));
     assert_eq!(world.refused(delete.clone()), in_use);
     let detach = QueryRequest::new("DetachNetworkInterface").with("AttachmentId", &attachment);
     world.done(detach.clone());
@@ -25,12 +22,7 @@ fn an_attached_interface_is_not_deleted_before_its_detach_is_over() {
     assert_eq!(world.refused(detach).0, "IncorrectState");
     world.now = milliseconds(500);
     let reply = world.done(delete);
-    assert_eq!(
-        reply.effects.len(),
-        2,
-        "detached, then deleted: {:?}",
-        reply.effects
-    );
+    assert_eq!(reply.effects.len(), 2, "detached, then deleted: {:?}", reply.effects);
 }
 
 #[test]
@@ -50,14 +42,7 @@ fn a_stuck_detach_is_ended_by_force() {
 #[test]
 fn the_primary_interface_cannot_be_detached() {
     let mut world = World::new();
-    let attachment = world
-        .region
-        .eni(&world.primary)
-        .unwrap()
-        .attachment
-        .clone()
-        .unwrap()
-        .id;
+    let attachment = world.region.eni(&world.primary).unwrap().attachment.clone().unwrap().id;
     let detach = QueryRequest::new("DetachNetworkInterface").with("AttachmentId", &attachment);
     let message = "The network interface at device index 0 and networkCard index 0 cannot be detached.";
     assert_eq!(world.refused(detach), pair("OperationNotPermitted", message));
@@ -74,10 +59,7 @@ fn one_interface_too_many_is_counted_against_the_type() {
     let request = world.attach_request(&eni, 3);
     assert_eq!(
         world.refused(request),
-        pair(
-            "AttachmentLimitExceeded",
-            "Interface count 4 exceeds the limit for t3.medium"
-        )
+        pair("AttachmentLimitExceeded", "Interface count 4 exceeds the limit for t3.medium")
     );
     assert_eq!(
         world.region.eni(&eni).unwrap().status(),
@@ -99,15 +81,9 @@ fn each_card_has_its_own_limit_and_its_own_device_indices() {
         world.ask(request)
     };
     assert_eq!(on_card(&mut world, 0, 1).http_status, 200);
-    assert_eq!(
-        text(&on_card(&mut world, 0, 2).body, "Code"),
-        "AttachmentLimitExceeded"
-    );
+    assert_eq!(text(&on_card(&mut world, 0, 2).body, "Code"), "AttachmentLimitExceeded");
     assert_eq!(text(&on_card(&mut world, 1, 1).body, "networkCardIndex"), "1");
-    assert_eq!(
-        text(&on_card(&mut world, 32, 1).body, "Code"),
-        "InvalidParameterValue"
-    );
+    assert_eq!(text(&on_card(&mut world, 32, 1).body, "Code"), "InvalidParameterValue");
 }
 
 #[test]
@@ -116,19 +92,13 @@ fn an_occupied_device_index_is_refused_by_name() {
     let eni = world.create(&world.subnet.clone());
     world.attach(&eni, 1);
     let second = world.create(&world.subnet.clone());
-    let message = format!(
-        "Instance '{}' already has an interface attached at device index '1'.",
-        world.node
-    );
+    let message = format!("Instance '{}' already has an interface attached at device index '1'.", world.node);
     let request = world.attach_request(&second, 1);
     assert_eq!(world.refused(request), pair("InvalidParameterValue", message));
     let request = world.attach_request(&eni, 2);
     assert_eq!(
         world.refused(request),
-        pair(
-            "InvalidNetworkInterface.InUse",
-            format!("Interface: [{eni}] in use.")
-        )
+        pair("InvalidNetworkInterface.InUse", format!("Interface: [{eni}] in use."))
     );
 }
 
@@ -144,10 +114,7 @@ fn an_interface_of_another_zone_is_not_attached() {
 fn the_address_limit_counts_primary_and_prefixes_and_gives_all_or_nothing() {
     let mut world = World::of("t3.small");
     let primary = world.primary.clone();
-    let limit = pair(
-        "PrivateIpAddressLimitExceeded",
-        "Number of private addresses will exceed limit.",
-    );
+    let limit = pair("PrivateIpAddressLimitExceeded", "Number of private addresses will exceed limit.");
     let request = world.assign_request(&primary, 4);
     assert_eq!(world.refused(request), limit);
     let request = world.assign_request(&primary, 2);
@@ -179,10 +146,7 @@ fn an_exhausted_subnet_gives_nothing_and_says_so() {
     world.done(world.assign_request(&eni, 9));
     let request = world.assign_request(&eni, 2);
     let message = "The specified subnet does not have enough free addresses to satisfy the request.";
-    assert_eq!(
-        world.refused(request),
-        pair("InsufficientFreeAddressesInSubnet", message)
-    );
+    assert_eq!(world.refused(request), pair("InsufficientFreeAddressesInSubnet", message));
     assert_eq!(world.region.subnet(&world.small).unwrap().free(), 1);
     let create = QueryRequest::new("CreateNetworkInterface").with("SubnetId", &world.small);
     world.done(create.clone());
@@ -218,26 +182,10 @@ fn named_addresses_are_checked_one_by_one() {
             "InvalidParameterValue",
             "Address does not fall within the subnet's address range".to_owned(),
         ),
-        (
-            "10.0.1.3",
-            "InvalidParameterValue",
-            "Address is in subnet's reserved address range".to_owned(),
-        ),
-        (
-            "10.0.1.255",
-            "InvalidParameterValue",
-            "Address is in subnet's reserved address range".to_owned(),
-        ),
-        (
-            &taken.to_string(),
-            "InvalidIPAddress.InUse",
-            format!("Address {taken} is in use."),
-        ),
-        (
-            "ten",
-            "InvalidParameterValue",
-            "Invalid IPv4 address: ten".to_owned(),
-        ),
+        ("10.0.1.3", "InvalidParameterValue", "Address is in subnet's reserved address range".to_owned()),
+        ("10.0.1.255", "InvalidParameterValue", "Address is in subnet's reserved address range".to_owned()),
+        (&taken.to_string(), "InvalidIPAddress.InUse", format!("Address {taken} is in use.")),
+        ("ten", "InvalidParameterValue", "Invalid IPv4 address: ten".to_owned()),
     ];
     for (address, code, message) in rows {
         let request = QueryRequest::new("AssignPrivateIpAddresses")
@@ -279,10 +227,7 @@ fn the_account_has_a_quota_of_interfaces() {
 fn a_terminated_instance_takes_no_interface() {
     let mut world = World::new();
     let eni = world.create(&world.subnet.clone());
-    world
-        .region
-        .terminate_instance(&world.node.clone(), world.now)
-        .unwrap();
+    world.region.terminate_instance(&world.node.clone(), world.now).unwrap();
     let request = world.attach_request(&eni, 1);
     assert_eq!(world.refused(request).0, "IncorrectState");
 }
@@ -297,12 +242,7 @@ fn a_launch_that_cannot_be_whole_changes_nothing() {
         ..InterfaceSpec::default()
     });
     assert!(world.region.launch_instance(crowded, world.now).is_err());
-    assert!(
-        world
-            .region
-            .launch_instance(InstanceSpec::new("t9.huge", &world.subnet), world.now)
-            .is_err()
-    );
+    assert!(world.region.launch_instance(InstanceSpec::new("t9.huge", &world.subnet), world.now).is_err());
     assert_eq!(world.region.enis().count(), enis_before);
     assert_eq!(world.region.audit(), Vec::<String>::new());
 }

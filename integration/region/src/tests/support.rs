@@ -32,34 +32,16 @@ impl World {
 
     pub(super) fn of(instance_type: &str) -> Self {
         let mut region = Region::new(RegionSpec::default());
-        let vpc = region
-            .add_vpc(&["10.0.0.0/16".parse().unwrap(), "100.64.0.0/16".parse().unwrap()])
-            .unwrap();
+        let vpc =
+            region.add_vpc(&["10.0.0.0/16".parse().unwrap(), "100.64.0.0/16".parse().unwrap()]).unwrap();
         let group = region.vpc(&vpc).unwrap().default_group.clone();
-        let subnet = region
-            .add_subnet(&vpc, "10.0.1.0/24".parse().unwrap(), "a")
-            .unwrap();
-        let small = region
-            .add_subnet(&vpc, "10.0.2.0/28".parse().unwrap(), "a")
-            .unwrap();
-        let elsewhere = region
-            .add_subnet(&vpc, "10.0.3.0/24".parse().unwrap(), "b")
-            .unwrap();
-        let launch = region
-            .launch_instance(InstanceSpec::new(instance_type, &subnet), Duration::ZERO)
-            .unwrap();
+        let subnet = region.add_subnet(&vpc, "10.0.1.0/24".parse().unwrap(), "a").unwrap();
+        let small = region.add_subnet(&vpc, "10.0.2.0/28".parse().unwrap(), "a").unwrap();
+        let elsewhere = region.add_subnet(&vpc, "10.0.3.0/24".parse().unwrap(), "b").unwrap();
+        let launch =
+            region.launch_instance(InstanceSpec::new(instance_type, &subnet), Duration::ZERO).unwrap();
         let (node, primary) = (launch.instance, launch.enis[0].clone());
-        Self {
-            region,
-            vpc,
-            group,
-            subnet,
-            small,
-            elsewhere,
-            node,
-            primary,
-            now: Duration::ZERO,
-        }
+        Self { region, vpc, group, subnet, small, elsewhere, node, primary, now: Duration::ZERO }
     }
 
     pub(super) fn knobs(&mut self, change: impl FnOnce(&mut Knobs)) {
@@ -118,12 +100,7 @@ impl World {
 
     /// The answer with readable names for ids, and one element per line.
     pub(super) fn readable(&self, reply: &QueryReply, names: &[(&str, &str)]) -> String {
-        let mac = |eni: &EniId| {
-            self.region
-                .eni(eni)
-                .map(|eni| eni.mac.to_string())
-                .unwrap_or_default()
-        };
+        let mac = |eni: &EniId| self.region.eni(eni).map(|eni| eni.mac.to_string()).unwrap_or_default();
         let mut body = reply.body.replace(&reply.request_id, "REQUEST");
         for (id, name) in names {
             body = body.replace(id, name);
@@ -153,10 +130,7 @@ pub(super) fn text(body: &str, element: &str) -> String {
 pub(super) fn texts(body: &str, element: &str) -> Vec<String> {
     let (open, close) = (format!("<{element}>"), format!("</{element}>"));
     let pieces = body.split(&open).skip(1);
-    pieces
-        .filter_map(|piece| piece.split_once(&close))
-        .map(|(text, _)| text.to_owned())
-        .collect()
+    pieces.filter_map(|piece| piece.split_once(&close)).map(|(text, _)| text.to_owned()).collect()
 }
 
 /// A golden text without the indentation it has in the source.

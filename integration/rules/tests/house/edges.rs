@@ -11,50 +11,17 @@ const DRIVER: &[&str] = &["contract"];
 const NONE: &[&str] = &[];
 
 const ROWS: &[Row<'_>] = &[
-    Row {
-        path: "actors/contract",
-        may_name: NONE,
-    },
-    Row {
-        path: "actors/kernel",
-        may_name: NONE,
-    },
-    Row {
-        path: "actors/eni-manager",
-        may_name: ROOM,
-    },
-    Row {
-        path: "actors/subnet-scout",
-        may_name: ROOM,
-    },
-    Row {
-        path: "actors/warm-pool",
-        may_name: ROOM,
-    },
-    Row {
-        path: "actors/route-programmer",
-        may_name: ROOM,
-    },
-    Row {
-        path: "actors/health-server",
-        may_name: ROOM,
-    },
-    Row {
-        path: "actors/cni-server",
-        may_name: &["contract", "kernel", "protocol"],
-    },
-    Row {
-        path: "actors/drivers/ec2",
-        may_name: DRIVER,
-    },
-    Row {
-        path: "actors/drivers/linux",
-        may_name: DRIVER,
-    },
-    Row {
-        path: "actors/drivers/checkpoint",
-        may_name: DRIVER,
-    },
+    Row { path: "actors/contract", may_name: NONE },
+    Row { path: "actors/kernel", may_name: NONE },
+    Row { path: "actors/eni-manager", may_name: ROOM },
+    Row { path: "actors/subnet-scout", may_name: ROOM },
+    Row { path: "actors/warm-pool", may_name: ROOM },
+    Row { path: "actors/route-programmer", may_name: ROOM },
+    Row { path: "actors/health-server", may_name: ROOM },
+    Row { path: "actors/cni-server", may_name: &["contract", "kernel", "protocol"] },
+    Row { path: "actors/drivers/ec2", may_name: DRIVER },
+    Row { path: "actors/drivers/linux", may_name: DRIVER },
+    Row { path: "actors/drivers/checkpoint", may_name: DRIVER },
     Row {
         path: "actors/daemon",
         may_name: &[
@@ -74,46 +41,16 @@ const ROWS: &[Row<'_>] = &[
             "config",
         ],
     },
-    Row {
-        path: "cni-shim",
-        may_name: &["protocol", "source-digest"],
-    },
-    Row {
-        path: "cni-shim/protocol",
-        may_name: NONE,
-    },
-    Row {
-        path: "cni-shim/source-digest",
-        may_name: NONE,
-    },
-    Row {
-        path: "config",
-        may_name: &["contract"],
-    },
-    Row {
-        path: "integration/region",
-        may_name: NONE,
-    },
-    Row {
-        path: "integration/host",
-        may_name: &["contract", "linux"],
-    },
-    Row {
-        path: "integration/lab",
-        may_name: &["region", "source-digest"],
-    },
-    Row {
-        path: "integration/flows",
-        may_name: &["lab", "protocol", "region", "source-digest"],
-    },
-    Row {
-        path: "integration/rules",
-        may_name: NONE,
-    },
-    Row {
-        path: "integration/launcher",
-        may_name: NONE,
-    },
+    Row { path: "cni-shim", may_name: &["protocol", "source-digest"] },
+    Row { path: "cni-shim/protocol", may_name: NONE },
+    Row { path: "cni-shim/source-digest", may_name: NONE },
+    Row { path: "config", may_name: &["contract"] },
+    Row { path: "integration/region", may_name: NONE },
+    Row { path: "integration/host", may_name: &["contract", "linux"] },
+    Row { path: "integration/lab", may_name: &["region", "source-digest"] },
+    Row { path: "integration/flows", may_name: &["lab", "protocol", "region", "source-digest"] },
+    Row { path: "integration/rules", may_name: NONE },
+    Row { path: "integration/launcher", may_name: NONE },
 ];
 
 const KEPT: &[Kept<'_>] = &[
@@ -159,12 +96,8 @@ const KEPT: &[Kept<'_>] = &[
     },
 ];
 
-const TABLE: Table<'_> = Table {
-    rows: ROWS,
-    fakes: &["region"],
-    kept: KEPT,
-    alone: &["integration/launcher"],
-};
+const TABLE: Table<'_> =
+    Table { rows: ROWS, fakes: &["region"], kept: KEPT, alone: &["integration/launcher"] };
 
 #[test]
 fn every_dependency_between_crates_is_in_the_table() {

@@ -1,9 +1,6 @@
 //! The house rules held against this repository, one file per concern. Nothing here builds or changes anything.
 
-#![expect(
-    clippy::expect_used,
-    reason = "a repository that cannot be read fails the test, and should"
-)]
+#![expect(clippy::expect_used, reason = "a repository that cannot be read fails the test, and should")]
 
 mod commands;
 mod documents;

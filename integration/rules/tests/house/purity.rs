@@ -10,8 +10,6 @@ fn state_plan_and_recover_have_no_clock_randomness_environment_or_io() {
 #[test]
 fn there_is_something_to_hold_pure() {
     let tree = tree();
-    let pure = tree
-        .ending(".rs")
-        .filter(|(path, _)| rules::purity::is_pure(path));
+    let pure = tree.ending(".rs").filter(|(path, _)| rules::purity::is_pure(path));
     assert!(pure.count() > 0, "no room has a state, plan or recover");
 }

@@ -21,22 +21,13 @@ pub(crate) fn workspace() -> Vec<Member> {
         .current_dir(root())
         .output()
         .expect("cargo cannot be started");
-    assert!(
-        asked.status.success(),
-        "cargo metadata: {}",
-        String::from_utf8_lossy(&asked.stderr)
-    );
+    assert!(asked.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&asked.stderr));
     members(&String::from_utf8_lossy(&asked.stdout)).expect("cargo answers in its own format")
 }
 
 /// Fails with every complaint, one on a line.
 pub(crate) fn holds(broken: &[String]) {
-    assert!(
-        broken.is_empty(),
-        "{} broken:\n{}",
-        broken.len(),
-        broken.join("\n")
-    );
+    assert!(broken.is_empty(), "{} broken:\n{}", broken.len(), broken.join("\n"));
 }
 
 fn root() -> PathBuf {

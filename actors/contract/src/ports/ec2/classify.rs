@@ -38,21 +38,13 @@ pub enum Ec2Error {
 #[must_use]
 pub fn classify(action: &'static str, subnet: Option<&SubnetId>, error: Ec2Error) -> Cause {
     match error {
-        Ec2Error::Timeout { seconds } => Cause::Ec2Timeout {
-            action,
-            timeout_seconds: seconds,
-        },
+        Ec2Error::Timeout { seconds } => Cause::Ec2Timeout { action, timeout_seconds: seconds },
         Ec2Error::NoCredentials(detail) => Cause::Credentials { action, detail },
         Ec2Error::Transport(detail) => Cause::Ec2Unavailable { action, detail },
-        Ec2Error::Malformed(detail) => Cause::Ec2Unavailable {
-            action,
-            detail: format!("unusable answer: {detail}"),
-        },
-        Ec2Error::Service {
-            status,
-            code,
-            message,
-        } => by_code(action, subnet, status, code, message),
+        Ec2Error::Malformed(detail) => {
+            Cause::Ec2Unavailable { action, detail: format!("unusable answer: {detail}") }
+        }
+        Ec2Error::Service { status, code, message } => by_code(action, subnet, status, code, message),
     }
 }
 
@@ -66,10 +58,7 @@ fn by_code(
     if no_room(&code, &message)
         && let Some(subnet) = subnet
     {
-        return Cause::SubnetExhausted {
-            subnet: subnet.clone(),
-            detail: message,
-        };
+        return Cause::SubnetExhausted { subnet: subnet.clone(), detail: message };
     }
     match code.as_str() {
         "Throttling"
@@ -84,10 +73,7 @@ fn by_code(
         | "PriorRequestNotComplete"
         | "EC2ThrottledException" => Cause::Throttled { action },
         "UnauthorizedOperation" | "AccessDenied" | "AccessDeniedException" | "OptInRequired" => {
-            Cause::Unauthorized {
-                action,
-                detail: message,
-            }
+            Cause::Unauthorized { action, detail: message }
         }
         "AuthFailure"
         | "RequestExpired"
@@ -96,32 +82,19 @@ fn by_code(
         | "InvalidClientTokenId"
         | "SignatureDoesNotMatch"
         | "RequestTimeTooSkewed"
-        | "UnrecognizedClientException" => Cause::Credentials {
-            action,
-            detail: format!("{code}: {message}"),
-        },
-        "" => Cause::Ec2Unavailable {
-            action,
-            detail: format!("HTTP {status} without an error code"),
-        },
-        _ if status >= 500 => Cause::Ec2Unavailable {
-            action,
-            detail: format!("{code}: {message}"),
-        },
-        _ => Cause::Ec2Refused {
-            action,
-            code,
-            detail: message,
-        },
+        | "UnrecognizedClientException" => {
+            Cause::Credentials { action, detail: format!("{code}: {message}") }
+        }
+        "" => Cause::Ec2Unavailable { action, detail: format!("HTTP {status} without an error code") },
+        _ if status >= 500 => Cause::Ec2Unavailable { action, detail: format!("{code}: {message}") },
+        _ => Cause::Ec2Refused { action, code, detail: message },
     }
 }
 
 /// The three spellings of a subnet without room; the third hides behind a code that means anything.
 fn no_room(code: &str, message: &str) -> bool {
-    matches!(
-        code,
-        "InsufficientFreeAddressesInSubnet" | "InsufficientCidrBlocks"
-    ) || (code == "InvalidParameterValue" && message.contains("aren't sufficient free"))
+    matches!(code, "InsufficientFreeAddressesInSubnet" | "InsufficientCidrBlocks")
+        || (code == "InvalidParameterValue" && message.contains("aren't sufficient free"))
 }
 
 #[cfg(test)]
@@ -130,11 +103,7 @@ mod tests {
 
     fn label(status: u16, code: &str, message: &str) -> &'static str {
         let subnet = SubnetId::new("subnet-1");
-        let error = Ec2Error::Service {
-            status,
-            code: code.into(),
-            message: message.into(),
-        };
+        let error = Ec2Error::Service { status, code: code.into(), message: message.into() };
         classify("AssignPrivateIpAddresses", Some(&subnet), error).label()
     }
 
@@ -147,12 +116,7 @@ mod tests {
                 "The specified subnet does not have …",
                 "SubnetExhausted",
             ),
-            (
-                400,
-                "InsufficientCidrBlocks",
-                "The specified subnet does not have …",
-                "SubnetExhausted",
-            ),
+            (400, "InsufficientCidrBlocks", "The specified subnet does not have …", "SubnetExhausted"),
             (
                 400,
                 "InvalidParameterValue",
@@ -160,38 +124,13 @@ mod tests {
                 "SubnetExhausted",
             ),
             (400, "InvalidParameterValue", "something else", "Ec2Refused"),
-            (
-                503,
-                "RequestLimitExceeded",
-                "Request limit exceeded.",
-                "Throttled",
-            ),
+            (503, "RequestLimitExceeded", "Request limit exceeded.", "Throttled"),
             (400, "Throttling", "Rate exceeded", "Throttled"),
-            (
-                403,
-                "UnauthorizedOperation",
-                "You are not authorized …",
-                "Unauthorized",
-            ),
-            (
-                401,
-                "AuthFailure",
-                "AWS was not able to validate …",
-                "Credentials",
-            ),
+            (403, "UnauthorizedOperation", "You are not authorized …", "Unauthorized"),
+            (401, "AuthFailure", "AWS was not able to validate …", "Credentials"),
             (400, "RequestExpired", "Request has expired.", "Credentials"),
-            (
-                500,
-                "InternalError",
-                "An internal error has occurred",
-                "Ec2Unavailable",
-            ),
-            (
-                503,
-                "Unavailable",
-                "The service is unavailable.",
-                "Ec2Unavailable",
-            ),
+            (500, "InternalError", "An internal error has occurred", "Ec2Unavailable"),
+            (503, "Unavailable", "The service is unavailable.", "Ec2Unavailable"),
             (502, "", "", "Ec2Unavailable"),
             (
                 400,

@@ -48,11 +48,7 @@ pub(crate) fn error(status: u16, code: &str, message: &str) -> Reply {
 }
 
 pub(crate) fn posted(server: &mut Server) -> Vec<Request> {
-    server
-        .asked()
-        .into_iter()
-        .filter(|request| request.method == "POST")
-        .collect()
+    server.asked().into_iter().filter(|request| request.method == "POST").collect()
 }
 
 pub(crate) fn eni_xml(number: u8) -> String {
@@ -67,12 +63,9 @@ pub(crate) fn eni_xml(number: u8) -> String {
 }
 
 pub(crate) async fn interfaces(ec2: &Arc<dyn Ec2>) -> Result<usize, Cause> {
-    ec2.attached_interfaces(InstanceId::new("i-1"))
-        .await
-        .map(|enis| enis.len())
+    ec2.attached_interfaces(InstanceId::new("i-1")).await.map(|enis| enis.len())
 }
 
 pub(crate) async fn assign(ec2: &Arc<dyn Ec2>, count: u32) -> Result<Vec<Ipv4Addr>, Cause> {
-    ec2.assign_addresses(EniId::new("eni-1"), SubnetId::new("subnet-1"), count)
-        .await
+    ec2.assign_addresses(EniId::new("eni-1"), SubnetId::new("subnet-1"), count).await
 }

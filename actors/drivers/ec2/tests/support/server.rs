@@ -35,11 +35,7 @@ pub(crate) enum Reply {
 
 impl Reply {
     pub(crate) fn new(status: u16, body: impl Into<String>) -> Self {
-        Self::Answer {
-            status,
-            headers: Vec::new(),
-            body: body.into(),
-        }
+        Self::Answer { status, headers: Vec::new(), body: body.into() }
     }
 
     pub(crate) fn ok(body: impl Into<String>) -> Self {
@@ -83,20 +79,12 @@ async fn serve(
         let reply = answer(&request);
         record.send(request).unwrap();
         match reply {
-            Reply::Answer {
-                status,
-                headers,
-                body,
-            } => {
+            Reply::Answer { status, headers, body } => {
                 let mut head = format!("HTTP/1.1 {status} Any\r\ncontent-length: {}\r\n", body.len());
                 for (name, value) in headers {
                     head.push_str(&format!("{name}: {value}\r\n"));
                 }
-                if stream
-                    .write_all(format!("{head}\r\n{body}").as_bytes())
-                    .await
-                    .is_err()
-                {
+                if stream.write_all(format!("{head}\r\n{body}").as_bytes()).await.is_err() {
                     return;
                 }
             }
@@ -126,21 +114,13 @@ async fn read(stream: &mut TcpStream) -> Option<Request> {
     let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
     let mut lines = head.lines();
     let mut first = lines.next()?.split(' ');
-    let mut request = Request {
-        method: first.next()?.to_owned(),
-        path: first.next()?.to_owned(),
-        ..Request::default()
-    };
+    let mut request =
+        Request { method: first.next()?.to_owned(), path: first.next()?.to_owned(), ..Request::default() };
     for line in lines {
         let (name, value) = line.split_once(':')?;
-        request
-            .headers
-            .insert(name.to_lowercase(), value.trim().to_owned());
+        request.headers.insert(name.to_lowercase(), value.trim().to_owned());
     }
-    let length: usize = request
-        .headers
-        .get("content-length")
-        .map_or(0, |text| text.parse().unwrap());
+    let length: usize = request.headers.get("content-length").map_or(0, |text| text.parse().unwrap());
     let mut body = bytes.split_off(end + 4);
     while body.len() < length {
         if stream.read_buf(&mut body).await.ok()? == 0 {

@@ -76,12 +76,7 @@ pub(crate) async fn add(
         message.attributes.push(AddressAttribute::Broadcast(broadcast));
     }
     let done = channel
-        .change(
-            what,
-            RouteNetlinkMessage::NewAddress(message),
-            NLM_F_CREATE | NLM_F_EXCL,
-            deadline,
-        )
+        .change(what, RouteNetlinkMessage::NewAddress(message), NLM_F_CREATE | NLM_F_EXCL, deadline)
         .await;
     ensured(done, &[Errno::EXIST])
 }
@@ -94,12 +89,8 @@ async fn read(
 ) -> Result<(Vec<SeenAddress>, bool), HostError> {
     let mut question = AddressMessage::default();
     question.header.family = AddressFamily::Inet;
-    question
-        .attributes
-        .extend(namespace.map(AddressAttribute::TargetNetNsId));
-    let dump = channel
-        .dump(what, &RouteNetlinkMessage::GetAddress(question), deadline)
-        .await?;
+    question.attributes.extend(namespace.map(AddressAttribute::TargetNetNsId));
+    let dump = channel.dump(what, &RouteNetlinkMessage::GetAddress(question), deadline).await?;
     let addresses = dump
         .messages
         .iter()

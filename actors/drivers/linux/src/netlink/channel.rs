@@ -33,10 +33,7 @@ pub(crate) struct Deadline {
 impl Deadline {
     /// From now on.
     pub(crate) fn after(timeout: Duration) -> Self {
-        Self {
-            at: Instant::now() + timeout,
-            timeout,
-        }
+        Self { at: Instant::now() + timeout, timeout }
     }
 
     /// Waits for the answer, at most until the deadline.
@@ -109,9 +106,7 @@ impl Channel {
         flags: u16,
         deadline: Deadline,
     ) -> Result<(), HostError> {
-        self.exchange(what, message, flags | NLM_F_ACK, deadline)
-            .await
-            .map(drop)
+        self.exchange(what, message, flags | NLM_F_ACK, deadline).await.map(drop)
     }
 
     /// Asks a question that has at most one answer.
@@ -190,9 +185,7 @@ async fn collect(
             _ => {}
         }
     }
-    Err(lost(format!(
-        "{what}: the connection ended before the kernel's answer did"
-    )))
+    Err(lost(format!("{what}: the connection ended before the kernel's answer did")))
 }
 
 #[cfg(test)]
@@ -233,9 +226,7 @@ mod tests {
     #[tokio::test]
     async fn a_dump_with_an_unreadable_message_is_not_whole() {
         let unreadable = NetlinkPayload::InnerMessage(Packet::Unreadable(16, "cut".into()));
-        let dump = collected(vec![message(0, unreadable), message(0, done(0))])
-            .await
-            .unwrap();
+        let dump = collected(vec![message(0, unreadable), message(0, done(0))]).await.unwrap();
         assert!(!dump.is_whole());
     }
 
@@ -245,9 +236,7 @@ mod tests {
         assert_eq!(error, refused("read", 1, None));
         let mut nack = ErrorMessage::default();
         nack.code = NonZeroI32::new(-19);
-        let error = collected(vec![message(0, NetlinkPayload::Error(nack))])
-            .await
-            .unwrap_err();
+        let error = collected(vec![message(0, NetlinkPayload::Error(nack))]).await.unwrap_err();
         assert_eq!(error, refused("read", 19, None));
     }
 }

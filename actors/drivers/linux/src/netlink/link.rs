@@ -29,12 +29,8 @@ pub(crate) struct SeenLink {
 /// All links by index, and whether none is missing.
 pub(crate) async fn dump(channel: &Channel, deadline: Deadline) -> Result<(Vec<SeenLink>, bool), HostError> {
     let mut question = LinkMessage::default();
-    question
-        .attributes
-        .push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
-    let dump = channel
-        .dump("read links", &RouteNetlinkMessage::GetLink(question), deadline)
-        .await?;
+    question.attributes.push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
+    let dump = channel.dump("read links", &RouteNetlinkMessage::GetLink(question), deadline).await?;
     let whole = dump.is_whole();
     let mut links: Vec<SeenLink> = dump
         .messages
@@ -59,9 +55,7 @@ pub(crate) async fn set_mtu(
     let mut message = LinkMessage::default();
     message.header.index = ifindex;
     message.attributes.push(LinkAttribute::Mtu(mtu_bytes));
-    channel
-        .change(what, RouteNetlinkMessage::SetLink(message), 0, deadline)
-        .await
+    channel.change(what, RouteNetlinkMessage::SetLink(message), 0, deadline).await
 }
 
 /// Brings a link up.
@@ -75,9 +69,7 @@ pub(crate) async fn up(
     message.header.index = ifindex;
     message.header.flags = LinkFlags::Up;
     message.header.change_mask = LinkFlags::Up;
-    channel
-        .change(what, RouteNetlinkMessage::SetLink(message), 0, deadline)
-        .await
+    channel.change(what, RouteNetlinkMessage::SetLink(message), 0, deadline).await
 }
 
 /// Sets rp_filter.
@@ -89,9 +81,7 @@ pub(crate) async fn set_rp_filter(
     deadline: Deadline,
 ) -> Result<(), HostError> {
     let message = rp_filter::message(ifindex, value);
-    channel
-        .change(what, RouteNetlinkMessage::SetLink(message), 0, deadline)
-        .await
+    channel.change(what, RouteNetlinkMessage::SetLink(message), 0, deadline).await
 }
 
 fn parse(message: &LinkMessage) -> SeenLink {

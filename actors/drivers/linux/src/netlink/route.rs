@@ -24,9 +24,7 @@ const EQUAL_ROUTES_MAX: u32 = 8;
 pub(crate) async fn dump(channel: &Channel, deadline: Deadline) -> Result<(Vec<Route>, bool), HostError> {
     let mut question = RouteMessage::default();
     question.header.address_family = AddressFamily::Inet;
-    let dump = channel
-        .dump("read routes", &RouteNetlinkMessage::GetRoute(question), deadline)
-        .await?;
+    let dump = channel.dump("read routes", &RouteNetlinkMessage::GetRoute(question), deadline).await?;
     let routes = dump
         .messages
         .iter()
@@ -50,14 +48,7 @@ pub(crate) async fn put(
     if route.via.is_some() {
         message.header.flags = RouteFlags::Onlink;
     }
-    channel
-        .change(
-            what,
-            RouteNetlinkMessage::NewRoute(message),
-            NLM_F_CREATE | NLM_F_REPLACE,
-            deadline,
-        )
-        .await
+    channel.change(what, RouteNetlinkMessage::NewRoute(message), NLM_F_CREATE | NLM_F_REPLACE, deadline).await
 }
 
 /// Removes this route. Until the kernel has none like it: the same route may be there with two metrics.
@@ -69,20 +60,14 @@ pub(crate) async fn remove(
 ) -> Result<(), HostError> {
     for _ in 0..EQUAL_ROUTES_MAX {
         // No protocol: whoever made it.
-        match channel
-            .change(what, RouteNetlinkMessage::DelRoute(message(route)), 0, deadline)
-            .await
-        {
+        match channel.change(what, RouteNetlinkMessage::DelRoute(message(route)), 0, deadline).await {
             Ok(()) => {}
             // SRCH: no such route, or no such table. The link gone has taken its routes with it.
             Err(error) if is_any(&error, &[Errno::SRCH, Errno::NODEV]) => return Ok(()),
             Err(error) => return Err(error),
         }
     }
-    Err(unreadable(
-        what,
-        format!("after {EQUAL_ROUTES_MAX} removals there are still routes like it"),
-    ))
+    Err(unreadable(what, format!("after {EQUAL_ROUTES_MAX} removals there are still routes like it")))
 }
 
 /// Where the kernel would send a packet; `None` is nowhere: no route, one that refuses, or a source that rp_filter drops.
@@ -95,13 +80,7 @@ pub(crate) async fn ask(
     if question.in_by.is_some() && question.from.is_none() {
         return Err(unfit(what, "a packet that came in has a source"));
     }
-    let answer = channel
-        .ask(
-            what,
-            RouteNetlinkMessage::GetRoute(question_message(question)),
-            deadline,
-        )
-        .await;
+    let answer = channel.ask(what, RouteNetlinkMessage::GetRoute(question_message(question)), deadline).await;
     match answer {
         Ok(Some(RouteNetlinkMessage::NewRoute(message))) => answer_of(&message)
             .map(Some)
@@ -111,13 +90,7 @@ pub(crate) async fn ask(
         Err(error)
             if is_any(
                 &error,
-                &[
-                    Errno::NETUNREACH,
-                    Errno::HOSTUNREACH,
-                    Errno::ACCESS,
-                    Errno::INVAL,
-                    Errno::XDEV,
-                ],
+                &[Errno::NETUNREACH, Errno::HOSTUNREACH, Errno::ACCESS, Errno::INVAL, Errno::XDEV],
             ) =>
         {
             Ok(None)
@@ -132,28 +105,18 @@ fn question_message(question: RouteQuestion) -> RouteMessage {
     message.header.destination_prefix_length = 32;
     // Without this flag the kernel answers `main` whatever the table.
     message.header.flags = RouteFlags::LookupTable;
-    message
-        .attributes
-        .push(RouteAttribute::Destination(RouteAddress::Inet(question.to)));
+    message.attributes.push(RouteAttribute::Destination(RouteAddress::Inet(question.to)));
     if let Some(from) = question.from {
         message.header.source_prefix_length = 32;
-        message
-            .attributes
-            .push(RouteAttribute::Source(RouteAddress::Inet(from)));
+        message.attributes.push(RouteAttribute::Source(RouteAddress::Inet(from)));
     }
     message.attributes.extend(question.in_by.map(RouteAttribute::Iif));
-    message
-        .attributes
-        .extend(question.mark.map(|mark| RouteAttribute::Mark(mark.0)));
+    message.attributes.extend(question.mark.map(|mark| RouteAttribute::Mark(mark.0)));
     message
 }
 
 fn answer_of(message: &RouteMessage) -> Option<RouteAnswer> {
-    Some(RouteAnswer {
-        out_by: oif(message)?,
-        via: gateway(message),
-        table: TableId(table(message)),
-    })
+    Some(RouteAnswer { out_by: oif(message)?, via: gateway(message), table: TableId(table(message)) })
 }
 
 /// What adding and removing have in common. The scope matters to both: a removal without one, or without a next hop, would
@@ -165,17 +128,11 @@ fn message(route: Route) -> RouteMessage {
     message.header.kind = RouteType::Unicast;
     message.header.scope = scope(route.via);
     if route.prefix_length > 0 {
-        message
-            .attributes
-            .push(RouteAttribute::Destination(RouteAddress::Inet(route.to)));
+        message.attributes.push(RouteAttribute::Destination(RouteAddress::Inet(route.to)));
     }
     message.attributes.push(RouteAttribute::Oif(route.ifindex));
     message.attributes.push(RouteAttribute::Table(route.table.0));
-    message.attributes.extend(
-        route
-            .via
-            .map(|via| RouteAttribute::Gateway(RouteAddress::Inet(via))),
-    );
+    message.attributes.extend(route.via.map(|via| RouteAttribute::Gateway(RouteAddress::Inet(via))));
     message
 }
 

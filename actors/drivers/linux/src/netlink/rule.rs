@@ -31,9 +31,7 @@ pub(crate) async fn add(
     check(what, rule)?;
     let message = RouteNetlinkMessage::NewRule(message(rule));
     // Without EXCL the kernel makes a second, equal rule.
-    let done = channel
-        .change(what, message.clone(), NLM_F_CREATE | NLM_F_EXCL, deadline)
-        .await;
+    let done = channel.change(what, message.clone(), NLM_F_CREATE | NLM_F_EXCL, deadline).await;
     match done {
         Err(error) if is_any(&error, &[Errno::EXIST]) => {}
         other => return other,
@@ -64,9 +62,7 @@ pub(crate) async fn remove(
         let reason = "another rule of this priority and table stands before it, and would be removed instead";
         return Err(refused(what, Errno::BUSY.raw_os_error(), Some(reason)));
     }
-    let done = channel
-        .change(what, RouteNetlinkMessage::DelRule(message(rule)), 0, deadline)
-        .await;
+    let done = channel.change(what, RouteNetlinkMessage::DelRule(message(rule)), 0, deadline).await;
     ensured(done, &[Errno::NOENT])
 }
 
@@ -77,9 +73,7 @@ async fn read(
 ) -> Result<(Vec<RuleMessage>, bool), HostError> {
     let mut question = RuleMessage::default();
     question.header.family = AddressFamily::Inet;
-    let dump = channel
-        .dump(what, &RouteNetlinkMessage::GetRule(question), deadline)
-        .await?;
+    let dump = channel.dump(what, &RouteNetlinkMessage::GetRule(question), deadline).await?;
     let whole = !dump.interrupted;
     let rules = dump
         .messages
@@ -94,13 +88,8 @@ async fn read(
 
 fn check(what: &str, rule: Rule) -> Result<(), HostError> {
     match rule {
-        Rule {
-            mark: Some(Fwmark(0)),
-            ..
-        } => Err(unfit(what, "a mark of 0 as its own mask is every packet")),
-        Rule {
-            table: TableId(0), ..
-        } => Err(unfit(what, "there is no table 0")),
+        Rule { mark: Some(Fwmark(0)), .. } => Err(unfit(what, "a mark of 0 as its own mask is every packet")),
+        Rule { table: TableId(0), .. } => Err(unfit(what, "there is no table 0")),
         _ => Ok(()),
     }
 }
@@ -190,13 +179,7 @@ fn removal_matches(message: &RuleMessage, rule: Rule) -> bool {
     message.header.action == RuleAction::ToTable
         && parts.priority == rule.priority.0
         && table(message, &parts) == rule.table.0
-        && rule
-            .from
-            .is_none_or(|from| message.header.src_len == 32 && parts.from == Some(from))
-        && rule
-            .to
-            .is_none_or(|to| message.header.dst_len == 32 && parts.to == Some(to))
-        && rule
-            .mark
-            .is_none_or(|mark| parts.mark == mark.0 && parts.mask == mark.0)
+        && rule.from.is_none_or(|from| message.header.src_len == 32 && parts.from == Some(from))
+        && rule.to.is_none_or(|to| message.header.dst_len == 32 && parts.to == Some(to))
+        && rule.mark.is_none_or(|mark| parts.mark == mark.0 && parts.mask == mark.0)
 }

@@ -14,11 +14,7 @@ const QUOTED: [&str; 4] = ["iifname", "oifname", "iif", "oif"];
 
 /// The lines of a listing, as `nft -j list table` prints it.
 pub(super) fn canonical(listing: &Value) -> Vec<String> {
-    let objects = listing
-        .get("nftables")
-        .and_then(Value::as_array)
-        .map(Vec::as_slice)
-        .unwrap_or_default();
+    let objects = listing.get("nftables").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     // (group, chain, hook before rules): a stable sort keeps the order of rules, and the order of making out.
     let mut lines: Vec<((u8, String, u8), String)> = objects.iter().filter_map(object).collect();
     lines.sort_by(|(one, _), (other, _)| one.cmp(other));
@@ -34,10 +30,7 @@ fn object(object: &Value) -> Option<((u8, String, u8), String)> {
             let line = hook(value).map(|hook| format!("{}: {hook}", name("name")))?;
             Some(((1, name("name"), 0), line))
         }
-        "rule" => Some((
-            (1, name("chain"), 1),
-            format!("{}: {}", name("chain"), rule(value)),
-        )),
+        "rule" => Some(((1, name("chain"), 1), format!("{}: {}", name("chain"), rule(value)))),
         "set" => {
             let line = format!("set {}: {}", name("name"), set(value));
             Some(((0, line.clone(), 0), line))
@@ -53,21 +46,15 @@ fn object(object: &Value) -> Option<((u8, String, u8), String)> {
 fn hook(chain: &Value) -> Option<String> {
     let get = |key: &str| chain.get(key).and_then(Value::as_str);
     let (kind, hook) = (get("type")?, get("hook")?);
-    let device = get("dev")
-        .map(|device| format!(" device \"{device}\""))
-        .unwrap_or_default();
+    let device = get("dev").map(|device| format!(" device \"{device}\"")).unwrap_or_default();
     let priority = chain.get("prio").map(Value::to_string).unwrap_or_default();
     let policy = get("policy").unwrap_or("accept");
-    Some(format!(
-        "type {kind} hook {hook}{device} priority {priority}; policy {policy}"
-    ))
+    Some(format!("type {kind} hook {hook}{device} priority {priority}; policy {policy}"))
 }
 
 fn set(set: &Value) -> String {
-    let mut elements: Vec<String> = list(set.get("elem"))
-        .iter()
-        .map(|element| value(element, false))
-        .collect();
+    let mut elements: Vec<String> =
+        list(set.get("elem")).iter().map(|element| value(element, false)).collect();
     elements.sort();
     let flags = match words(set.get("flags")) {
         flags if flags.is_empty() => String::new(),
@@ -86,10 +73,7 @@ fn set(set: &Value) -> String {
 fn rule(rule: &Value) -> String {
     let expressions = list(rule.get("expr"));
     let statements = expressions.iter().filter_map(statement);
-    let comment = rule
-        .get("comment")
-        .and_then(Value::as_str)
-        .map(|comment| format!("comment \"{comment}\""));
+    let comment = rule.get("comment").and_then(Value::as_str).map(|comment| format!("comment \"{comment}\""));
     statements.chain(comment).collect::<Vec<_>>().join(" ")
 }
 
@@ -103,10 +87,9 @@ fn statement(statement: &Value) -> Option<String> {
         "counter" => return None,
         "match" => matching(body),
         "mangle" => mangling(body),
-        "jump" | "goto" => body
-            .get("target")
-            .and_then(Value::as_str)
-            .map(|target| format!("{kind} {target}")),
+        "jump" | "goto" => {
+            body.get("target").and_then(Value::as_str).map(|target| format!("{kind} {target}"))
+        }
         "accept" | "drop" | "return" | "continue" if body.is_null() => Some(kind.to_owned()),
         "snat" | "dnat" | "masquerade" | "redirect" => translation(kind, body),
         _ => None,
@@ -121,11 +104,7 @@ fn matching(body: &Value) -> Option<String> {
         "in" => String::new(),
         operator => format!("{operator} "),
     };
-    Some(format!(
-        "{} {operator}{}",
-        value(left, true),
-        right_side(left, right)
-    ))
+    Some(format!("{} {operator}{}", value(left, true), right_side(left, right)))
 }
 
 fn mangling(body: &Value) -> Option<String> {
@@ -135,10 +114,7 @@ fn mangling(body: &Value) -> Option<String> {
 
 /// A name is quoted where nft quotes it, and a mark is written in hex.
 fn right_side(left: &Value, right: &Value) -> String {
-    let key = left
-        .get("meta")
-        .and_then(|meta| meta.get("key"))
-        .and_then(Value::as_str);
+    let key = left.get("meta").and_then(|meta| meta.get("key")).and_then(Value::as_str);
     match (key, right) {
         (Some(key), Value::String(name)) if QUOTED.contains(&key) => format!("\"{name}\""),
         (_, Value::Array(states)) => {
@@ -155,20 +131,11 @@ fn translation(kind: &str, body: &Value) -> Option<String> {
         return Some(kind.to_owned());
     }
     let body = body.as_object()?;
-    if body
-        .keys()
-        .any(|key| !["addr", "port", "flags"].contains(&key.as_str()))
-    {
+    if body.keys().any(|key| !["addr", "port", "flags"].contains(&key.as_str())) {
         return None;
     }
-    let address = body
-        .get("addr")
-        .map(|address| value(address, false))
-        .unwrap_or_default();
-    let port = body
-        .get("port")
-        .map(|port| format!(":{}", value(port, false)))
-        .unwrap_or_default();
+    let address = body.get("addr").map(|address| value(address, false)).unwrap_or_default();
+    let port = body.get("port").map(|port| format!(":{}", value(port, false))).unwrap_or_default();
     let target = if body.contains_key("addr") || body.contains_key("port") {
         format!(" to {address}{port}")
     } else {
@@ -206,32 +173,22 @@ fn compound(kind: &str, body: &Value) -> Option<String> {
         "meta" => meta(field("key")?, body),
         "ct" if body.as_object()?.len() == 1 => Some(format!("ct {}", field("key")?)),
         "payload" => Some(format!("{} {}", field("protocol")?, field("field")?)),
-        "fib" => Some(format!(
-            "fib {} {}",
-            words(body.get("flags")).join(" . "),
-            field("result")?
-        )),
+        "fib" => Some(format!("fib {} {}", words(body.get("flags")).join(" . "), field("result")?)),
         "prefix" => Some(format!("{}/{}", field("addr")?, body.get("len")?)),
         "range" => pair().map(|(one, other)| format!("{}-{}", value(one, false), value(other, false))),
         "&" | "|" | "^" | "<<" | ">>" => {
             pair().map(|(one, other)| format!("{} {kind} {}", operand(one), operand(other)))
         }
         "set" => {
-            let mut elements: Vec<String> = list(Some(body))
-                .iter()
-                .map(|element| value(element, false))
-                .collect();
+            let mut elements: Vec<String> =
+                list(Some(body)).iter().map(|element| value(element, false)).collect();
             elements.sort();
             Some(format!("{{ {} }}", elements.join(", ")))
         }
         "elem" => body.get("val").map(|element| value(element, false)),
-        "concat" => Some(
-            list(Some(body))
-                .iter()
-                .map(|part| value(part, false))
-                .collect::<Vec<_>>()
-                .join(" . "),
-        ),
+        "concat" => {
+            Some(list(Some(body)).iter().map(|part| value(part, false)).collect::<Vec<_>>().join(" . "))
+        }
         _ => None,
     }
 }
@@ -239,13 +196,7 @@ fn compound(kind: &str, body: &Value) -> Option<String> {
 /// nft writes the names of links without `meta`, and marks with it.
 fn meta(key: &str, body: &Value) -> Option<String> {
     let bare = QUOTED.contains(&key);
-    (body.as_object()?.len() == 1).then(|| {
-        if bare {
-            key.to_owned()
-        } else {
-            format!("meta {key}")
-        }
-    })
+    (body.as_object()?.len() == 1).then(|| if bare { key.to_owned() } else { format!("meta {key}") })
 }
 
 fn operand(expression: &Value) -> String {
@@ -260,9 +211,7 @@ fn is_bitwise(expression: &Value) -> bool {
 }
 
 fn is_mark(expression: &Value) -> bool {
-    let key = only_entry(expression)
-        .and_then(|(_, body)| body.get("key"))
-        .and_then(Value::as_str);
+    let key = only_entry(expression).and_then(|(_, body)| body.get("key")).and_then(Value::as_str);
     key == Some("mark") || is_bitwise(expression)
 }
 
@@ -354,10 +303,7 @@ mod tests {
             r#"pre: {"snat":{"addr":"1.1.1.1","family":"ip"}}"#
         );
         let map = json!({"map": {"family": "ip", "name": "m", "table": "t", "handle": 3, "type": "mark"}});
-        assert_eq!(
-            canonical(&json!({"nftables": [map]})),
-            [r#"map m: {"type":"mark"}"#]
-        );
+        assert_eq!(canonical(&json!({"nftables": [map]})), [r#"map m: {"type":"mark"}"#]);
         assert!(canonical(&json!(null)).is_empty());
     }
 

@@ -25,12 +25,7 @@ fn when_the_connection_is_gone_every_call_says_so() {
                 assert!(is_lost(&host.snapshot().await.unwrap_err()));
                 let (done, error) = host.apply(vec![UP, UP]).await;
                 assert!(done == 0 && is_lost(&error.unwrap()));
-                let question = RouteQuestion {
-                    to: ip(1),
-                    from: None,
-                    in_by: None,
-                    mark: None,
-                };
+                let question = RouteQuestion { to: ip(1), from: None, in_by: None, mark: None };
                 assert!(is_lost(&host.route(question).await.unwrap_err()));
             }
         });
@@ -63,16 +58,7 @@ fn a_kernel_that_does_not_answer_is_a_timeout() {
             tokio::time::pause();
             let (done, error) = host.apply(vec![UP, UP]).await;
             let what = "bring link 1 up".to_owned();
-            assert_eq!(
-                (done, error),
-                (
-                    0,
-                    Some(HostError::Timeout {
-                        what,
-                        milliseconds: 1500
-                    })
-                )
-            );
+            assert_eq!((done, error), (0, Some(HostError::Timeout { what, milliseconds: 1500 })));
         });
     });
 }
@@ -80,9 +66,6 @@ fn a_kernel_that_does_not_answer_is_a_timeout() {
 #[test]
 fn without_a_runtime_there_is_no_host_and_no_panic() {
     on_own_thread(|| {
-        assert!(matches!(
-            LinuxHost::connect(Duration::from_secs(1)),
-            Err(HostError::Refused { .. })
-        ));
+        assert!(matches!(LinuxHost::connect(Duration::from_secs(1)), Err(HostError::Refused { .. })));
     });
 }

@@ -12,11 +12,7 @@ const EINVAL: i32 = 22;
 
 fn keep_only(capabilities: CapabilitySet) {
     let none = CapabilitySet::empty();
-    let sets = CapabilitySets {
-        effective: capabilities,
-        permitted: capabilities,
-        inheritable: none,
-    };
+    let sets = CapabilitySets { effective: capabilities, permitted: capabilities, inheritable: none };
     set_capabilities(None, sets).unwrap();
 }
 
@@ -26,27 +22,17 @@ fn a_link_is_shown_as_it_is_and_changed_as_told() {
         assert!(!place.link(1).await.up);
         let (one, _) = place.pair("one", "other").await;
         let before = place.link(one).await;
-        assert_eq!(
-            (before.name.as_str(), before.mtu_bytes, before.up),
-            ("one", 1500, true)
-        );
+        assert_eq!((before.name.as_str(), before.mtu_bytes, before.up), ("one", 1500, true));
         assert!(before.mac.is_some() && before.addresses.is_empty());
         assert!(!before.veth_to_elsewhere && before.behind.is_none());
 
         let lo = place.link(1).await;
         assert_eq!((lo.name.as_str(), lo.up, lo.mac), ("lo", true, None));
 
-        let address = HostChange::AddAddress {
-            ifindex: one,
-            address: ip(5),
-            prefix_length: 24,
-        };
+        let address = HostChange::AddAddress { ifindex: one, address: ip(5), prefix_length: 24 };
         place
             .apply([
-                HostChange::SetMtu {
-                    ifindex: one,
-                    mtu_bytes: 9001,
-                },
+                HostChange::SetMtu { ifindex: one, mtu_bytes: 9001 },
                 HostChange::LinkUp { ifindex: 1 },
                 HostChange::LinkUp { ifindex: 1 },
                 address.clone(),
@@ -63,47 +49,20 @@ fn a_link_is_shown_as_it_is_and_changed_as_told() {
 fn changes_stop_at_the_first_that_fails_and_say_what_and_why() {
     in_namespace(|place| async move {
         let up = HostChange::LinkUp { ifindex: 1 };
-        let (done, error) = place
-            .host
-            .apply(vec![up.clone(), HostChange::LinkUp { ifindex: 77 }, up])
-            .await;
+        let (done, error) = place.host.apply(vec![up.clone(), HostChange::LinkUp { ifindex: 77 }, up]).await;
         let error = error.unwrap();
-        assert_eq!(
-            (done, error.to_string().as_str()),
-            (1, "bring link 77 up: No such device (os error 19)")
-        );
+        assert_eq!((done, error.to_string().as_str()), (1, "bring link 77 up: No such device (os error 19)"));
         for change in [
-            HostChange::SetMtu {
-                ifindex: 77,
-                mtu_bytes: 1500,
-            },
-            HostChange::SetRpFilter {
-                ifindex: 77,
-                value: 1,
-            },
-            HostChange::AddAddress {
-                ifindex: 77,
-                address: ip(1),
-                prefix_length: 32,
-            },
+            HostChange::SetMtu { ifindex: 77, mtu_bytes: 1500 },
+            HostChange::SetRpFilter { ifindex: 77, value: 1 },
+            HostChange::AddAddress { ifindex: 77, address: ip(1), prefix_length: 32 },
         ] {
             assert_eq!(place.refused(change).await, ENODEV);
         }
         // The kernel's own words come along.
-        let (_, error) = place
-            .host
-            .apply(vec![HostChange::SetMtu {
-                ifindex: 1,
-                mtu_bytes: u32::MAX,
-            }])
-            .await;
-        let Some(HostError::Refused { error, errno, .. }) = error else {
-            panic!("{error:?}")
-        };
-        assert!(
-            errno == EINVAL && error.contains("mtu less than device minimum"),
-            "{error}"
-        );
+        let (_, error) = place.host.apply(vec![HostChange::SetMtu { ifindex: 1, mtu_bytes: u32::MAX }]).await;
+        let Some(HostError::Refused { error, errno, .. }) = error else { panic!("{error:?}") };
+        assert!(errno == EINVAL && error.contains("mtu less than device minimum"), "{error}");
     });
 }
 
@@ -112,9 +71,7 @@ fn rp_filter_is_written_and_read_without_proc_sys() {
     in_namespace(|place| async move {
         let (one, _) = place.pair("one", "other").await;
         for value in [1, 2, 0] {
-            place
-                .apply([HostChange::SetRpFilter { ifindex: one, value }])
-                .await;
+            place.apply([HostChange::SetRpFilter { ifindex: one, value }]).await;
             assert_eq!(place.link(one).await.rp_filter, Some(value));
             let in_proc = std::fs::read_to_string("/proc/sys/net/ipv4/conf/one/rp_filter").unwrap();
             assert_eq!(in_proc.trim(), value.to_string());
@@ -140,11 +97,9 @@ fn the_addresses_behind_a_veth_are_those_of_its_other_end_of_global_scope() {
         local.message_mut().header.scope = AddressScope::Link;
         local.execute().await.unwrap();
 
-        for (ifindex, behind) in [
-            (one.ifindex, vec![ip(11), ip(12)]),
-            (eni3, vec![ip(13)]),
-            (two.ifindex, vec![ip(21)]),
-        ] {
+        for (ifindex, behind) in
+            [(one.ifindex, vec![ip(11), ip(12)]), (eni3, vec![ip(13)]), (two.ifindex, vec![ip(21)])]
+        {
             let link = place.link(ifindex).await;
             assert!(link.veth_to_elsewhere);
             assert_eq!((link.behind, link.addresses), (Some(behind), vec![]));
@@ -157,14 +112,7 @@ fn a_veth_that_is_gone_is_not_shown() {
     in_namespace(|place| async move {
         let pod = place.pod("eni1").await;
         pod.inside.link().del(pod.eth0).execute().await.unwrap();
-        assert!(
-            place
-                .snapshot()
-                .await
-                .links
-                .iter()
-                .all(|link| link.ifindex != pod.ifindex)
-        );
+        assert!(place.snapshot().await.links.iter().all(|link| link.ifindex != pod.ifindex));
     });
 }
 
@@ -176,12 +124,7 @@ fn net_admin_alone_is_enough_for_all_of_it() {
         keep_only(CapabilitySet::NET_ADMIN);
         let place = Place::new();
         assert_eq!(place.link(pod.ifindex).await.behind, Some(vec![ip(11)]));
-        place
-            .apply([HostChange::SetRpFilter {
-                ifindex: pod.ifindex,
-                value: 2,
-            }])
-            .await;
+        place.apply([HostChange::SetRpFilter { ifindex: pod.ifindex, value: 2 }]).await;
         assert_eq!(place.link(pod.ifindex).await.rp_filter, Some(2));
     });
 }

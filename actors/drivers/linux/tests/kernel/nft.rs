@@ -35,19 +35,11 @@ const LINES: [&str; 8] = [
 ];
 
 fn table(body: &str) -> NftTable {
-    NftTable {
-        family: "ip",
-        name: "enid",
-        body: body.to_owned(),
-    }
+    NftTable { family: "ip", name: "enid", body: body.to_owned() }
 }
 
 fn needs_nft() -> bool {
-    let missing = Command::new("nft")
-        .arg("--version")
-        .stdout(Stdio::null())
-        .status()
-        .is_err();
+    let missing = Command::new("nft").arg("--version").stdout(Stdio::null()).status().is_err();
     if missing {
         println!("SKIPPED: there is no nft command");
     }
@@ -84,9 +76,7 @@ fn its_own_lines_are_a_body_of_the_same_meaning() {
         };
         let set = "set vpc { type ipv4_addr; flags interval; elements = { 10.0.0.0/16, 10.1.0.0/16 }\n}\n";
         let chains = ["pre", "mangle", "post"].map(|chain| format!("chain {chain} {{\n{}}}\n", lines(chain)));
-        host.replace_nft_table(table(&(set.to_owned() + &chains.concat())))
-            .await
-            .unwrap();
+        host.replace_nft_table(table(&(set.to_owned() + &chains.concat()))).await.unwrap();
         assert_eq!(host.read_nft_table("ip", "enid").await.unwrap().unwrap(), LINES);
     });
 }
@@ -110,27 +100,13 @@ fn a_bad_body_leaves_the_old_table_and_says_why() {
 #[test]
 fn no_other_table_is_touched() {
     with_nft(|Place { host, .. }| async move {
-        let theirs = NftTable {
-            family: "ip",
-            name: "theirs",
-            body: "chain a {\n drop\n}".into(),
-        };
-        let same_name = NftTable {
-            family: "ip6",
-            name: "enid",
-            body: "chain b {\n drop\n}".into(),
-        };
+        let theirs = NftTable { family: "ip", name: "theirs", body: "chain a {\n drop\n}".into() };
+        let same_name = NftTable { family: "ip6", name: "enid", body: "chain b {\n drop\n}".into() };
         host.replace_nft_table(theirs).await.unwrap();
         host.replace_nft_table(same_name).await.unwrap();
         host.replace_nft_table(table(BODY)).await.unwrap();
-        assert_eq!(
-            host.read_nft_table("ip", "theirs").await.unwrap().unwrap(),
-            ["a: drop"]
-        );
-        assert_eq!(
-            host.read_nft_table("ip6", "enid").await.unwrap().unwrap(),
-            ["b: drop"]
-        );
+        assert_eq!(host.read_nft_table("ip", "theirs").await.unwrap().unwrap(), ["a: drop"]);
+        assert_eq!(host.read_nft_table("ip6", "enid").await.unwrap().unwrap(), ["b: drop"]);
     });
 }
 
@@ -142,28 +118,14 @@ fn an_nft_that_hangs_is_ended_by_the_timeout() {
         let (slow, pid) = (folder.path().join("nft"), folder.path().join("pid"));
         std::fs::write(
             &slow,
-            format!(
-                "#!/bin/sh\necho $$ > {}.new\nmv {0}.new {0}\nexec sleep 600\n",
-                pid.display()
-            ),
+            format!("#!/bin/sh\necho $$ > {}.new\nmv {0}.new {0}\nexec sleep 600\n", pid.display()),
         )
         .unwrap();
         std::fs::set_permissions(&slow, PermissionsExt::from_mode(0o755)).unwrap();
         runtime().block_on(async {
-            let host = LinuxHost::connect(Duration::from_secs(1))
-                .unwrap()
-                .with_nft(&slow);
+            let host = LinuxHost::connect(Duration::from_secs(1)).unwrap().with_nft(&slow);
             let error = host.read_nft_table("ip", "enid").await.unwrap_err();
-            assert!(
-                matches!(
-                    error,
-                    HostError::Timeout {
-                        milliseconds: 1000,
-                        ..
-                    }
-                ),
-                "{error}"
-            );
+            assert!(matches!(error, HostError::Timeout { milliseconds: 1000, .. }), "{error}");
             let pid = std::fs::read_to_string(&pid).unwrap();
             let process = std::path::PathBuf::from("/proc").join(pid.trim());
             let gone = async {

@@ -37,19 +37,13 @@ pub(crate) fn needs_root() -> bool {
     missing
 }
 
-#[expect(
-    deprecated,
-    reason = "a network namespace alone shares nothing that a thread could lose"
-)]
+#[expect(deprecated, reason = "a network namespace alone shares nothing that a thread could lose")]
 pub(crate) fn enter_new_namespace() {
     rustix::thread::unshare(UnshareFlags::NEWNET).unwrap();
 }
 
 pub(crate) fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap()
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
 /// Runs a closure on a thread of its own, in a fresh namespace.
@@ -79,10 +73,7 @@ fn elsewhere() -> (Handle, OwnedFd) {
         let _guard = runtime.enter();
         let (connection, handle, _) = rtnetlink::new_connection().unwrap();
         runtime.spawn(connection);
-        (
-            handle,
-            OwnedFd::from(std::fs::File::open("/proc/thread-self/ns/net").unwrap()),
-        )
+        (handle, OwnedFd::from(std::fs::File::open("/proc/thread-self/ns/net").unwrap()))
     });
     opened.join().unwrap()
 }
@@ -91,10 +82,7 @@ impl Place {
     pub(crate) fn new() -> Self {
         let (connection, plain, _) = rtnetlink::new_connection().unwrap();
         tokio::spawn(connection);
-        Self {
-            host: LinuxHost::connect(TIMEOUT).unwrap(),
-            plain,
-        }
+        Self { host: LinuxHost::connect(TIMEOUT).unwrap(), plain }
     }
 
     /// A veth pair with both ends here, both up, and lo too: a namespace without any address has no table `local`, and then
@@ -103,11 +91,7 @@ impl Place {
         let message = LinkVeth::new(one, other).up().build();
         self.plain.link().add(message).execute().await.unwrap();
         let (one, other) = (index(&self.plain, one).await, index(&self.plain, other).await);
-        self.apply([
-            HostChange::LinkUp { ifindex: other },
-            HostChange::LinkUp { ifindex: 1 },
-        ])
-        .await;
+        self.apply([HostChange::LinkUp { ifindex: other }, HostChange::LinkUp { ifindex: 1 }]).await;
         (one, other)
     }
 
@@ -116,23 +100,14 @@ impl Place {
         let (inside, namespace) = elsewhere();
         self.link_into(name, "eth0", &namespace).await;
         let (ifindex, eth0) = (index(&self.plain, name).await, index(&inside, "eth0").await);
-        Pod {
-            ifindex,
-            inside,
-            eth0,
-            namespace,
-        }
+        Pod { ifindex, inside, eth0, namespace }
     }
 
     pub(crate) async fn link_into(&self, name: &str, there: &str, namespace: &OwnedFd) {
-        let peer = LinkMessageBuilder::<LinkUnspec>::new()
-            .name(there)
-            .setns_by_fd(namespace.as_raw_fd())
-            .build();
-        let message = LinkVeth::new(name, there)
-            .up()
-            .set_info_data(InfoData::Veth(InfoVeth::Peer(peer)))
-            .build();
+        let peer =
+            LinkMessageBuilder::<LinkUnspec>::new().name(there).setns_by_fd(namespace.as_raw_fd()).build();
+        let message =
+            LinkVeth::new(name, there).up().set_info_data(InfoData::Veth(InfoVeth::Peer(peer))).build();
         self.plain.link().add(message).execute().await.unwrap();
     }
 
@@ -160,21 +135,13 @@ impl Place {
 
     pub(crate) async fn rules_at(&self, at: u32) -> Vec<Rule> {
         let rules = self.snapshot().await.rules;
-        rules
-            .into_iter()
-            .filter(|rule| rule.priority == RulePriority(at))
-            .collect()
+        rules.into_iter().filter(|rule| rule.priority == RulePriority(at)).collect()
     }
 }
 
 impl Pod {
     pub(crate) async fn give(&self, ifindex: u32, address: Ipv4Addr) {
-        self.inside
-            .address()
-            .add(ifindex, address.into(), 32)
-            .execute()
-            .await
-            .unwrap();
+        self.inside.address().add(ifindex, address.into(), 32).execute().await.unwrap();
     }
 }
 
@@ -189,23 +156,11 @@ pub(crate) fn ip(last: u8) -> Ipv4Addr {
 
 /// A route of a single address.
 pub(crate) fn route(table: u32, to: u8, via: Option<u8>, ifindex: u32) -> Route {
-    Route {
-        table: TableId(table),
-        to: ip(to),
-        prefix_length: 32,
-        via: via.map(ip),
-        ifindex,
-    }
+    Route { table: TableId(table), to: ip(to), prefix_length: 32, via: via.map(ip), ifindex }
 }
 
 pub(crate) fn default_route(table: u32, via: u8, ifindex: u32) -> Route {
-    Route {
-        table: TableId(table),
-        to: Ipv4Addr::UNSPECIFIED,
-        prefix_length: 0,
-        via: Some(ip(via)),
-        ifindex,
-    }
+    Route { table: TableId(table), to: Ipv4Addr::UNSPECIFIED, prefix_length: 0, via: Some(ip(via)), ifindex }
 }
 
 pub(crate) fn rule(priority: u32, from: Option<u8>, to: Option<u8>, mark: Option<u32>, table: u32) -> Rule {

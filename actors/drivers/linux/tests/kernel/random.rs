@@ -52,11 +52,7 @@ fn model(state: &mut HostSnapshot, change: &HostChange) -> bool {
         HostChange::SetMtu { ifindex, mtu_bytes } => link(state, *ifindex).mtu_bytes = *mtu_bytes,
         HostChange::SetRpFilter { ifindex, value } => link(state, *ifindex).rp_filter = Some(*value),
         HostChange::LinkUp { ifindex } => link(state, *ifindex).up = true,
-        HostChange::AddAddress {
-            ifindex,
-            address,
-            prefix_length,
-        } => {
+        HostChange::AddAddress { ifindex, address, prefix_length } => {
             let addresses = &mut link(state, *ifindex).addresses;
             addresses.retain(|known| *known != (*address, *prefix_length));
             addresses.push((*address, *prefix_length));
@@ -69,9 +65,7 @@ fn model(state: &mut HostSnapshot, change: &HostChange) -> bool {
         HostChange::RemoveRoute(route) => state.routes.retain(|known| known != route),
         HostChange::AddRule(rule) if state.rules.contains(rule) => {}
         HostChange::AddRule(rule) => {
-            let at = state
-                .rules
-                .partition_point(|known| known.priority <= rule.priority);
+            let at = state.rules.partition_point(|known| known.priority <= rule.priority);
             state.rules.insert(at, *rule);
         }
         HostChange::RemoveRule(rule) => return remove_rule(&mut state.rules, rule),
@@ -80,11 +74,7 @@ fn model(state: &mut HostSnapshot, change: &HostChange) -> bool {
 }
 
 fn link(state: &mut HostSnapshot, ifindex: u32) -> &mut Link {
-    state
-        .links
-        .iter_mut()
-        .find(|link| link.ifindex == ifindex)
-        .unwrap()
+    state.links.iter_mut().find(|link| link.ifindex == ifindex).unwrap()
 }
 
 fn remove_rule(rules: &mut Vec<Rule>, rule: &Rule) -> bool {
@@ -134,11 +124,7 @@ fn after_any_sequence_of_changes_the_kernel_shows_what_the_model_says() {
     if needs_root() {
         return;
     }
-    let config = Config {
-        cases: 64,
-        failure_persistence: None,
-        ..Config::default()
-    };
+    let config = Config { cases: 64, failure_persistence: None, ..Config::default() };
     let changes = prop::collection::vec(some_change(), 1..60);
     TestRunner::new(config)
         .run(&changes, |changes| {

@@ -13,14 +13,7 @@ const EINVAL: i32 = 22;
 
 /// A rule of priority 100 to table 7, not yet sent.
 fn foreign(place: &Place) -> RuleAddRequest<Ipv4Addr> {
-    place
-        .plain
-        .rule()
-        .add()
-        .v4()
-        .priority(100)
-        .table_id(7)
-        .action(RuleAction::ToTable)
+    place.plain.rule().add().v4().priority(100).table_id(7).action(RuleAction::ToTable)
 }
 
 #[test]
@@ -32,9 +25,7 @@ fn a_rule_added_twice_is_there_once() {
             rule(1536, Some(7), None, None, 70_000),
             rule(99, Some(7), Some(8), Some(0x80), 7),
         ] {
-            place
-                .apply([HostChange::AddRule(rule), HostChange::AddRule(rule)])
-                .await;
+            place.apply([HostChange::AddRule(rule), HostChange::AddRule(rule)]).await;
             assert_eq!(place.rules_at(rule.priority.0).await, [rule]);
         }
     });
@@ -43,10 +34,7 @@ fn a_rule_added_twice_is_there_once() {
 #[test]
 fn a_wide_rule_is_added_although_a_narrower_one_is_there() {
     in_namespace(|place| async move {
-        let (narrow, wide) = (
-            rule(512, Some(1), Some(2), None, 254),
-            rule(512, None, Some(2), None, 254),
-        );
+        let (narrow, wide) = (rule(512, Some(1), Some(2), None, 254), rule(512, None, Some(2), None, 254));
         place.apply([narrow, wide, wide].map(HostChange::AddRule)).await;
         assert_eq!(place.rules_at(512).await, [narrow, wide]);
     });
@@ -67,9 +55,7 @@ fn exactly_the_rule_is_removed_and_one_that_is_gone_is_well() {
         ];
         place.apply(unlike.map(HostChange::RemoveRule)).await;
         assert_eq!(place.rules_at(1536).await, [there]);
-        place
-            .apply([HostChange::RemoveRule(there), HostChange::RemoveRule(there)])
-            .await;
+        place.apply([HostChange::RemoveRule(there), HostChange::RemoveRule(there)]).await;
         assert_eq!(place.rules_at(1536).await, []);
     });
 }
@@ -78,15 +64,10 @@ fn exactly_the_rule_is_removed_and_one_that_is_gone_is_well() {
 fn rather_refuse_than_remove_the_rule_that_stands_before() {
     in_namespace(|place| async move {
         let mut theirs = foreign(&place).source_prefix(ip(7), 32);
-        theirs
-            .message_mut()
-            .attributes
-            .push(RuleAttribute::Iifname("eth9".into()));
+        theirs.message_mut().attributes.push(RuleAttribute::Iifname("eth9".into()));
         theirs.execute().await.unwrap();
         let ours = rule(100, Some(7), None, None, 7);
-        place
-            .apply([HostChange::RemoveRule(ours), HostChange::AddRule(ours)])
-            .await;
+        place.apply([HostChange::RemoveRule(ours), HostChange::AddRule(ours)]).await;
         assert_eq!(place.refused(HostChange::RemoveRule(ours)).await, EBUSY);
         assert_eq!(place.rules_at(100).await, [ours]);
     });
@@ -111,22 +92,11 @@ fn rules_of_other_shapes_are_left_out() {
             foreign(&place).tos(0x10),
             with(vec![RuleAttribute::FwMark(0x80), RuleAttribute::FwMask(0xff)]),
             with(vec![RuleAttribute::SuppressPrefixLen(0)]),
-            with(vec![RuleAttribute::IpProtocol(
-                netlink_packet_route::IpProtocol::Tcp,
-            )]),
+            with(vec![RuleAttribute::IpProtocol(netlink_packet_route::IpProtocol::Tcp)]),
         ] {
             request.execute().await.unwrap();
         }
-        place
-            .plain
-            .rule()
-            .add()
-            .v4()
-            .priority(100)
-            .action(RuleAction::Unreachable)
-            .execute()
-            .await
-            .unwrap();
+        place.plain.rule().add().v4().priority(100).action(RuleAction::Unreachable).execute().await.unwrap();
         assert_eq!(place.rules_at(100).await, []);
         // The kernel's own three are of a shape we know.
         assert_eq!(

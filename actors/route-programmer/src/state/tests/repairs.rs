@@ -8,10 +8,7 @@ fn drift_is_found_by_the_next_reading_and_repaired() {
     let (mut bench, pod) = with_pod();
     let before = bench.host.clone();
     bench.host.rules.retain(|rule| rule.priority.0 == 32_766);
-    bench
-        .host
-        .routes
-        .retain(|route| route.table == TableId::MAIN && route.to != pod.address);
+    bench.host.routes.retain(|route| route.table == TableId::MAIN && route.to != pod.address);
     bench.pass(Duration::from_secs(31));
     let sorted = |mut host: HostSnapshot| {
         host.rules.sort();
@@ -34,11 +31,7 @@ fn a_unit_that_cannot_be_repaired_holds_up_no_other_and_is_tried_ever_less() {
     bench.pass(Duration::from_secs(31));
     assert_eq!(bench.of(pod.address).len(), 3);
     bench.pass(Duration::from_secs(600));
-    assert!(
-        (5..40).contains(&tries.get()),
-        "{} tries in ten minutes",
-        tries.get()
-    );
+    assert!((5..40).contains(&tries.get()), "{} tries in ten minutes", tries.get());
     assert!(bench.view.unwrap().trouble.is_some());
 }
 
@@ -50,19 +43,12 @@ fn what_a_view_wants_waits_for_a_reading_that_is_newer_than_the_view() {
     bench.pass(Duration::from_secs(31));
     bench.log.clear();
     // The held snapshot does not show what was made since.
-    bench
-        .host
-        .rules
-        .push(rule(512, None, Some(late.address), TableId::MAIN));
+    bench.host.rules.push(rule(512, None, Some(late.address), TableId::MAIN));
     bench.tell(RouteMail::Leases(leases([pod.address, late.address])));
     bench.settle();
     assert_eq!(
         bench.log,
-        [
-            "read",
-            "put route 10.0.1.11/32 by link 60 in table main",
-            "add rule 1536: from 10.0.1.11 lookup 2",
-        ]
+        ["read", "put route 10.0.1.11/32 by link 60 in table main", "add rule 1536: from 10.0.1.11 lookup 2",]
     );
 }
 
@@ -75,14 +61,8 @@ fn a_change_made_while_the_host_is_being_read_is_not_forgotten() {
     bench.perform(0); // its reading; its changes are held
     bench.now += Duration::from_secs(31);
     bench.turn(); // the slow reading is held behind them
-    let position = bench
-        .held
-        .iter()
-        .position(|action| matches!(action, RouteAction::Read { .. }))
-        .unwrap();
-    let RouteAction::Read { number } = bench.held.remove(position) else {
-        unreachable!()
-    };
+    let position = bench.held.iter().position(|action| matches!(action, RouteAction::Read { .. })).unwrap();
+    let RouteAction::Read { number } = bench.held.remove(position) else { unreachable!() };
     let old = bench.host.clone();
     bench.tell(RouteMail::Leases(leases([pod.address, second.address])));
     while !bench.held.is_empty() {
@@ -90,13 +70,7 @@ fn a_change_made_while_the_host_is_being_read_is_not_forgotten() {
     }
     assert_eq!(answer.try_recv(), Ok(Ok(())));
     bench.made.clear();
-    bench.room.learn(
-        RouteOutcome::Read {
-            number,
-            result: Ok(old),
-        },
-        bench.now,
-    );
+    bench.room.learn(RouteOutcome::Read { number, result: Ok(old) }, bench.now);
     bench.settle();
     assert_eq!(bench.made, []);
 }
@@ -105,11 +79,7 @@ fn a_change_made_while_the_host_is_being_read_is_not_forgotten() {
 fn a_thousand_lease_views_cost_no_reading() {
     let (mut bench, pod) = with_pod();
     let before = bench.reads;
-    for phase in [LeasePhase::Wired, LeasePhase::Assigned]
-        .into_iter()
-        .cycle()
-        .take(1000)
-    {
+    for phase in [LeasePhase::Wired, LeasePhase::Assigned].into_iter().cycle().take(1000) {
         let mut view = leases([]);
         view.leases.push(lease(pod.address, phase));
         bench.tell(RouteMail::Leases(view));
