@@ -3,8 +3,15 @@
 use contract::Boottime;
 use contract::causes::Cause;
 use contract::model::{AttachmentKey, LeasePhase};
+use std::time::Duration;
 
 use crate::state::{Answer, Pool};
+
+/// A step of an ADD waits this long for a disk that fails: less than the 15 s that its asker waits for the answer.
+const STEP_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Whoever is served at the last moment still has this long for the disk.
+const PATIENCE_MIN: Duration = Duration::from_secs(1);
 
 /// What is on disk, and what is on its way there. Changes are numbered; one write is under way at a time and carries all
 /// that has changed until it begins (group commit).
@@ -33,15 +40,34 @@ pub(crate) struct Pending {
     pub(crate) key: AttachmentKey,
     /// What is then said.
     pub(crate) answer: Answer,
+    /// If it is not on disk by then, the ADD has failed. A DEL has not: see [`Answer::but`].
+    pub(crate) until: Boottime,
 }
 
 impl Pool {
+    /// The address of an ADD, once everything up to now is on disk; its deadline is the ADD's own.
+    pub(crate) fn grant_when_durable(
+        &mut self,
+        key: &AttachmentKey,
+        answer: Answer,
+        until: Boottime,
+        now: Boottime,
+    ) {
+        self.when_durable(key, answer, until.max(now + PATIENCE_MIN));
+    }
+
+    /// The answer to a step of an ADD, once everything up to now is on disk.
+    pub(crate) fn confirm_when_durable(&mut self, key: &AttachmentKey, answer: Answer, now: Boottime) {
+        self.when_durable(key, answer, now + STEP_PATIENCE);
+    }
+
     /// An answer that says what is only true once everything up to now is on disk.
-    pub(crate) fn when_durable(&mut self, key: &AttachmentKey, answer: Answer) {
+    pub(crate) fn when_durable(&mut self, key: &AttachmentKey, answer: Answer, until: Boottime) {
         if self.disk.durable >= self.disk.revision {
             self.ready.push(answer);
         } else {
-            self.disk.answers.push(Pending { needs: self.disk.revision, key: key.clone(), answer });
+            let needs = self.disk.revision;
+            self.disk.answers.push(Pending { needs, key: key.clone(), answer, until });
         }
     }
 
@@ -58,18 +84,33 @@ impl Pool {
             }
             Err(cause) => {
                 self.disk.retry_at = now + self.config.retry_after;
-                let failed: Vec<Pending> =
-                    self.disk.answers.extract_if(.., |pending| pending.needs <= revision).collect();
-                for pending in failed {
-                    if pending.answer.is_step() {
-                        self.retract(&pending.key, &cause);
-                        self.unassign(&pending.key);
-                    }
-                    self.ready.push(pending.answer.but(&cause));
-                }
+                // A release is answered: it is safe in memory. An ADD waits on, for the next attempt.
+                let released =
+                    |pending: &mut Pending| pending.needs <= revision && pending.answer.is_release();
+                let released = self.disk.answers.extract_if(.., released);
+                self.ready.extend(released.map(|pending| pending.answer));
                 self.disk.trouble = Some(cause);
             }
         }
+    }
+
+    /// ADDs that have waited for the disk as long as they may have failed.
+    pub(crate) fn give_up_on_the_disk(&mut self, now: Boottime) {
+        let detail = "it has not answered yet".to_owned();
+        let cause = self.disk.trouble.clone().unwrap_or(Cause::CheckpointWrite { detail });
+        let late: Vec<Pending> = self.disk.answers.extract_if(.., |pending| pending.until <= now).collect();
+        for pending in late {
+            if pending.answer.is_step() {
+                self.retract(&pending.key, &cause);
+                self.unassign(&pending.key);
+            }
+            self.ready.push(pending.answer.but(&cause));
+        }
+    }
+
+    /// When the first of them has.
+    pub(crate) fn patience_ends(&self) -> Option<Boottime> {
+        self.disk.answers.iter().map(|pending| pending.until).min()
     }
 
     /// What an ADD of this attachment still waits to hear will not come true.

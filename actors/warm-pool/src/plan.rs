@@ -28,7 +28,8 @@ impl Pool {
         self.last_of.retain(|_, address| cooling.contains_key(address));
         self.undo_the_abandoned(now);
         // An address that is there is handed out, however late we come to it: a node that stood still refuses nobody for it.
-        self.serve_the_line();
+        self.serve_the_line(now);
+        self.give_up_on_the_disk(now);
         self.turn_away_the_late(now);
         let mut actions = Vec::new();
         self.plan_unwires(now, &mut actions);
@@ -61,7 +62,7 @@ impl Pool {
     }
 
     /// First come, first served. Who has a lease is served from it as soon as its ENI is known, and holds up nobody.
-    fn serve_the_line(&mut self) {
+    fn serve_the_line(&mut self, now: Boottime) {
         if self.line.is_empty() {
             return;
         }
@@ -74,7 +75,7 @@ impl Pool {
             if let Some(grant) = grant
                 && let Some(waiter) = self.line.leave(&key)
             {
-                self.serve(waiter, grant);
+                self.serve(waiter, grant, now);
             }
         }
     }
@@ -226,10 +227,19 @@ impl Pool {
             (!self.disk.writing && self.disk.durable < self.disk.revision).then_some(self.disk.retry_at);
         let pins = (!self.pinned.is_empty() && !self.rechecking_pins).then_some(self.recheck_pins_at);
         let rested = self.cooling.values().min().copied();
-        [undo, unwire, write, pins, rested, self.line.next_deadline(), self.gather_until]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            undo,
+            unwire,
+            write,
+            pins,
+            rested,
+            self.line.next_deadline(),
+            self.gather_until,
+            self.patience_ends(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 }
 

@@ -114,8 +114,10 @@ impl Pool {
     pub(crate) fn hear(&mut self, mail: PoolMail, now: Boottime) {
         match mail {
             PoolMail::Lease { request, reply } => self.ask_for_lease(request, reply),
-            PoolMail::Wired { key, stream, reply } => self.step(&key, stream, LeasePhase::Wired, reply),
-            PoolMail::Assign { key, stream, reply } => self.step(&key, stream, LeasePhase::Assigned, reply),
+            PoolMail::Wired { key, stream, reply } => self.step(&key, stream, LeasePhase::Wired, reply, now),
+            PoolMail::Assign { key, stream, reply } => {
+                self.step(&key, stream, LeasePhase::Assigned, reply, now)
+            }
             PoolMail::StreamClosed { key, stream } => self.hang_up(&key, stream, now),
             PoolMail::Release { key, reply } => self.release(&key, reply, now),
             PoolMail::Enis(view) => self.enis = view,
@@ -147,7 +149,7 @@ impl Pool {
     }
 
     /// Reserves the granted address for a waiter who has left the line; one who has a lease already keeps it.
-    pub(crate) fn serve(&mut self, waiter: Waiter, grant: LeaseGrant) {
+    pub(crate) fn serve(&mut self, waiter: Waiter, grant: LeaseGrant, now: Boottime) {
         let Waiter { request, reply } = waiter;
         if !self.leases.contains_key(&request.key) {
             let lease = Lease {
@@ -161,7 +163,7 @@ impl Pool {
             self.leases.insert(request.key.clone(), Held::new(lease, Some(request.stream)));
             self.disk.revision += 1;
         }
-        self.when_durable(&request.key, Answer::Lease(reply, Ok(grant)));
+        self.grant_when_durable(&request.key, Answer::Lease(reply, Ok(grant)), request.deadline, now);
     }
 
     fn step(
@@ -170,6 +172,7 @@ impl Pool {
         stream: StreamId,
         to: LeasePhase,
         reply: Reply<Result<(), Cause>>,
+        now: Boottime,
     ) {
         let name = if to == LeasePhase::Wired { "mark wired" } else { "assign" };
         let refusal = match self.leases.get_mut(key) {
@@ -198,7 +201,7 @@ impl Pool {
         };
         match refusal {
             Some(cause) => self.ready.push(Answer::Step(reply, Err(cause))),
-            None => self.when_durable(key, Answer::Step(reply, Ok(()))),
+            None => self.confirm_when_durable(key, Answer::Step(reply, Ok(())), now),
         }
     }
 
@@ -273,7 +276,7 @@ impl Pool {
                 self.cooling.insert(address, now + self.config.cooldown);
                 self.disk.revision += 1;
                 for reply in waiting {
-                    self.when_durable(key, Answer::Release(reply, Ok(Some(address))));
+                    self.confirm_when_durable(key, Answer::Release(reply, Ok(Some(address))), now);
                 }
             }
         }

@@ -4,12 +4,15 @@ use crate::desk::*;
 use contract::model::LeasePhase;
 use std::time::Duration;
 
+/// A step of an ADD waits this long for the disk.
+const STEP_PATIENCE: Duration = Duration::from_secs(10);
+
 #[test]
-fn an_add_that_cannot_be_written_fails_and_the_write_is_tried_again() {
+fn an_add_waits_for_a_disk_that_fails_and_has_its_address_when_it_mends() {
     let mut desk = Desk::with(&[1]);
     let mut leased = desk.lease(1);
     desk.write_ends(Err(disk_failed()));
-    assert_eq!(answer(&mut leased), Err(disk_failed()));
+    assert!(waits(&mut leased));
     assert_eq!(desk.view.as_ref().unwrap().checkpoint_trouble, Some(disk_failed()));
     assert!(desk.write.is_none());
     desk.pass(RETRY - Duration::from_millis(1));
@@ -17,8 +20,23 @@ fn an_add_that_cannot_be_written_fails_and_the_write_is_tried_again() {
     desk.pass(Duration::from_millis(1));
     let image = desk.write_ends(Ok(()));
     assert_eq!(image.leases, [on_disk(1, 1, LeasePhase::Reserved)]);
+    assert_eq!(answer(&mut leased).unwrap().address, at(1));
     assert_eq!(desk.view.as_ref().unwrap().checkpoint_trouble, None);
-    // Its shim has gone away with the failure.
+}
+
+#[test]
+fn an_add_whose_disk_never_mends_fails_at_its_deadline_and_is_undone_with_its_shim() {
+    let mut desk = Desk::with(&[1]);
+    let mut leased = desk.lease(1);
+    desk.write_ends(Err(disk_failed()));
+    let deadline = desk.now + PATIENCE;
+    while desk.now + RETRY < deadline {
+        desk.pass(RETRY);
+        desk.write_ends(Err(disk_failed()));
+    }
+    assert!(waits(&mut leased));
+    desk.pass(RETRY);
+    assert_eq!(answer(&mut leased), Err(disk_failed()));
     desk.close(1, 1);
     desk.pass(UNDO);
     assert_eq!(desk.unwires.len(), 1);
@@ -54,6 +72,9 @@ fn an_assignment_that_cannot_be_written_is_none_and_is_undone_with_its_shim() {
             desk.close(1, 1);
         }
         desk.write_ends(Err(disk_failed()));
+        if !shim_left_first {
+            desk.pass(STEP_PATIENCE);
+        }
         answer(&mut assigned).unwrap_err();
         assert_eq!(desk.phase(1), Some(LeasePhase::Wired));
         if !shim_left_first {
@@ -71,8 +92,9 @@ fn a_lease_that_was_assigned_long_ago_stays_so_whatever_the_disk_does_to_a_later
     let mut other = desk.lease(2);
     let mut again = desk.assign(1, 1);
     desk.write_ends(Err(disk_failed()));
+    desk.pass(STEP_PATIENCE);
     assert_eq!(answer(&mut again), Err(disk_failed()));
-    assert_eq!(answer(&mut other).map(drop), Err(disk_failed()));
+    assert!(waits(&mut other));
     desk.close(1, 1);
     desk.pass(UNDO * 2);
     assert_eq!(desk.phase(1), Some(LeasePhase::Assigned));
@@ -83,10 +105,10 @@ fn an_add_that_comes_after_a_failure_rides_on_the_next_write() {
     let mut desk = Desk::with(&[1, 2]);
     let mut first = desk.lease(1);
     desk.write_ends(Err(disk_failed()));
-    answer(&mut first).unwrap_err();
     let mut second = desk.lease(2);
-    assert!(waits(&mut second));
+    assert!(waits(&mut first) && waits(&mut second));
     desk.pass(RETRY);
     desk.write_ends(Ok(()));
+    assert_eq!(answer(&mut first).unwrap().address, at(1));
     assert_eq!(answer(&mut second).unwrap().address, at(2));
 }
