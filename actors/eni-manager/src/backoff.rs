@@ -10,6 +10,9 @@ const FIRST: Duration = Duration::from_secs(1);
 /// The longest pause: short enough that a mended world is noticed within a minute.
 const LONGEST: Duration = Duration::from_secs(60);
 
+/// The longest pause before the metadata service is asked again.
+const LONGEST_NEARBY: Duration = Duration::from_secs(5);
+
 /// One kind of call, and when it may be made again.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Backoff {
@@ -37,6 +40,11 @@ impl Backoff {
         self.not_before = now + half + half.mul_f64(f64::from(u32::try_from(spread).unwrap_or(0)) / 1000.0);
     }
 
+    /// The metadata service is a hop away and nobody else's: its return is noticed within seconds.
+    pub(crate) fn nearby(&mut self, now: Boottime) {
+        self.not_before = self.not_before.min(now + LONGEST_NEARBY);
+    }
+
     /// It worked.
     pub(crate) fn worked(&mut self) {
         *self = Self::default();
@@ -54,6 +62,16 @@ fn scatter(input: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_nearby_is_asked_again_within_seconds() {
+        let mut backoff = Backoff::default();
+        for _ in 0..20 {
+            backoff.failed(Duration::ZERO, 7);
+            backoff.nearby(Duration::ZERO);
+        }
+        assert_eq!(backoff.not_before(), LONGEST_NEARBY);
+    }
 
     #[test]
     fn pauses_double_to_a_minute_and_differ_by_seed() {

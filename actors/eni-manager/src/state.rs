@@ -126,14 +126,14 @@ impl EniManager {
         let seed = self.config.seed;
         match outcome {
             EniOutcome::Node(result) => {
-                if let Some(node) = self.read_node.ended(result, now, seed) {
+                if let Some(node) = self.read_node.ended_nearby(result, now, seed) {
                     self.limits = limits_of(&node.instance_type);
                     self.tidings.push(EniAction::publish_place(&node));
                     self.node = Some(node);
                 }
             }
             EniOutcome::Interfaces(result) => {
-                if let Some(seen) = self.read_interfaces.ended(result, now, seed) {
+                if let Some(seen) = self.read_interfaces.ended_nearby(result, now, seed) {
                     self.next_interfaces_at = now + crate::plan::INTERFACES_EVERY;
                     self.see(seen);
                 }
@@ -287,6 +287,13 @@ impl Call {
                 None
             }
         }
+    }
+
+    /// The same for a call to the metadata service.
+    fn ended_nearby<T>(&mut self, result: Result<T, Cause>, now: Boottime, seed: u64) -> Option<T> {
+        let value = self.ended(result, now, seed);
+        self.backoff.nearby(now);
+        value
     }
 }
 
