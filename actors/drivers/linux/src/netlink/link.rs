@@ -4,6 +4,7 @@ use contract::model::Mac;
 use contract::ports::host::{HostError, Link};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{InfoKind, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage};
+use rtnetlink::LinkUnspec;
 
 use super::channel::{Channel, Deadline};
 use super::rp_filter;
@@ -52,9 +53,7 @@ pub(crate) async fn set_mtu(
     mtu_bytes: u32,
     deadline: Deadline,
 ) -> Result<(), HostError> {
-    let mut message = LinkMessage::default();
-    message.header.index = ifindex;
-    message.attributes.push(LinkAttribute::Mtu(mtu_bytes));
+    let message = LinkUnspec::new_with_index(ifindex).mtu(mtu_bytes).build();
     channel.change(what, RouteNetlinkMessage::SetLink(message), 0, deadline).await
 }
 
@@ -65,10 +64,7 @@ pub(crate) async fn up(
     ifindex: u32,
     deadline: Deadline,
 ) -> Result<(), HostError> {
-    let mut message = LinkMessage::default();
-    message.header.index = ifindex;
-    message.header.flags = LinkFlags::Up;
-    message.header.change_mask = LinkFlags::Up;
+    let message = LinkUnspec::new_with_index(ifindex).up().build();
     channel.change(what, RouteNetlinkMessage::SetLink(message), 0, deadline).await
 }
 

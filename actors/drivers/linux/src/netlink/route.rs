@@ -9,6 +9,7 @@ use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteFlags, RouteMessage, RouteProtocol, RouteScope, RouteType,
 };
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
+use rtnetlink::RouteMessageBuilder;
 use rustix::io::Errno;
 
 use super::channel::{Channel, Deadline};
@@ -122,17 +123,17 @@ fn answer_of(message: &RouteMessage) -> Option<RouteAnswer> {
 /// What adding and removing have in common. The scope matters to both: a removal without one, or without a next hop, would
 /// match any.
 fn message(route: Route) -> RouteMessage {
-    let mut message = RouteMessage::default();
-    message.header.address_family = AddressFamily::Inet;
-    message.header.destination_prefix_length = route.prefix_length;
-    message.header.kind = RouteType::Unicast;
-    message.header.scope = scope(route.via);
-    if route.prefix_length > 0 {
-        message.attributes.push(RouteAttribute::Destination(RouteAddress::Inet(route.to)));
-    }
-    message.attributes.push(RouteAttribute::Oif(route.ifindex));
-    message.attributes.push(RouteAttribute::Table(route.table.0));
-    message.attributes.extend(route.via.map(|via| RouteAttribute::Gateway(RouteAddress::Inet(via))));
+    let builder = RouteMessageBuilder::<Ipv4Addr>::new()
+        .destination_prefix(route.to, route.prefix_length)
+        .output_interface(route.ifindex)
+        .table_id(route.table.0)
+        .scope(scope(route.via));
+    let mut message = match route.via {
+        Some(via) => builder.gateway(via).build(),
+        None => builder.build(),
+    };
+    // The builder's own is `static`; a removal must match whoever made the route.
+    message.header.protocol = RouteProtocol::Unspec;
     message
 }
 
