@@ -2,10 +2,9 @@
 //! changes none. Judges nothing.
 
 use anyhow::{Context, Result};
-use lab::{NETWORK, Node};
+use lab::{NETWORK, Node, program};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 const SCRIPT: &str = include_str!("plugin.sh");
@@ -52,15 +51,12 @@ impl Plugin {
     pub fn install(node: &Node, calls: &Path) -> Result<Self> {
         let bin = node.host_path("/opt/cni/bin")?;
         let plugin = bin.join("enid-cni");
-        std::fs::copy(&node.binaries().shim, &plugin).context("cannot install the plugin")?;
+        program::copy(&node.binaries().shim, &plugin)?;
         std::fs::create_dir_all(calls).context("cannot make the directory of calls")?;
         let script =
             format!("#!/bin/sh\ncalls='{}'\nplugin='{}'\n{SCRIPT}", calls.display(), plugin.display());
         for (name, text) in [(TYPE, script.as_str()), ("loopback", LOOPBACK)] {
-            let path = bin.join(name);
-            std::fs::write(&path, text).with_context(|| format!("cannot install {name}"))?;
-            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))
-                .with_context(|| format!("cannot make {name} executable"))?;
+            program::write(&bin.join(name), text)?;
         }
         Ok(Self { calls: calls.to_path_buf() })
     }

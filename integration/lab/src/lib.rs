@@ -14,6 +14,7 @@ mod netns;
 pub mod node;
 mod pod;
 pub mod probe;
+pub mod program;
 mod region_task;
 pub mod report;
 pub mod run;

@@ -9,7 +9,6 @@
 
 use lab::{Binaries, Pod, Settings, World, WorldSpec, is_root};
 use region::{InstanceSpec, Knobs};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -42,8 +41,7 @@ fi
 
 fn script(directory: &Path, name: &str, text: &str) -> PathBuf {
     let path = directory.join(name);
-    std::fs::write(&path, text).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    lab::program::write(&path, text).unwrap();
     path
 }
 

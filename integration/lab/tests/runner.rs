@@ -7,7 +7,6 @@
 )]
 
 use lab::{Binaries, Report, Scenario, is_root, run};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 /// Wires the pod on the primary ENI, whose first secondary address is 10.0.0.5, and keeps a checkpoint of its own.
@@ -64,8 +63,7 @@ spoofed_packets = 0
 
 async fn play(directory: &Path, plugin: &str, scenario: &str) -> Report {
     let shim = directory.join("enid-cni");
-    std::fs::write(&shim, plugin).unwrap();
-    std::fs::set_permissions(&shim, std::fs::Permissions::from_mode(0o755)).unwrap();
+    lab::program::write(&shim, plugin).unwrap();
     let binaries = Binaries { daemon: "/bin/false".into(), shim };
     let scenario = Scenario::parse(scenario).unwrap();
     run("stand_in", &scenario, &binaries, &mut |_| {}).await

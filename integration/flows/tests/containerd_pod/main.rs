@@ -7,7 +7,6 @@ mod stage;
 use anyhow::{Result, bail};
 use flows::containerd::missing;
 use lab::Binaries;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 
@@ -31,8 +30,7 @@ fn skipped() -> bool {
 
 fn stand_in(directory: &Path) -> Result<Binaries> {
     let shim = directory.join("enid-cni");
-    std::fs::write(&shim, PLUGIN)?;
-    std::fs::set_permissions(&shim, std::fs::Permissions::from_mode(0o755))?;
+    lab::program::write(&shim, PLUGIN)?;
     Ok(Binaries { daemon: PathBuf::from("/bin/true"), shim })
 }
 

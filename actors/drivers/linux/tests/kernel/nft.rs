@@ -112,16 +112,17 @@ fn no_other_table_is_touched() {
 
 #[test]
 fn an_nft_that_hangs_is_ended_by_the_timeout() {
-    use std::os::unix::fs::PermissionsExt;
     on_own_thread(|| {
         let folder = tempfile::tempdir().unwrap();
         let (slow, pid) = (folder.path().join("nft"), folder.path().join("pid"));
-        std::fs::write(
-            &slow,
-            format!("#!/bin/sh\necho $$ > {}.new\nmv {0}.new {0}\nexec sleep 600\n", pid.display()),
-        )
-        .unwrap();
-        std::fs::set_permissions(&slow, PermissionsExt::from_mode(0o755)).unwrap();
+        let script = format!("#!/bin/sh\necho $$ > {}.new\nmv {0}.new {0}\nexec sleep 600\n", pid.display());
+        // Written by another process: a child that another test forks while we hold it open would keep it from being executed.
+        let written = std::process::Command::new("sh")
+            .args(["-c", r#"printf %s "$1" > "$0" && chmod 755 "$0""#])
+            .arg(&slow)
+            .arg(script)
+            .status();
+        assert!(written.unwrap().success());
         runtime().block_on(async {
             let host = LinuxHost::connect(Duration::from_secs(1)).unwrap().with_nft(&slow);
             let error = host.read_nft_table("ip", "enid").await.unwrap_err();
