@@ -13,8 +13,8 @@
 //! 4096 records of 64 KiB.
 //!
 //! **Reader** (the daemon): takes `*.json` that do not begin with `.`, in order of (boot_id, boottime); releases the attachment; removes
-//! the file only after the release is durable. A record releases only a lease that is older than itself: in the same boot, one whose ADD
-//! arrived before `boottime_nanoseconds`. A file that is no record is set aside under another name, never a reason to stop.
+//! the file only after the release is durable. A record says nothing of which ADD it
+//! ends, and needs not: a runtime never uses a container id again. Boot id and boottime are for the order. A file that is no record is set aside under another name, never a reason to stop.
 
 use rustix::fs::{Mode, OFlags, open};
 use serde::{Deserialize, Serialize};
