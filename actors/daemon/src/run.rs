@@ -4,7 +4,9 @@ use checkpoint::{CheckpointPaths, FileCheckpoint};
 use config::{Loaded, Settings};
 use contract::model::VethPrefix;
 use ec2::AwsSettings;
+use household::{Children, Household, Sockets, World};
 use kernel::{Clock, Ended, Publisher, Strategy, Tree, TreeConfig, watch_over};
+use linux::LinuxHost;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -13,7 +15,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::children::{Household, World, add_all};
 use crate::gaps::gaps;
 use crate::{log, node_time, one_writer};
 
@@ -34,6 +35,9 @@ const IO_THREADS: usize = 2;
 
 /// A disk that does not answer within this has failed the write, which is tried again.
 const DISK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// One netlink call, with all its messages.
+const NETLINK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The kernel's loop turns twice a second; without a turn for this long, the process is stuck.
 const PULSE_LIMIT: Duration = Duration::from_secs(20);
@@ -93,7 +97,13 @@ fn serve(file: Option<PathBuf>) -> Result<(), Failed> {
     let paths = CheckpointPaths::beside(&daemon.checkpoint_path);
     let checkpoint = FileCheckpoint::open(paths, &boot_id, DISK_TIMEOUT).map_err(failed(EXIT_SYSTEM))?;
     let (ec2, imds) = ec2::connect(aws(&settings, &environment));
-    let world = World { ec2, imds, checkpoint: Arc::new(checkpoint) };
+    let world = World {
+        ec2,
+        imds,
+        checkpoint: Arc::new(checkpoint),
+        connect_host: Arc::new(|| Ok(Arc::new(LinuxHost::connect(NETLINK_TIMEOUT)?))),
+        wall: node_time::unix_nanoseconds,
+    };
     supervise(Arc::new(settings), veth_prefix, world, seed(&boot_id))
 }
 
@@ -131,7 +141,9 @@ fn supervise(
             vitals: vitals.clone(),
             pulse: pulse.clone(),
         });
-        add_all(&mut tree, &Household { settings, veth_prefix, world, vitals, alive, clock, seed });
+        let doors = Arc::new(Sockets);
+        let house = Household { settings, veth_prefix, world, doors, vitals, alive, clock, seed };
+        Children::of(&house).live_in(&mut tree);
         tree.run(asked_to_stop()).await
     });
     pulse.store(u64::MAX, Ordering::Relaxed);

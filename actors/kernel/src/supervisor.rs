@@ -66,8 +66,8 @@ impl Supervisor {
         self.escalated.is_some()
     }
 
-    pub(crate) fn escalated(self) -> Option<String> {
-        self.escalated
+    pub(crate) fn escalated(&mut self) -> Option<String> {
+        self.escalated.take()
     }
 
     /// When to tick next: now at the earliest, and a tick's length from now at the latest.
@@ -256,6 +256,19 @@ impl Supervisor {
         self.dice = self.dice.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.dice ^ (self.dice >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed ^ (mixed >> 31)
+    }
+}
+
+/// A loop that is dropped instead of ended takes every child along at once, as the end of a process does: nothing of them starts
+/// any more, and nobody waits for them.
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        for (fence, nest) in self.fences.iter().zip(&self.nests) {
+            if let Some(fence) = fence {
+                fence.revoke();
+            }
+            nest.shut();
+        }
     }
 }
 

@@ -23,7 +23,7 @@ const ROWS: &[Row<'_>] = &[
     Row { path: "actors/drivers/linux", may_name: DRIVER },
     Row { path: "actors/drivers/checkpoint", may_name: DRIVER },
     Row {
-        path: "actors/daemon",
+        path: "actors/household",
         may_name: &[
             "contract",
             "kernel",
@@ -33,6 +33,16 @@ const ROWS: &[Row<'_>] = &[
             "route-programmer",
             "health-server",
             "cni-server",
+            "config",
+            "source-digest",
+        ],
+    },
+    Row {
+        path: "actors/daemon",
+        may_name: &[
+            "contract",
+            "kernel",
+            "household",
             "ec2",
             "linux",
             "checkpoint",
