@@ -19,6 +19,6 @@ pub use dice::Dice;
 pub use ec2::FakeEc2;
 pub use host::FakeHost;
 pub use imds::FakeImds;
-pub use shared::SharedWorld;
+pub use shared::{Shared, SharedWorld};
 pub use weather::{Fate, Odds, Weather};
 pub use world::{NodeSpec, World, WorldError};

@@ -13,10 +13,32 @@ use crate::world::World;
 )]
 type Lock<T> = std::sync::Mutex<T>;
 
-/// A world, shared. Clones are the same world.
+/// A thing that everybody on the one thread looks at and changes. Clones are the same thing.
+#[derive(Debug, Default)]
+pub struct Shared<T>(Arc<Lock<T>>);
+
+impl<T> Shared<T> {
+    /// Shares it.
+    pub fn new(thing: T) -> Self {
+        Self(Arc::new(Lock::new(thing)))
+    }
+
+    /// Looks at it or changes it. Must not be nested.
+    pub fn with<U>(&self, act: impl FnOnce(&mut T) -> U) -> U {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl<T> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+/// A world, shared, and its time.
 #[derive(Clone)]
 pub struct SharedWorld {
-    world: Arc<Lock<World>>,
+    world: Shared<World>,
     clock: Clock,
 }
 
@@ -24,12 +46,12 @@ impl SharedWorld {
     /// Shares a world, whose time begins now. Only inside a tokio runtime.
     #[must_use]
     pub fn new(world: World) -> Self {
-        Self { world: Arc::new(Lock::new(world)), clock: Clock::new(Duration::ZERO) }
+        Self { world: Shared::new(world), clock: Clock::new(Duration::ZERO) }
     }
 
     /// Looks at it or changes it. Must not be nested.
     pub fn with<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {
-        act(&mut self.world.lock().unwrap_or_else(PoisonError::into_inner))
+        self.world.with(act)
     }
 
     /// Time since the world's beginning.
