@@ -20,6 +20,9 @@ mod inbound;
 mod lookup;
 mod snapshot;
 
+mod disk;
+
+pub use disk::{Disk, Fault, FileId};
 pub use event::{Event, Events};
 pub use link::End;
 pub use machine::{Errno, Linux, NamespaceId};

@@ -17,6 +17,8 @@ pub struct Errno(pub i32);
 impl Errno {
     /// No such entry.
     pub const NOENT: Self = Self(2);
+    /// The disk failed.
+    pub const IO: Self = Self(5);
     /// Another thing stands in the way.
     pub const BUSY: Self = Self(16);
     /// The name is taken.
@@ -25,6 +27,8 @@ impl Errno {
     pub const NODEV: Self = Self(19);
     /// The request makes no sense.
     pub const INVAL: Self = Self(22);
+    /// The disk is full.
+    pub const NOSPC: Self = Self(28);
     /// Not possible with this link, or not modelled.
     pub const OPNOTSUPP: Self = Self(95);
     /// The address is not on the link, or can be none.
