@@ -43,8 +43,8 @@ pub struct Writer<F> {
     boot_id: String,
     /// `None` until it is read, and after a failed write, when nobody knows which content the disk kept.
     disk: Option<OnDisk>,
-    /// The last write failed. A sync that failed may succeed the next time without having written anything, so both files
-    /// are written again, whatever they seem to say.
+    /// The last write failed, or was an earlier process's, of which that is unknown. A sync that failed may succeed the next
+    /// time without having written anything, so both files are written again, whatever they seem to say.
     distrust: bool,
 }
 
@@ -73,7 +73,7 @@ impl Written {
 impl<F: Files> Writer<F> {
     /// On these files; nothing is read or written yet. `boot_id` tells this boot from others.
     pub fn new(files: F, paths: CheckpointPaths, boot_id: String) -> Self {
-        Self { files, paths, boot_id, disk: None, distrust: false }
+        Self { files, paths, boot_id, disk: None, distrust: true }
     }
 
     /// Works until every asker is gone.

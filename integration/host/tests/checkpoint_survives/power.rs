@@ -15,7 +15,7 @@ use proptest::test_runner::{Config, TestCaseResult, TestRunner};
 
 use crate::files::{ModelFiles, Sabotage};
 
-const CASES: u32 = 3000;
+const CASES: u32 = 1000;
 const ADDRESSES: u8 = 3;
 
 /// What stands for an address: a lease's pod and phase, or that it rests.
@@ -32,6 +32,8 @@ type Image = BTreeMap<u8, Held>;
 #[derive(Debug, Clone)]
 enum Step {
     Write(Image),
+    /// The image that was tried last: a daemon that came back says the same.
+    Again,
     Load,
     /// A new process, after the machine lost its power if so.
     Restart(Option<u64>),
@@ -54,6 +56,7 @@ fn some_image() -> impl Strategy<Value = Image> {
 fn some_step() -> impl Strategy<Value = Step> {
     prop_oneof![
         8 => some_image().prop_map(Step::Write),
+        2 => Just(Step::Again),
         1 => Just(Step::Load),
         3 => prop::option::weighted(0.7, any::<u64>()).prop_map(Step::Restart),
         4 => (0..24_u64, select(&[Fault::Fail, Fault::Stop][..])).prop_map(|(after, fault)| Step::Fault(after, fault)),
@@ -136,14 +139,8 @@ impl Life {
 
     fn step(&mut self, step: &Step) -> TestCaseResult {
         match step {
-            Step::Write(image) => {
-                let done = self.writer.write(written(image));
-                if done.is_ok() {
-                    self.allowed.clear();
-                }
-                self.allowed.push(image.clone());
-                Ok(())
-            }
+            Step::Write(image) => self.write(image.clone()),
+            Step::Again => self.write(self.allowed.last().cloned().unwrap_or_default()),
             Step::Load => self.load(),
             Step::Restart(power) => {
                 self.files.disk.borrow_mut().fault(None);
@@ -162,6 +159,14 @@ impl Life {
                 Ok(())
             }
         }
+    }
+
+    fn write(&mut self, image: Image) -> TestCaseResult {
+        if self.writer.write(written(&image)).is_ok() {
+            self.allowed.clear();
+        }
+        self.allowed.push(image);
+        Ok(())
     }
 
     fn load(&mut self) -> TestCaseResult {
@@ -205,6 +210,41 @@ fn run(sabotage: Option<Sabotage>) -> Result<(), String> {
 #[test]
 fn what_is_read_is_what_was_acknowledged_or_later_and_never_garbage() {
     run(None).unwrap();
+}
+
+/// A lease that arrives in `ipam.json`, one that leaves it, both, and neither.
+fn changes() -> [[Image; 2]; 4] {
+    use LeasePhase::{Assigned, Reserved, Wired};
+    let image = |first, second| Image::from([(1, first), (2, second), (3, Held::Free)]);
+    let by = |phase| Held::By(1, phase);
+    [
+        [image(by(Wired), Held::Free), image(by(Assigned), Held::Free)],
+        [image(by(Assigned), Held::Free), image(Held::Rests, Held::Free)],
+        [image(by(Assigned), by(Wired)), image(Held::Rests, by(Assigned))],
+        [image(by(Assigned), by(Reserved)), image(by(Assigned), by(Wired))],
+    ]
+}
+
+#[test]
+fn each_operation_of_a_write_fails_once_or_is_the_daemons_last() {
+    let mut lived = 0;
+    for [before, after] in changes() {
+        for fault in [Fault::Fail, Fault::Stop] {
+            for at in 0..24 {
+                for retried in [&[][..], &[Step::Again], &[Step::Restart(None), Step::Again]] {
+                    for seed in 0..8 {
+                        let mut steps = vec![Step::Write(before.clone()), Step::Fault(at, fault)];
+                        steps.push(Step::Write(after.clone()));
+                        steps.extend_from_slice(retried);
+                        steps.push(Step::Restart(Some(seed)));
+                        live(&steps, None).unwrap_or_else(|error| panic!("{error}\n{steps:?}"));
+                        lived += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert_eq!(lived, 4 * 2 * 24 * 3 * 8);
 }
 
 #[test]
