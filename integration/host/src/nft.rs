@@ -2,7 +2,7 @@
 
 use contract::ports::host::NftTable;
 
-use crate::namespace::{Errno, Linux, NamespaceId};
+use crate::machine::{Errno, Linux, NamespaceId};
 
 impl Linux {
     /// Replaces a table whole.

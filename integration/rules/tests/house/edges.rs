@@ -56,7 +56,7 @@ const ROWS: &[Row<'_>] = &[
     Row { path: "cni-shim/source-digest", may_name: NONE },
     Row { path: "config", may_name: &["contract"] },
     Row { path: "integration/region", may_name: NONE },
-    Row { path: "integration/host", may_name: &["contract", "linux"] },
+    Row { path: "integration/host", may_name: &["contract", "linux", "checkpoint", "cni-shim", "protocol"] },
     Row { path: "integration/lab", may_name: &["region", "source-digest"] },
     Row { path: "integration/flows", may_name: &["lab", "protocol", "region", "source-digest"] },
     Row { path: "integration/rules", may_name: NONE },
