@@ -72,7 +72,7 @@ impl<C: Core> Actor for Room<C> {
         // Where the room has no thread of its own to be thrown away, this is its end.
         let fence = self.fence.clone();
         let over = async move { fence.revoked().await }.into_actor(self);
-        ctx.spawn(over.map(|(), _, ctx| ctx.terminate()));
+        ctx.spawn(over.map(|(), _, ctx| ctx.stop()));
         self.take_step(None, Death::Panic, ctx);
     }
 }
@@ -124,7 +124,7 @@ impl<C: Core> Room<C> {
         ctx: &mut Context<Self>,
     ) -> Turn {
         if self.fence.is_over() {
-            ctx.terminate();
+            ctx.stop();
             return Turn::Done;
         }
         let now = self.clock.now();
@@ -146,9 +146,10 @@ impl<C: Core> Room<C> {
         Turn::Done
     }
 
+    /// Stopped, not terminated: a context that is terminated in the turn that cancelled a timer polls itself for ever.
     fn end(&mut self, death: Death, ctx: &mut Context<Self>) {
         self.fence.condemn(death);
-        ctx.terminate();
+        ctx.stop();
     }
 
     /// Hands the plan's actions on; the reason, if the core gives itself up.

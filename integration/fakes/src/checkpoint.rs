@@ -6,7 +6,9 @@ use contract::ports::checkpoint::{Checkpoint, CheckpointImage, Loaded};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
 use crate::shared::SharedWorld;
@@ -80,17 +82,18 @@ impl World {
     }
 }
 
-/// The checkpoint port.
+/// The checkpoint port of one process: one writer, which works off what it is asked in order.
 #[derive(Clone)]
 pub struct FakeCheckpoint {
     world: SharedWorld,
+    writer: Arc<Semaphore>,
 }
 
 impl FakeCheckpoint {
     /// Over the disk of this world.
     #[must_use]
     pub fn new(world: SharedWorld) -> Self {
-        Self { world }
+        Self { world, writer: Arc::new(Semaphore::new(1)) }
     }
 
     fn journey(&self) -> Journey {
@@ -124,12 +127,16 @@ impl Checkpoint for FakeCheckpoint {
     }
 
     fn write(&self, image: CheckpointImage) -> BoxFuture<'static, Result<(), Cause>> {
-        let (world, journey) = (self.world.clone(), self.journey());
+        let (world, writer, journey) = (self.world.clone(), self.writer.clone(), self.journey());
         let failed = |detail: &str| Cause::CheckpointWrite { detail: detail.to_owned() };
         async move {
             let number = world.with(|world| world.disk.begin(image));
             // The writer ends what it has begun, whether or not somebody still waits.
-            let writing = tokio::spawn(write(world, journey, number));
+            let writing = tokio::spawn(async move {
+                // Never closed: an error is a process that is gone.
+                let _turn = writer.acquire().await;
+                write(world, journey, number).await
+            });
             match tokio::time::timeout(TIMEOUT, writing).await {
                 Ok(Ok(true)) => Ok(()),
                 Ok(_) => Err(failed("Input/output error (os error 5)")),

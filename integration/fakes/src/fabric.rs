@@ -4,7 +4,7 @@
 use contract::model::Mac;
 use contract::ports::host::{HostChange, Link, Route};
 use contract::model::TableId;
-use host::{End, NamespaceId};
+use host::{End, Linux, NamespaceId, Setting, Whose};
 use region::Effect;
 use std::net::Ipv4Addr;
 
@@ -25,6 +25,16 @@ impl Fabric {
     pub(crate) fn new(vpc: NamespaceId) -> Self {
         Self { vpc, ports: 0 }
     }
+}
+
+/// A node's own namespace as kubelet wants it: it forwards.
+pub(crate) fn new_host(linux: &mut Linux) -> NamespaceId {
+    let host = linux.add_namespace();
+    for whose in [Whose::All, Whose::Default] {
+        // Neither can be refused in a namespace that is there.
+        let _ = linux.set(host, whose, Setting::Forwarding, 1);
+    }
+    host
 }
 
 impl World {
@@ -78,7 +88,7 @@ impl World {
     /// The node as it is after a power loss and a boot: a new namespace of its own, the ENIs plugged again.
     pub(crate) fn replug(&mut self) {
         self.linux.delete_namespace(self.host);
-        self.host = self.linux.add_namespace();
+        self.host = new_host(&mut self.linux);
         let enis: Vec<(String, u32)> = self
             .region
             .enis_of(&self.instance)

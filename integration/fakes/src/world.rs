@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::checkpoint::Disk;
 use crate::dice::Dice;
-use crate::fabric::Fabric;
+use crate::fabric::{Fabric, new_host};
 use crate::weather::Weather;
 
 /// The strictest setting there is, as nodes of the lab have it.
@@ -83,7 +83,7 @@ impl World {
         let launched = region.launch_instance(instance, Duration::ZERO)?;
         let mut linux = Linux::new(RP_FILTER);
         let vpc = linux.add_namespace();
-        let host = linux.add_namespace();
+        let host = new_host(&mut linux);
         let mut world = Self {
             region,
             instance: launched.instance,

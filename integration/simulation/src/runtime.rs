@@ -152,9 +152,8 @@ impl Runtime {
     /// The addresses go off the pod's link first.
     fn strip(&self, namespace: NamespaceId) {
         self.stage.world.with(|world| {
-            let Some(link) = shim::named(world, namespace, "eth0") else { return };
-            for (address, prefix_length) in link.addresses {
-                let _ = world.linux.remove_address(namespace, link.ifindex, address, prefix_length);
+            if let Err(errno) = world.linux.strip(world.host, namespace, "eth0", "eni") {
+                world.troubles.push(format!("a pod's namespace cannot be stripped: {errno:?}"));
             }
         });
     }

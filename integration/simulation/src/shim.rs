@@ -5,10 +5,10 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use cni_server::serve_add;
-use contract::model::{HostVeth, Mac, TableId, VethPrefix};
-use contract::ports::host::{HostChange, Link, Route};
+use contract::model::{HostSide, HostVeth, Mac, VethPrefix, WiringOperation, WiringPlan as Plan};
+use contract::ports::host::Link;
 use fakes::World;
-use host::{End, Errno, NamespaceId};
+use host::NamespaceId;
 use protocol::{
     AddRequest, Attachment, FromDaemon, FromShim, PROTOCOL, Wired, WiringFailed, WiringPlan, from_daemon,
     from_shim, operation::Operation,
@@ -27,7 +27,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 const FRAMES_MAX: usize = 8;
 
-/// The MAC of a pod's end does not matter: each pair has its own.
+/// The MAC of a pod's end does not matter here: nobody else is in its namespace.
 const POD_MAC: Mac = Mac([0x0a, 0, 0, 0, 0, 1]);
 
 /// An ADD that failed: the label of its cause, and the cause.
@@ -112,13 +112,8 @@ async fn converse(site: &Site<'_>, request: &AddRequest, absent_at: &mut Instant
         match frame {
             from_daemon::Frame::Waiting(_) => {}
             from_daemon::Frame::Plan(plan) => {
-                let told = match site.carry_out(&plan).await {
-                    Ok(wired) => from_shim::Frame::Wired(wired),
-                    Err((step, errno)) => {
-                        let detail = std::io::Error::from_raw_os_error(errno.0).to_string();
-                        from_shim::Frame::Failed(WiringFailed { step: step.to_owned(), detail })
-                    }
-                };
+                let told = site.carry_out(&plan).await;
+                let told = told.map_or_else(from_shim::Frame::Failed, from_shim::Frame::Wired);
                 if !say(told) {
                     return Said::Broken;
                 }
@@ -143,64 +138,38 @@ struct Site<'a> {
 }
 
 impl Site<'_> {
-    /// Step by step: the shim may be killed between any two.
-    async fn carry_out(&self, plan: &WiringPlan) -> Result<Wired, (&'static str, Errno)> {
-        for operation in plan.operations.iter().filter_map(|operation| operation.operation.as_ref()) {
-            self.stage.dawdle(2).await;
-            self.stage.world.with(|world| self.stand(world, operation))?;
-        }
+    /// In two goes, with a pause before each: the shim may be killed when the pair stands and the address does not, or all does.
+    async fn carry_out(&self, plan: &WiringPlan) -> Result<Wired, WiringFailed> {
+        let plan = plan_of(plan).ok_or_else(|| failed("plan", "an operation that this shim does not know"))?;
+        let address = plan.operations.iter().find_map(|operation| match operation {
+            WiringOperation::Address { address } => Some(*address),
+            _ => None,
+        });
         self.stage.dawdle(2).await;
-        let outside = self.stage.world.with(|world| named(world, world.host, self.host_veth));
-        match outside {
-            Some(Link { ifindex, mac: Some(Mac(mac)), .. }) => {
-                Ok(Wired { host_ifindex: ifindex, host_mac: mac.to_vec() })
-            }
-            _ => Err(("veth", Errno::NODEV)),
+        self.stand(&plan)?;
+        let host = self.stage.world.with(|world| world.host);
+        let stripped = self.stage.world.with(|world| world.linux.strip(host, self.namespace, "eth0", "eni"));
+        stripped.map_err(|errno| failed("strip", errno))?;
+        self.stage.dawdle(2).await;
+        if let Some(address) = address {
+            self.stage.world.with(|world| self.nobody_else_carries(world, address));
         }
+        let HostSide { ifindex, mac: Mac(mac) } = self.stand(&plan)?;
+        self.stage.dawdle(2).await;
+        Ok(Wired { host_ifindex: ifindex, host_mac: mac.to_vec() })
     }
 
-    fn stand(&self, world: &mut World, operation: &Operation) -> Result<(), (&'static str, Errno)> {
-        let four = |bytes: &[u8]| <[u8; 4]>::try_from(bytes).map(Ipv4Addr::from).map_err(|_| ("plan", Errno::INVAL));
-        let ifindex = named(world, self.namespace, "eth0").map_or(0, |link| link.ifindex);
-        let route = |to, prefix_length, via| {
-            HostChange::PutRoute(Route { table: TableId::MAIN, to, prefix_length, via, ifindex })
-        };
-        let change = match operation {
-            Operation::Veth(veth) => {
-                let mac: [u8; 6] =
-                    veth.host_mac.as_slice().try_into().map_err(|_| ("plan", Errno::INVAL))?;
-                return self.pair(world, Mac(mac), veth.mtu_bytes).map_err(|errno| ("veth", errno));
-            }
-            Operation::LinkRoute(to) => route(four(&to.to)?, 32, None),
-            Operation::DefaultRoute(via) => route(Ipv4Addr::UNSPECIFIED, 0, Some(four(&via.via)?)),
-            Operation::Address(address) => {
-                let address = four(&address.address)?;
-                self.nobody_else_carries(world, address);
-                HostChange::AddAddress { ifindex, address, prefix_length: 32 }
-            }
-            // Neither has a meaning for what is judged here.
-            Operation::QuietHostVeth(_) | Operation::Neighbour(_) => return Ok(()),
-        };
-        world.linux.apply(self.namespace, &change).map_err(|errno| ("inside", errno))
-    }
-
-    /// Makes the pair, or takes over the one that stands; the link of an earlier pod of this name goes.
-    fn pair(&self, world: &mut World, host_mac: Mac, mtu_bytes: u32) -> Result<(), Errno> {
-        let inside = named(world, self.namespace, "eth0");
-        let outside = named(world, world.host, self.host_veth);
-        if inside.is_none() {
-            if let Some(earlier) = outside {
-                world.linux.delete_link(world.host, earlier.ifindex)?;
-            }
-            let end = |namespace, name: &str, mac| End { namespace, name: name.to_owned(), mac, mtu_bytes };
-            let host_end = end(world.host, self.host_veth, host_mac);
-            world.linux.veth(&end(self.namespace, "eth0", POD_MAC), &host_end)?;
-        }
-        for (namespace, name) in [(world.host, self.host_veth), (self.namespace, "eth0")] {
-            let ifindex = named(world, namespace, name).ok_or(Errno::NODEV)?.ifindex;
-            world.linux.apply(namespace, &HostChange::LinkUp { ifindex })?;
-        }
-        Ok(())
+    fn stand(&self, plan: &Plan) -> Result<HostSide, WiringFailed> {
+        self.stage.world.with(|world| {
+            let site = host::Site {
+                host: world.host,
+                pod: self.namespace,
+                ifname: "eth0".to_owned(),
+                host_veth: self.host_veth.to_owned(),
+                pod_mac: POD_MAC,
+            };
+            world.linux.carry_out(&site, plan).map_err(|error| failed("carry the plan out", error))
+        })
     }
 
     /// The promise itself: the kernel shows no address twice.
@@ -214,6 +183,32 @@ impl Site<'_> {
             ));
         }
     }
+}
+
+fn failed(step: &str, detail: impl std::fmt::Debug) -> WiringFailed {
+    WiringFailed { step: step.to_owned(), detail: format!("{detail:?}") }
+}
+
+/// The plan as it went over the wire; `None` for one that this shim does not understand.
+fn plan_of(plan: &WiringPlan) -> Option<Plan> {
+    let four = |bytes: &[u8]| <[u8; 4]>::try_from(bytes).map(Ipv4Addr::from).ok();
+    let mac = |bytes: &[u8]| <[u8; 6]>::try_from(bytes).map(Mac).ok();
+    let one = |operation: &protocol::Operation| {
+        Some(match operation.operation.as_ref()? {
+            Operation::Veth(veth) => {
+                WiringOperation::Veth { host_mac: mac(&veth.host_mac)?, mtu_bytes: veth.mtu_bytes }
+            }
+            Operation::QuietHostVeth(_) => WiringOperation::QuietHostVeth,
+            Operation::LinkRoute(route) => WiringOperation::LinkRoute { to: four(&route.to)? },
+            Operation::DefaultRoute(route) => WiringOperation::DefaultRoute { via: four(&route.via)? },
+            Operation::Address(address) => WiringOperation::Address { address: four(&address.address)? },
+            Operation::Neighbour(neighbour) => WiringOperation::Neighbour {
+                address: four(&neighbour.address)?,
+                mac: mac(&neighbour.mac)?,
+            },
+        })
+    };
+    Some(Plan { operations: plan.operations.iter().map(one).collect::<Option<_>>()? })
 }
 
 /// A link by its name.
