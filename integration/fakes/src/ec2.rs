@@ -128,8 +128,6 @@ impl Ec2 for FakeEc2 {
 fn filtered(action: &str, filters: &[(&str, &str)]) -> QueryRequest {
     let request = QueryRequest::new(action).with("MaxResults", 1000);
     filters.iter().zip(1..).fold(request, |request, ((name, value), number)| {
-        request
-            .with(format!("Filter.{number}.Name"), name)
-            .with(format!("Filter.{number}.Value.1"), value)
+        request.with(format!("Filter.{number}.Name"), name).with(format!("Filter.{number}.Value.1"), value)
     })
 }

@@ -2,8 +2,8 @@
 //! end is in the VPC's.
 
 use contract::model::Mac;
-use contract::ports::host::{HostChange, Link, Route};
 use contract::model::TableId;
+use contract::ports::host::{HostChange, Link, Route};
 use host::{End, Linux, NamespaceId, Setting, Whose};
 use region::Effect;
 use std::net::Ipv4Addr;
@@ -61,9 +61,10 @@ impl World {
             return self.trouble("the node has no primary ENI");
         };
         let prefix_length = self.region.subnet(&self.subnet).map_or(24, |subnet| subnet.cidr.prefix_len());
-        let router = self.region.subnet(&self.subnet).map_or(address, |subnet| {
-            Ipv4Addr::from(u32::from(subnet.cidr.network()).saturating_add(1))
-        });
+        let router = self
+            .region
+            .subnet(&self.subnet)
+            .map_or(address, |subnet| Ipv4Addr::from(u32::from(subnet.cidr.network()).saturating_add(1)));
         let Some(ifindex) = self.link(&mac).map(|link| link.ifindex) else {
             return self.trouble("the primary ENI has no link");
         };

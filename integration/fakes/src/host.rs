@@ -139,9 +139,8 @@ impl Host for FakeHost {
         let host = self.clone();
         async move {
             let journey = host.there("read a table").await?;
-            let body = host
-                .world
-                .with(|world| world.linux.nft_body(world.host, family, name).map(str::to_owned));
+            let body =
+                host.world.with(|world| world.linux.nft_body(world.host, family, name).map(str::to_owned));
             host.back(journey, "read a table").await?;
             Ok(body.map(|body| body.lines().map(|line| line.trim().to_owned()).collect()))
         }

@@ -83,7 +83,8 @@ impl FakeImds {
 
     async fn list<T: FromStr>(&self, path: &str) -> Result<Vec<T>, Away> {
         let text = self.key(&format!("meta-data/{path}")).await?.unwrap_or_default();
-        let value = |line: &str| line.trim_end_matches('/').parse().map_err(|_| Away(format!("{path}: `{line}`")));
+        let value =
+            |line: &str| line.trim_end_matches('/').parse().map_err(|_| Away(format!("{path}: `{line}`")));
         text.lines().map(value).collect()
     }
 
@@ -91,7 +92,9 @@ impl FakeImds {
         let below = format!("{MACS}/{mac}");
         let Some(id) = self.value::<String>(&format!("{below}/interface-id")).await? else { return Ok(None) };
         let Some(device) = self.value(&format!("{below}/device-number")).await? else { return Ok(None) };
-        let Some(subnet) = self.value::<String>(&format!("{below}/subnet-id")).await? else { return Ok(None) };
+        let Some(subnet) = self.value::<String>(&format!("{below}/subnet-id")).await? else {
+            return Ok(None);
+        };
         let cidr = self.value(&format!("{below}/subnet-ipv4-cidr-block")).await?;
         let Some(subnet_cidr) = cidr else { return Ok(None) };
         let mut addresses = self.list(&format!("{below}/local-ipv4s")).await?.into_iter();

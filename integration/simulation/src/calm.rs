@@ -31,13 +31,15 @@ pub(crate) fn while_pods_run(stage: &Stage, runtime: &Runtime, life: &Life) {
                 .filter_map(|(sandbox, address)| {
                     let namespace = sandbox.namespace?;
                     let inside = shim::named(world, namespace, "eth0");
-                    let carries = inside.is_some_and(|link| link.addresses.iter().any(|(at, _)| *at == address));
+                    let carries =
+                        inside.is_some_and(|link| link.addresses.iter().any(|(at, _)| *at == address));
                     if !carries {
                         judge.violated(format!("{} does not carry {address}", sandbox.pod));
                     }
-                    let behind = world.linux.snapshot(world.host)?.links.into_iter().find(|link| {
-                        link.behind.as_ref().is_some_and(|behind| behind.contains(&address))
-                    })?;
+                    let behind =
+                        world.linux.snapshot(world.host)?.links.into_iter().find(|link| {
+                            link.behind.as_ref().is_some_and(|behind| behind.contains(&address))
+                        })?;
                     Some((sandbox.pod.to_string(), address, behind.ifindex))
                 })
                 .collect()

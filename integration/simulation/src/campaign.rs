@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::play::{Played, play};
 use crate::plant::Plant;
+use crate::play::{Played, play};
 use crate::script::Script;
 use crate::shrink::shrink;
 

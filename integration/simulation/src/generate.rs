@@ -126,7 +126,9 @@ mod tests {
         let mut kinds = std::collections::BTreeSet::new();
         for seed in 0..50 {
             let steps = Script::of_seed(seed).step;
-            kinds.extend(steps.iter().map(|step| format!("{step:?}").split([' ', '{']).next().unwrap().to_owned()));
+            kinds.extend(
+                steps.iter().map(|step| format!("{step:?}").split([' ', '{']).next().unwrap().to_owned()),
+            );
         }
         assert_eq!(kinds.len(), 13, "{kinds:?}");
     }

@@ -108,7 +108,7 @@ impl Judge {
 /// FNV-1a over a turn.
 fn fold(trace: u64, room: &str, now: Duration) -> u64 {
     let micros = u64::try_from(now.as_micros()).unwrap_or(u64::MAX).to_le_bytes();
-    room.bytes()
-        .chain(micros)
-        .fold(trace ^ 0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    room.bytes().chain(micros).fold(trace ^ 0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }

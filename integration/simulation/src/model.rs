@@ -74,13 +74,8 @@ impl Model {
         };
         let pod_names =
             Pod { namespace: "default".to_owned(), name: format!("pod-{pod}"), uid: format!("uid-{pod}") };
-        let sandbox = Sandbox {
-            key,
-            pod: pod_names,
-            namespace: Some(namespace),
-            phase: Phase::Adding,
-            began_at: now,
-        };
+        let sandbox =
+            Sandbox { key, pod: pod_names, namespace: Some(namespace), phase: Phase::Adding, began_at: now };
         self.pods.insert(pod, sandbox.clone());
         self.look_around(now);
         Some(sandbox)
@@ -137,12 +132,8 @@ impl Model {
             .iter()
             .flat_map(|eni| eni.secondaries.iter().copied())
             .collect();
-        let durable: BTreeMap<&AttachmentKey, (Ipv4Addr, LeasePhase)> = world
-            .durable()
-            .leases
-            .iter()
-            .map(|lease| (&lease.key, (lease.address, lease.phase)))
-            .collect();
+        let durable: BTreeMap<&AttachmentKey, (Ipv4Addr, LeasePhase)> =
+            world.durable().leases.iter().map(|lease| (&lease.key, (lease.address, lease.phase))).collect();
         for (sandbox, address) in self.up() {
             if let Some(other) = held.insert(address, sandbox) {
                 broken.push(format!("{address} is both {}'s and {}'s", other.pod, sandbox.pod));

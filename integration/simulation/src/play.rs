@@ -95,19 +95,15 @@ impl Director {
             more_enis: node.more_enis.clone(),
         };
         let lag = node.imds_lag_milliseconds;
-        let knobs = Knobs {
-            imds: ImdsLag { addresses_milliseconds: lag, ..ImdsLag::default() },
-            ..Knobs::default()
-        };
+        let knobs =
+            Knobs { imds: ImdsLag { addresses_milliseconds: lag, ..ImdsLag::default() }, ..Knobs::default() };
         let world = World::new(&spec, knobs, script.seed).map_err(|error| error.to_string())?;
         let enis = u32::try_from(node.more_enis.len()).unwrap_or(u32::MAX).saturating_add(1);
         let capacity = enis.saturating_mul(limits.ipv4_per_eni.saturating_sub(1));
         let model = Model::of_capacity(capacity);
         let stage = Stage::new(SharedWorld::new(world), model, plant, script.seed);
-        let environment = [
-            ("WARM_ENI_TARGET", "0".to_owned()),
-            ("WARM_IP_TARGET", node.warm_ip_target.to_string()),
-        ];
+        let environment =
+            [("WARM_ENI_TARGET", "0".to_owned()), ("WARM_IP_TARGET", node.warm_ip_target.to_string())];
         let environment = environment.map(|(name, value)| (name.to_owned(), value));
         let settings = Settings::load(None, environment).map_err(|error| error.to_string())?.settings;
         Ok(Self {
@@ -270,7 +266,10 @@ impl Director {
 /// Nothing fails, and nothing is so slow that a timeout may end it.
 fn is_fair(weather: &Weather) -> bool {
     [weather.ec2, weather.imds, weather.host, weather.disk].iter().all(|odds| {
-        u32::from(odds.refused) + u32::from(odds.lost_before) + u32::from(odds.lost_after) + u32::from(odds.hangs)
+        u32::from(odds.refused)
+            + u32::from(odds.lost_before)
+            + u32::from(odds.lost_after)
+            + u32::from(odds.hangs)
             == 0
     })
 }

@@ -140,7 +140,8 @@ struct Site<'a> {
 impl Site<'_> {
     /// In two goes, with a pause before each: the shim may be killed when the pair stands and the address does not, or all does.
     async fn carry_out(&self, plan: &WiringPlan) -> Result<Wired, WiringFailed> {
-        let plan = plan_of(plan).ok_or_else(|| failed("plan", "an operation that this shim does not know"))?;
+        let plan =
+            plan_of(plan).ok_or_else(|| failed("plan", "an operation that this shim does not know"))?;
         let address = plan.operations.iter().find_map(|operation| match operation {
             WiringOperation::Address { address } => Some(*address),
             _ => None,
@@ -202,10 +203,9 @@ fn plan_of(plan: &WiringPlan) -> Option<Plan> {
             Operation::LinkRoute(route) => WiringOperation::LinkRoute { to: four(&route.to)? },
             Operation::DefaultRoute(route) => WiringOperation::DefaultRoute { via: four(&route.via)? },
             Operation::Address(address) => WiringOperation::Address { address: four(&address.address)? },
-            Operation::Neighbour(neighbour) => WiringOperation::Neighbour {
-                address: four(&neighbour.address)?,
-                mac: mac(&neighbour.mac)?,
-            },
+            Operation::Neighbour(neighbour) => {
+                WiringOperation::Neighbour { address: four(&neighbour.address)?, mac: mac(&neighbour.mac)? }
+            }
         })
     };
     Some(Plan { operations: plan.operations.iter().map(one).collect::<Option<_>>()? })

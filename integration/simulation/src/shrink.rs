@@ -1,7 +1,7 @@
 //! A failing script made smaller: steps are left out, in ever smaller groups, for as long as something is still broken.
 
-use crate::play::{Played, play};
 use crate::plant::Plant;
+use crate::play::{Played, play};
 use crate::script::Script;
 
 /// Runs at most; a script has some hundred steps, and most go in the first dozens of runs.

@@ -42,7 +42,8 @@ impl Squatter {
     /// Gives everything back.
     pub(crate) fn free(&mut self, world: &mut World, now: Duration) {
         for eni in self.enis.drain(..) {
-            let request = QueryRequest::new("DeleteNetworkInterface").with("NetworkInterfaceId", eni.as_str());
+            let request =
+                QueryRequest::new("DeleteNetworkInterface").with("NetworkInterfaceId", eni.as_str());
             world.region.handle(request, now);
         }
     }

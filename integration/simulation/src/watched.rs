@@ -136,9 +136,7 @@ impl<C: Core> Performer<Watched<C>> for Hands<C> {
             return async move { later.await.unwrap_or(Ok(None)) }.boxed();
         }
         match self.judge.obey(self.room, |how| matches!(how, How::Break | How::Stall)) {
-            Some(How::Break) => {
-                futures::future::ready(Err(Broken { reason: "ordered".to_owned() })).boxed()
-            }
+            Some(How::Break) => futures::future::ready(Err(Broken { reason: "ordered".to_owned() })).boxed(),
             Some(_) => {
                 let done = self.performer.perform(action);
                 async move {
