@@ -25,8 +25,9 @@ const FIRST_FRAME: Duration = Duration::from_secs(5);
 /// Wiring a pod takes the shim milliseconds; a node that swaps may need more.
 const WIRING: Duration = Duration::from_secs(30);
 
-/// A step of a room takes milliseconds; a room that is being restarted may need more.
-const STEP: Duration = Duration::from_secs(15);
+/// A step of a room takes milliseconds. The longest is one over which a call of the room's own never answers (30 s in
+/// RouteProgrammer, and a grace of 5 s), which costs it a restart; the step is asked again then, and no ADD need fail for it.
+const STEP: Duration = Duration::from_secs(60);
 
 /// The room answers by the deadline itself; this is for its answer to arrive.
 const SLACK: Duration = Duration::from_secs(2);

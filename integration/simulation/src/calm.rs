@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use contract::model::LeasePhase;
 use contract::ports::host::RouteQuestion;
 
 use crate::life::Life;
+use crate::model::{AFTERMATH, Phase};
 use crate::runtime::{Runtime, standing_of};
 use crate::shim;
 use crate::stage::Stage;
@@ -14,8 +16,33 @@ use crate::stage::Stage;
 /// The longest ADD, the longest pause of a subnet, and what follows them.
 pub(crate) const SETTLES: Duration = Duration::from_secs(300);
 
+/// What drifted is put back by the pass that comes every half minute, and the aftermath of rough weather is over.
+const REPAIRS: Duration = AFTERMATH.saturating_add(Duration::from_secs(5));
+
 /// DELs, and the rest of the last address.
 pub(crate) const RESTS: Duration = Duration::from_secs(120);
+
+/// Nobody waits, every lease is assigned, every room runs, and a whole pass of repairs has gone by.
+pub(crate) fn has_settled(stage: &Stage, runtime: &Runtime, life: &Life) -> bool {
+    let leaves = stage
+        .model
+        .with(|model| model.pods.values().any(|pod| matches!(pod.phase, Phase::Adding | Phase::Leaving)));
+    let assigned = life.views.leases.latest().is_some_and(|view| {
+        view.counts.waiting == 0 && view.leases.iter().all(|lease| lease.phase == LeasePhase::Assigned)
+    });
+    let long_fair = stage.model.with(|model| model.fair_for(stage.world.now()) >= REPAIRS);
+    runtime.adding() == 0 && !leaves && assigned && long_fair && run(life) && stage.porch.is_ready()
+}
+
+/// No lease is left, and nothing rests.
+pub(crate) fn has_rested(stage: &Stage, _: &Runtime, life: &Life) -> bool {
+    let counts = life.views.leases.latest().map(|view| view.counts).unwrap_or_default();
+    counts.leased == 0 && counts.cooling == 0 && stage.porch.spooled() == 0 && run(life)
+}
+
+fn run(life: &Life) -> bool {
+    life.vitals.latest().is_some_and(|children| children.iter().all(kernel::Vitals::running))
+}
 
 /// Every pod that was told an address has it, reaches and is reached; everybody was answered.
 pub(crate) fn while_pods_run(stage: &Stage, runtime: &Runtime, life: &Life) {

@@ -13,7 +13,7 @@ use host::NamespaceId;
 const REST: Duration = Duration::from_secs(45);
 
 /// Pauses after failures grow to a minute; what is refused for so long after rough weather is still its doing.
-const AFTERMATH: Duration = Duration::from_secs(90);
+pub(crate) const AFTERMATH: Duration = Duration::from_secs(90);
 
 /// How far a sandbox is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,6 +104,11 @@ impl Model {
         if wanted > self.capacity as usize {
             self.crowded_at = Some(now);
         }
+    }
+
+    /// For how long nothing was rough.
+    pub(crate) fn fair_for(&self, now: Duration) -> Duration {
+        if self.rough { Duration::ZERO } else { now.saturating_sub(self.rough_at.unwrap_or_default()) }
     }
 
     /// Whether an ADD that began then may fail now.

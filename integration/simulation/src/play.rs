@@ -24,6 +24,9 @@ use crate::{calm, squatter};
 /// A daemon that ended by itself is started again by kubelet after this.
 const KUBELET: Duration = Duration::from_secs(2);
 
+/// At the end it is looked this often whether everything is as it should be.
+const LOOK: Duration = Duration::from_secs(5);
+
 /// What a run has shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Played {
@@ -179,6 +182,23 @@ impl Director {
         }
     }
 
+    fn judge_calm(&self) {
+        if let Some(life) = &self.life {
+            calm::while_pods_run(&self.stage, &self.runtime, life);
+        }
+    }
+
+    /// Time passes until it is so, and at the longest this much: what is not so then is not judged here.
+    async fn pass_until(&mut self, at_most: Duration, so: fn(&Stage, &Runtime, &Life) -> bool) {
+        let until = self.stage.world.now() + at_most;
+        while self.stage.world.now() < until && !self.is_over() {
+            self.pass(LOOK).await;
+            if self.life.as_ref().is_some_and(|life| so(&self.stage, &self.runtime, life)) {
+                return;
+            }
+        }
+    }
+
     async fn kill(&mut self) {
         self.died();
         if let Some(life) = self.life.take() {
@@ -237,23 +257,30 @@ impl Director {
 
     /// Fair weather, room in the subnet, a daemon that runs, and time: then everything is as it should be.
     async fn come_to_rest(&mut self) {
+        // Whatever came last has its aftermath.
+        self.roughness(true);
         self.weather(Weather::default());
         self.free_subnet();
         if self.life.is_none() {
             self.start();
         }
-        self.pass(calm::SETTLES).await;
+        self.pass_until(calm::SETTLES, calm::has_settled).await;
         if self.is_over() {
             return;
         }
-        if let Some(life) = &self.life {
-            calm::while_pods_run(&self.stage, &self.runtime, life);
+        self.judge_calm();
+        // And new ones come, for which there is no excuse any more.
+        NEW_PODS.into_iter().for_each(|pod| self.runtime.add(pod));
+        self.pass_until(calm::SETTLES, calm::has_settled).await;
+        if self.is_over() {
+            return;
         }
+        self.judge_calm();
         let pods: Vec<u32> = self.stage.model.with(|model| model.pods.keys().copied().collect());
         for pod in pods {
             self.runtime.delete(pod).await;
         }
-        self.pass(calm::RESTS).await;
+        self.pass_until(calm::RESTS, calm::has_rested).await;
         if self.is_over() {
             return;
         }
@@ -262,6 +289,9 @@ impl Director {
         }
     }
 }
+
+/// Pods that no script knows.
+const NEW_PODS: [u32; 2] = [1_000, 1_001];
 
 /// Nothing fails, and nothing is so slow that a timeout may end it.
 fn is_fair(weather: &Weather) -> bool {

@@ -5,6 +5,7 @@ use futures::FutureExt;
 use futures::future::{BoxFuture, pending};
 use kernel::{Broken, Core, Event, Performer, Plan, Spec};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::judge::Judge;
@@ -53,6 +54,7 @@ pub(crate) struct Hands<C: Core> {
     room: &'static str,
     judge: Judge,
     sabotage: Sabotage<C>,
+    detached: AtomicU64,
 }
 
 /// The same child, watched.
@@ -68,7 +70,7 @@ pub(crate) fn watched<C: Core>(
         let later_life = lives.with(|lives| std::mem::replace(lives, *lives + 1) > 0);
         let watched =
             Watched { core, room, judge: judge.clone(), sabotage, later_life, swallowed: Vec::new() };
-        let hands = Hands { performer, room, judge: judge.clone(), sabotage };
+        let hands = Hands { performer, room, judge: judge.clone(), sabotage, detached: AtomicU64::new(0) };
         (watched, Arc::new(hands) as Arc<dyn Performer<_>>)
     })
 }
@@ -114,8 +116,9 @@ impl<C: Core> Core for Watched<C> {
     }
 }
 
-/// A detached effect is done so much later.
-const DETACHED: Duration = Duration::from_millis(700);
+/// Of the detached effects each so-many-th is done so much later, by when its incarnation may be over.
+const LATE_EVERY: u64 = 4;
+const LATE: Duration = Duration::from_secs(3);
 
 impl<C: Core> Performer<Watched<C>> for Hands<C> {
     fn timeout(&self, action: &C::Action) -> Duration {
@@ -129,8 +132,10 @@ impl<C: Core> Performer<Watched<C>> for Hands<C> {
     fn perform(&self, action: C::Action) -> BoxFuture<'static, Result<Option<C::Outcome>, Broken>> {
         if (self.sabotage.detaches)(&action) {
             let performer = self.performer.clone();
+            let number = self.detached.fetch_add(1, Ordering::Relaxed);
+            let late = number.checked_rem(LATE_EVERY) == Some(LATE_EVERY - 1);
             let later = tokio::spawn(async move {
-                tokio::time::sleep(DETACHED).await;
+                tokio::time::sleep(if late { LATE } else { Duration::ZERO }).await;
                 performer.perform(action).await
             });
             return async move { later.await.unwrap_or(Ok(None)) }.boxed();
