@@ -144,6 +144,8 @@ impl Follower {
                 }
                 touched.insert(eni);
             }
+            // The fabric carries IPv4 alone: a node of the lab that asks for IPv6 is told of it, and has no packet of it.
+            Effect::Ipv6Added { .. } | Effect::Ipv6Removed { .. } => {}
             Effect::EniVisible { .. } => {} // what metadata shows is the region's own
         }
         Ok(())

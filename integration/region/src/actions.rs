@@ -2,6 +2,7 @@
 //! parameters and gives the members of its answer; it never sees faults, throttles or HTTP.
 
 mod assign;
+mod assign_ipv6;
 mod attach;
 mod create;
 mod describe_instance_types;
@@ -13,8 +14,10 @@ mod describe_networks;
 pub(crate) use filter::matches as filter_matches;
 mod filter;
 mod modify;
+mod new_interface;
 mod page;
 mod tags;
+mod wanted;
 
 use crate::error::ApiError;
 use crate::params::{Param, Params};
@@ -46,6 +49,8 @@ const ACTIONS: &[&Action] = &[
     &describe_interfaces::DESCRIBE_NETWORK_INTERFACES,
     &assign::ASSIGN_PRIVATE_IP_ADDRESSES,
     &assign::UNASSIGN_PRIVATE_IP_ADDRESSES,
+    &assign_ipv6::ASSIGN_IPV6_ADDRESSES,
+    &assign_ipv6::UNASSIGN_IPV6_ADDRESSES,
     &describe_instances::DESCRIBE_INSTANCES,
     &describe_instance_types::DESCRIBE_INSTANCE_TYPES,
     &describe_networks::DESCRIBE_SUBNETS,

@@ -56,6 +56,9 @@ impl Region {
         if eni.slots() > instance.limits.ipv4_per_eni {
             return Err(ApiError::address_limit());
         }
+        if eni.ipv6_slots() > instance.limits.ipv6_per_eni(&instance.instance_type) {
+            return Err(ApiError::ipv6_limit());
+        }
         Ok(())
     }
 
@@ -102,6 +105,7 @@ impl Region {
         if let Some(eni) = self.enis.get_mut(id) {
             eni.attachment = Some(attachment);
         }
+        self.touch(id);
         made
     }
 

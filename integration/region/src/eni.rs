@@ -1,10 +1,10 @@
 //! An ENI, its addresses and its attachment, as EC2 sees it this instant. What the metadata service shows is a later copy, kept
 //! elsewhere.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use ipnet::Ipv4Net;
+use ipnet::{Ipv4Net, Ipv6Net};
 
 use crate::ids::{AttachmentId, EniId, InstanceId, Mac, SecurityGroupId, SubnetId, VpcId};
 use crate::tags::Tags;
@@ -58,6 +58,10 @@ pub struct Eni {
     pub secondaries: Vec<Ipv4Addr>,
     /// Prefixes, in the order they came.
     pub prefixes: Vec<Ipv4Net>,
+    /// IPv6 addresses, in the order they came.
+    pub ipv6_addresses: Vec<Ipv6Addr>,
+    /// IPv6 prefixes, in the order they came.
+    pub ipv6_prefixes: Vec<Ipv6Net>,
     /// Its groups.
     pub groups: Vec<SecurityGroupId>,
     /// Its description.
@@ -117,6 +121,20 @@ impl Eni {
     pub fn blocks(&self) -> Vec<Ipv4Net> {
         let mut blocks: Vec<Ipv4Net> = self.addresses().into_iter().map(Ipv4Net::from).collect();
         blocks.extend(&self.prefixes);
+        blocks
+    }
+
+    /// IPv6 slots filled, of the type's IPv6 addresses per ENI: a prefix fills one.
+    #[must_use]
+    pub fn ipv6_slots(&self) -> u32 {
+        u32::try_from(self.ipv6_addresses.len() + self.ipv6_prefixes.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Every IPv6 address (/128) and prefix (/80) as blocks, addresses first.
+    #[must_use]
+    pub fn ipv6_blocks(&self) -> Vec<Ipv6Net> {
+        let mut blocks: Vec<Ipv6Net> = self.ipv6_addresses.iter().copied().map(Ipv6Net::from).collect();
+        blocks.extend(&self.ipv6_prefixes);
         blocks
     }
 

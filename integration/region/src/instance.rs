@@ -53,6 +53,10 @@ pub struct InstanceSpec {
     pub secondary_addresses: u32,
     /// Prefixes the primary ENI has from the start.
     pub prefixes: u32,
+    /// IPv6 addresses the primary ENI has from the start.
+    pub ipv6_addresses: u32,
+    /// IPv6 prefixes the primary ENI has from the start.
+    pub ipv6_prefixes: u32,
     /// More ENIs, attached from the start.
     pub interfaces: Vec<InterfaceSpec>,
     /// The role of its profile.
@@ -76,6 +80,10 @@ pub struct InterfaceSpec {
     pub secondary_addresses: u32,
     /// Prefixes.
     pub prefixes: u32,
+    /// IPv6 addresses.
+    pub ipv6_addresses: u32,
+    /// IPv6 prefixes.
+    pub ipv6_prefixes: u32,
     /// Its description.
     pub description: String,
     /// Whether it goes with the instance.
@@ -96,6 +104,8 @@ impl InstanceSpec {
             groups: Vec::new(),
             secondary_addresses: 0,
             prefixes: 0,
+            ipv6_addresses: 0,
+            ipv6_prefixes: 0,
             interfaces: Vec::new(),
             role: Some("node".to_owned()),
             tags: Tags::new(),

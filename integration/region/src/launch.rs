@@ -12,8 +12,8 @@ use crate::interface::NewInterface;
 use crate::knobs::ImdsLag;
 use crate::limits::limits_of;
 use crate::region::Region;
-use crate::subnet::Want;
 use crate::transition::linked;
+use crate::want::{Want, Want6};
 
 /// A launched instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,8 +52,10 @@ impl Region {
         self.settle(now);
         let instance = self.instances.get_mut(id).ok_or_else(|| id.not_found())?;
         instance.state = InstanceState::Terminated;
+        self.touched.instances.insert(id.clone());
         let enis: Vec<EniId> = self.enis_of(id).into_iter().map(|eni| eni.id.clone()).collect();
         for eni_id in enis {
+            self.touch(&eni_id);
             let Some(eni) = self.enis.get_mut(&eni_id) else {
                 continue;
             };
@@ -85,6 +87,8 @@ impl Region {
             groups: spec.groups.clone(),
             secondary_addresses: spec.secondary_addresses,
             prefixes: spec.prefixes,
+            ipv6_addresses: spec.ipv6_addresses,
+            ipv6_prefixes: spec.ipv6_prefixes,
             delete_on_termination: true,
             ..InterfaceSpec::default()
         };
@@ -118,6 +122,11 @@ impl Region {
                 address_count: spec.secondary_addresses,
                 prefix_count: spec.prefixes,
                 ..Want::default()
+            },
+            more6: Want6 {
+                address_count: spec.ipv6_addresses,
+                prefix_count: spec.ipv6_prefixes,
+                ..Want6::default()
             },
             groups: spec.groups,
             description: spec.description,

@@ -35,10 +35,12 @@ mod imds;
 mod instance;
 mod instant;
 mod interface;
+mod ipv6_space;
 mod journal;
 mod knobs;
 mod launch;
 mod limits;
+mod networks;
 mod params;
 mod region;
 mod security_group;
@@ -46,7 +48,9 @@ mod subnet;
 mod tags;
 mod throttle;
 mod transition;
+mod unconfirmed;
 mod vpc;
+mod want;
 mod xml;
 
 #[cfg(test)]

@@ -2,9 +2,7 @@
 //! repetition. It knows the shape of names, never what they mean.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
-
-use ipnet::Ipv4Net;
+use std::str::FromStr;
 
 use crate::error::ApiError;
 
@@ -177,12 +175,7 @@ impl Params {
     }
 }
 
-/// An address out of a parameter.
-pub(crate) fn address(value: &str) -> Result<Ipv4Addr, ApiError> {
-    value.parse().map_err(|_| ApiError::invalid_value(format!("Invalid IPv4 address: {value}")))
-}
-
-/// A prefix out of a parameter.
-pub(crate) fn prefix(value: &str) -> Result<Ipv4Net, ApiError> {
-    value.parse().map_err(|_| ApiError::invalid_value(format!("Invalid IPv4 prefix: {value}")))
+/// An address or prefix out of a parameter; `what` is its kind, for the refusal (`IPv4 address`).
+pub(crate) fn parsed<T: FromStr>(value: &str, what: &str) -> Result<T, ApiError> {
+    value.parse().map_err(|_| ApiError::invalid_value(format!("Invalid {what}: {value}")))
 }

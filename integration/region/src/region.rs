@@ -4,9 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ipnet::Ipv4Net;
-
 use crate::actions;
+use crate::audit::Touched;
 use crate::effect::Effect;
 use crate::eni::Eni;
 use crate::error::{ApiError, RegionError};
@@ -21,7 +20,7 @@ use crate::subnet::Subnet;
 use crate::tags::{self, Tags};
 use crate::throttle::Buckets;
 use crate::transition::Queue;
-use crate::vpc::{self, Vpc};
+use crate::vpc::Vpc;
 
 /// What a region is called, and the seed of its ids.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +54,8 @@ pub struct Region {
     pub(crate) faults: Faults,
     pub(crate) buckets: Buckets,
     pub(crate) journal: Journal,
+    /// What was changed and not audited yet.
+    pub(crate) touched: Touched,
     /// Effects nobody has taken yet.
     pub(crate) effects: Vec<Effect>,
 }
@@ -97,69 +98,9 @@ impl Region {
             faults: Faults::default(),
             buckets: Buckets::default(),
             journal: Journal::default(),
+            touched: Touched::default(),
             effects: Vec::new(),
         }
-    }
-
-    /// Makes a VPC, with a default security group.
-    ///
-    /// # Errors
-    /// No block, one of a size EC2 does not allow, or two that overlap.
-    pub fn add_vpc(&mut self, cidrs: &[Ipv4Net]) -> Result<VpcId, RegionError> {
-        if cidrs.is_empty() {
-            return Err(RegionError::NoCidr);
-        }
-        for (index, cidr) in cidrs.iter().enumerate() {
-            if !vpc::allowed_block(*cidr) {
-                return Err(RegionError::BlockSize { cidr: *cidr });
-            }
-            if let Some(other) = cidrs.iter().take(index).find(|other| vpc::overlap(other, cidr)) {
-                return Err(RegionError::Overlap { cidr: *cidr, other: *other });
-            }
-        }
-        let id = VpcId::mint(&mut self.mint);
-        let default_group = self.put_group(&id, "default");
-        let vpc = Vpc { id: id.clone(), cidrs: cidrs.to_vec(), default_group, tags: Tags::new() };
-        self.vpcs.insert(id.clone(), vpc);
-        Ok(id)
-    }
-
-    /// Makes a subnet in the zone with this letter.
-    ///
-    /// # Errors
-    /// No such VPC, a block outside it, one that overlaps another subnet's, or one of a size EC2 does not allow.
-    pub fn add_subnet(
-        &mut self,
-        vpc: &VpcId,
-        cidr: Ipv4Net,
-        zone_letter: &str,
-    ) -> Result<SubnetId, RegionError> {
-        let cidrs = &self.vpcs.get(vpc).ok_or_else(|| vpc.not_found())?.cidrs;
-        if !vpc::allowed_block(cidr) {
-            return Err(RegionError::BlockSize { cidr });
-        }
-        if !cidrs.iter().any(|block| block.contains(&cidr)) {
-            return Err(RegionError::OutsideVpc { cidr, vpc: vpc.to_string() });
-        }
-        let mut siblings = self.subnets.values().filter(|subnet| subnet.vpc == *vpc);
-        if let Some(other) = siblings.find(|subnet| vpc::overlap(&subnet.cidr, &cidr)) {
-            return Err(RegionError::Overlap { cidr, other: other.cidr });
-        }
-        let id = SubnetId::mint(&mut self.mint);
-        let zone = format!("{}{zone_letter}", self.spec.name);
-        self.subnets.insert(id.clone(), Subnet::new(id.clone(), vpc.clone(), cidr, zone));
-        Ok(id)
-    }
-
-    /// Makes a security group.
-    ///
-    /// # Errors
-    /// No such VPC.
-    pub fn add_security_group(&mut self, vpc: &VpcId, name: &str) -> Result<SecurityGroupId, RegionError> {
-        if !self.vpcs.contains_key(vpc) {
-            return Err(vpc.not_found().into());
-        }
-        Ok(self.put_group(vpc, name))
     }
 
     /// Puts a tag on a VPC, subnet, group, instance or ENI, as `CreateTags` does.
@@ -199,14 +140,6 @@ impl Region {
     /// Disarms every fault.
     pub fn clear_faults(&mut self) {
         self.faults.clear();
-    }
-
-    fn put_group(&mut self, vpc: &VpcId, name: &str) -> SecurityGroupId {
-        let id = SecurityGroupId::mint(&mut self.mint);
-        let group =
-            SecurityGroup { id: id.clone(), name: name.to_owned(), vpc: vpc.clone(), tags: Tags::new() };
-        self.groups.insert(id.clone(), group);
-        id
     }
 }
 

@@ -9,6 +9,7 @@ mod describe_goldens;
 mod faults;
 mod goldens;
 mod imds;
+mod ipv6;
 mod life;
 mod limits;
 mod parameters;

@@ -80,6 +80,20 @@ impl Xml {
         });
     }
 
+    /// A list of texts.
+    pub(crate) fn texts<T: Display>(&mut self, name: &str, items: impl IntoIterator<Item = T>) {
+        self.node(name, |xml| {
+            for item in items {
+                xml.leaf("item", item);
+            }
+        });
+    }
+
+    /// A list of nothing.
+    pub(crate) fn empty_list(&mut self, name: &str) {
+        self.element(name, "");
+    }
+
     fn element(&mut self, name: &str, inner: &str) {
         if inner.is_empty() {
             self.0.push_str(&format!("<{name}/>"));

@@ -2,25 +2,21 @@
 
 use std::time::Duration;
 
-use super::Done;
 use super::describe_interfaces::write_interface;
 use super::tags::specified;
-use crate::actions::Action;
+use super::{Action, Done, new_interface};
 use crate::error::ApiError;
-use crate::ids::{EniId, SecurityGroupId, SubnetId};
+use crate::ids::{EniId, SubnetId};
 use crate::interface::NewInterface;
 use crate::knobs::after_or_never;
-use crate::params::{Params, address, boolean, integer, not_simulated, prefix, text};
+use crate::params::{Params, boolean, integer, not_simulated, text};
 use crate::region::{Region, Remembered};
-use crate::subnet::Want;
 use crate::xml::Xml;
 
 /// How long a token is remembered (EC2 promises at least a day).
 const TOKEN_KEPT: Duration = Duration::from_hours(24);
 /// Characters of a token (EC2's bound).
 const TOKEN_CHARACTERS_MAX: usize = 64;
-/// Characters of a description (EC2's bound).
-const DESCRIPTION_CHARACTERS_MAX: usize = 255;
 
 pub(crate) const CREATE_NETWORK_INTERFACE: Action = Action {
     name: "CreateNetworkInterface",
@@ -34,17 +30,17 @@ pub(crate) const CREATE_NETWORK_INTERFACE: Action = Action {
         integer("SecondaryPrivateIpAddressCount"),
         integer("Ipv4PrefixCount"),
         text("Ipv4Prefix.N.Ipv4Prefix"),
+        integer("Ipv6AddressCount"),
+        text("Ipv6Addresses.N.Ipv6Address"),
+        integer("Ipv6PrefixCount"),
+        text("Ipv6Prefix.N.Ipv6Prefix"),
         text("TagSpecification.N.ResourceType"),
         text("TagSpecification.N.Tag.N.Key"),
         text("TagSpecification.N.Tag.N.Value"),
         text("ClientToken"),
         not_simulated("InterfaceType"),
         not_simulated("EnablePrimaryIpv6"),
-        not_simulated("Ipv6AddressCount"),
-        not_simulated("Ipv6Addresses.N.Ipv6Address"),
         not_simulated("Ipv6Addresses.N.IsPrimaryIpv6"),
-        not_simulated("Ipv6PrefixCount"),
-        not_simulated("Ipv6Prefix.N.Ipv6Prefix"),
         not_simulated("Operator.Principal"),
     ],
     run,
@@ -96,49 +92,6 @@ fn read(region: &Region, params: &Params) -> Result<NewInterface, ApiError> {
     if !region.subnets.contains_key(&subnet) {
         return Err(subnet.not_found());
     }
-    let description = params.text("Description").unwrap_or_default().to_owned();
-    if description.chars().count() > DESCRIPTION_CHARACTERS_MAX {
-        return Err(ApiError::invalid_value("The description exceeds 255 characters"));
-    }
-    let tags = specified(params, "network-interface")?;
-    if !tags.is_empty() && region.knobs.denied_actions.contains("CreateTags") {
-        return Err(region.unauthorized("CreateTags"));
-    }
-    let groups = params.list("SecurityGroupId");
-    let groups = groups.into_iter().map(SecurityGroupId::parse).collect::<Result<_, _>>()?;
-    let (primary, more) = addresses(params)?;
-    Ok(NewInterface { subnet, primary, more, groups, description, tags })
-}
-
-/// The primary address, if it was named, and what else is wanted.
-fn addresses(params: &Params) -> Result<(Option<std::net::Ipv4Addr>, Want), ApiError> {
-    let mut primary = params.text("PrivateIpAddress").map(address).transpose()?;
-    let mut more = Want {
-        address_count: params.integer("SecondaryPrivateIpAddressCount").unwrap_or(0),
-        prefix_count: params.integer("Ipv4PrefixCount").unwrap_or(0),
-        ..Want::default()
-    };
-    for record in params.records("PrivateIpAddresses") {
-        let named = address(record.required("PrivateIpAddress")?)?;
-        if record.boolean("Primary") != Some(true) {
-            more.addresses.push(named);
-        } else if primary.replace(named).is_some() {
-            return Err(ApiError::invalid_value("Only one primary private IP address can be specified."));
-        }
-    }
-    for record in params.records("Ipv4Prefix") {
-        more.prefixes.push(prefix(record.required("Ipv4Prefix")?)?);
-    }
-    let kinds = [
-        !more.addresses.is_empty(),
-        more.address_count > 0,
-        !more.prefixes.is_empty(),
-        more.prefix_count > 0,
-    ];
-    if kinds.into_iter().filter(|kind| *kind).count() > 1 {
-        return Err(ApiError::combination(
-            "Only one of PrivateIpAddresses, SecondaryPrivateIpAddressCount, Ipv4Prefixes and Ipv4PrefixCount may be specified.",
-        ));
-    }
-    Ok((primary, more))
+    let tags = specified(region, params, "network-interface")?;
+    new_interface::read(params, subnet, tags)
 }

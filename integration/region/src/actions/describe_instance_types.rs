@@ -72,5 +72,7 @@ fn write(xml: &mut Xml, name: &str, limits: &Limits) {
             xml.leaf("maximumNetworkInterfaces", enis);
         });
         xml.leaf("ipv4AddressesPerInterface", limits.ipv4_per_eni);
+        xml.leaf("ipv6AddressesPerInterface", limits.ipv6_per_eni(name));
+        xml.leaf("ipv6Supported", limits.ipv6_per_eni(name) > 0);
     });
 }

@@ -46,7 +46,7 @@ fn run(region: &mut Region, params: &Params) -> Result<Done, ApiError> {
         xml.list("reservationSet", page.items, |xml, instance| {
             xml.leaf("reservationId", instance.id.as_str().replacen("i-", "r-", 1));
             xml.leaf("ownerId", &region.spec.account);
-            xml.list("groupSet", std::iter::empty::<()>(), |_, ()| {});
+            xml.empty_list("groupSet");
             xml.list("instancesSet", [instance], |xml, instance| write(xml, region, instance));
         });
         if let Some(token) = &page.next_token {
@@ -97,6 +97,9 @@ fn write(xml: &mut Xml, region: &Region, instance: &Instance) {
         xml.leaf("subnetId", &instance.subnet);
         xml.leaf("vpcId", &instance.vpc);
         xml.leaf("privateIpAddress", primary.primary);
+        if let Some(first) = primary.ipv6_addresses.first() {
+            xml.leaf("ipv6Address", first);
+        }
         xml.leaf("sourceDestCheck", primary.source_dest_check);
         write_groups(xml, region, &primary.groups);
     }

@@ -140,7 +140,11 @@ pub(crate) fn write_addresses(xml: &mut Xml, region: &Region, eni: &Eni) {
         xml.leaf("primary", address == eni.primary);
     });
     xml.list("ipv4PrefixSet", &eni.prefixes, |xml, prefix| xml.leaf("ipv4Prefix", prefix));
-    xml.list("ipv6AddressesSet", std::iter::empty::<()>(), |_, ()| {});
+    xml.list("ipv6AddressesSet", &eni.ipv6_addresses, |xml, address| {
+        xml.leaf("ipv6Address", address);
+        xml.leaf("isPrimaryIpv6", false);
+    });
+    xml.list("ipv6PrefixSet", &eni.ipv6_prefixes, |xml, prefix| xml.leaf("ipv6Prefix", prefix));
 }
 
 pub(crate) fn write_groups(xml: &mut Xml, region: &Region, groups: &[SecurityGroupId]) {

@@ -84,7 +84,11 @@ fn write_subnet(xml: &mut Xml, region: &Region, subnet: &Subnet) {
     xml.leaf("ownerId", account);
     xml.leaf("vpcId", &subnet.vpc);
     xml.leaf("cidrBlock", subnet.cidr);
-    xml.list("ipv6CidrBlockAssociationSet", std::iter::empty::<()>(), |_, ()| {});
+    xml.list("ipv6CidrBlockAssociationSet", subnet.ipv6_cidr(), |xml, cidr| {
+        xml.leaf("associationId", subnet.id.as_str().replacen("subnet-", "subnet-cidr-assoc-", 1));
+        xml.leaf("ipv6CidrBlock", cidr);
+        xml.node("ipv6CidrBlockState", |xml| xml.leaf("state", "associated"));
+    });
     xml.leaf("availableIpAddressCount", subnet.free());
     xml.leaf("availabilityZone", &subnet.zone);
     xml.leaf("availabilityZoneId", region.zone_id(&subnet.zone));
@@ -134,6 +138,14 @@ fn write_vpc(xml: &mut Xml, region: &Region, vpc: &Vpc) {
         xml.leaf("associationId", format!("{association}{index:x}"));
         xml.leaf("cidrBlock", cidr);
         xml.node("cidrBlockState", |xml| xml.leaf("state", "associated"));
+    });
+    xml.list("ipv6CidrBlockAssociationSet", vpc.ipv6_cidrs.iter().enumerate(), |xml, (index, cidr)| {
+        let association = vpc.id.as_str().replacen("vpc-", "vpc-cidr-assoc-", 1);
+        xml.leaf("associationId", format!("{association}6{index:x}"));
+        xml.leaf("ipv6CidrBlock", cidr);
+        xml.node("ipv6CidrBlockState", |xml| xml.leaf("state", "associated"));
+        xml.leaf("networkBorderGroup", &region.spec.name);
+        xml.leaf("ipv6Pool", "Amazon");
     });
     xml.leaf("dhcpOptionsId", "default");
     xml.leaf("instanceTenancy", "default");

@@ -18,8 +18,8 @@ pub(crate) const DELETE_TAGS: Action = Action {
     run: delete,
 };
 
-/// The tags of every `TagSpecification`, all of which must be for this type of resource.
-pub(crate) fn specified(params: &Params, resource_type: &str) -> Result<Tags, ApiError> {
+/// The tags of every `TagSpecification`, all of which must be for this type of resource; who may not tag may not tag on create.
+pub(crate) fn specified(region: &Region, params: &Params, resource_type: &str) -> Result<Tags, ApiError> {
     let mut all = Tags::new();
     for specification in params.records("TagSpecification") {
         let named = specification.text("ResourceType").unwrap_or_default();
@@ -28,6 +28,9 @@ pub(crate) fn specified(params: &Params, resource_type: &str) -> Result<Tags, Ap
             return Err(ApiError::invalid_value(message));
         }
         all = tags::merged(&all, &read(&specification)?)?;
+    }
+    if !all.is_empty() && region.knobs.denied_actions.contains("CreateTags") {
+        return Err(region.unauthorized("CreateTags"));
     }
     Ok(all)
 }

@@ -37,8 +37,8 @@ fn unknown_parameters_are_refused_by_name() {
 #[test]
 fn what_ec2_has_and_the_region_has_not_is_refused_loudly() {
     let request =
-        QueryRequest::new("CreateNetworkInterface").with("SubnetId", "subnet-1").with("Ipv6AddressCount", 1);
-    let message = "The simulated region does not implement the parameter Ipv6AddressCount";
+        QueryRequest::new("CreateNetworkInterface").with("SubnetId", "subnet-1").with("EnablePrimaryIpv6", 1);
+    let message = "The simulated region does not implement the parameter EnablePrimaryIpv6";
     check(request, "UnsupportedOperation", message);
 }
 
