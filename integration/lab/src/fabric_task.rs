@@ -146,6 +146,8 @@ impl Follower {
             }
             // The fabric carries IPv4 alone: a node of the lab that asks for IPv6 is told of it, and has no packet of it.
             Effect::Ipv6Added { .. } | Effect::Ipv6Removed { .. } => {}
+            // No VLANs either: a branch has its addresses, and no guest that could use them.
+            Effect::BranchAssociated { .. } | Effect::BranchDisassociated { .. } => {}
             Effect::EniVisible { .. } => {} // what metadata shows is the region's own
         }
         Ok(())

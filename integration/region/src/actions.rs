@@ -17,6 +17,7 @@ mod modify;
 mod new_interface;
 mod page;
 mod tags;
+mod trunk;
 mod wanted;
 
 use crate::error::ApiError;
@@ -57,6 +58,9 @@ const ACTIONS: &[&Action] = &[
     &describe_networks::DESCRIBE_VPCS,
     &tags::CREATE_TAGS,
     &tags::DELETE_TAGS,
+    &trunk::ASSOCIATE_TRUNK_INTERFACE,
+    &trunk::DISASSOCIATE_TRUNK_INTERFACE,
+    &trunk::DESCRIBE_TRUNK_INTERFACE_ASSOCIATIONS,
 ];
 
 /// The action with this name.

@@ -6,8 +6,8 @@ mod subnets;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::eni::Eni;
-use crate::ids::{EniId, InstanceId, SubnetId};
+use crate::eni::{Eni, InterfaceKind};
+use crate::ids::{EniId, InstanceId, SubnetId, VlanId};
 use crate::instance::{Instance, InstanceState};
 use crate::region::Region;
 
@@ -62,7 +62,9 @@ impl Region {
         let Some(eni) = self.enis.get(id) else { return };
         self.touched.enis.insert(id.clone());
         self.touched.subnets.insert(eni.subnet.clone());
-        self.touched.instances.extend(eni.attachment.as_ref().map(|attachment| attachment.instance.clone()));
+        let trunk = eni.association.as_ref().and_then(|association| self.enis.get(&association.trunk));
+        let attachments = [Some(eni), trunk].into_iter().flatten().filter_map(|eni| eni.attachment.as_ref());
+        self.touched.instances.extend(attachments.map(|attachment| attachment.instance.clone()));
     }
 
     fn audit_interface(&self, eni: &Eni, broken: &mut Vec<String>) {
@@ -70,7 +72,18 @@ impl Region {
             Some(subnet) => subnets::audit_held(eni, subnet, broken),
             None => broken.push(format!("{} is in {}, which does not exist", eni.id, eni.subnet)),
         }
+        if let Some(association) = &eni.association {
+            let trunk = self.enis.get(&association.trunk);
+            let carries =
+                trunk.is_some_and(|trunk| trunk.kind == InterfaceKind::Trunk && trunk.attachment.is_some());
+            if !carries || eni.kind != InterfaceKind::Branch {
+                broken.push(format!("{} rides on {}, which is no attached trunk", eni.id, association.trunk));
+            }
+        }
         if let Some(attachment) = &eni.attachment {
+            if eni.kind == InterfaceKind::Branch {
+                broken.push(format!("{} is a branch and attached to {}", eni.id, attachment.instance));
+            }
             match self.instances.get(&attachment.instance) {
                 Some(instance) if instance.state == InstanceState::Running => {
                     audit_attached(eni, instance, broken);
@@ -104,6 +117,24 @@ impl Region {
         }
         if places.first() != Some(&(0, 0)) {
             broken.push(format!("{} has no primary ENI", instance.id));
+        }
+        let trunks: Vec<&Eni> = enis.into_iter().filter(|eni| eni.kind == InterfaceKind::Trunk).collect();
+        if trunks.len() > usize::from(instance.limits.trunking == Some(true)) {
+            broken.push(format!("{} has {} trunks, too many", instance.id, trunks.len()));
+        }
+        for trunk in trunks {
+            self.audit_branches(trunk, instance, broken);
+        }
+    }
+
+    fn audit_branches(&self, trunk: &Eni, instance: &Instance, broken: &mut Vec<String>) {
+        let vlans: Vec<VlanId> =
+            self.branches_of(&trunk.id).map(|(_, association)| association.vlan).collect();
+        if vlans.iter().collect::<BTreeSet<_>>().len() < vlans.len() {
+            broken.push(format!("branches of {} share a VLAN", trunk.id));
+        }
+        if vlans.len() > instance.limits.branch_enis as usize {
+            broken.push(format!("{} has {} branches, too many", instance.id, vlans.len()));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use ipnet::{Ipv4Net, Ipv6Net};
 
-use crate::ids::{EniId, InstanceId, Mac, SubnetId};
+use crate::ids::{EniId, InstanceId, Mac, SubnetId, VlanId};
 
 /// One change of the world, in the order in which they happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,5 +87,31 @@ pub enum Effect {
         eni: EniId,
         /// /128, or /80 for a prefix.
         address: Ipv6Net,
+    },
+    /// A branch rides on a trunk: the trunk's guest gets and sends its packets under this tag.
+    BranchAssociated {
+        /// The trunk.
+        trunk: EniId,
+        /// The branch.
+        branch: EniId,
+        /// The tag.
+        vlan: VlanId,
+        /// The branch's MAC.
+        mac: Mac,
+        /// The branch's subnet.
+        subnet: SubnetId,
+        /// Addresses (/32) and prefixes (/28) the branch has now, primary first.
+        addresses: Vec<Ipv4Net>,
+        /// IPv6 addresses (/128) and prefixes (/80) the branch has now.
+        ipv6_addresses: Vec<Ipv6Net>,
+    },
+    /// It rides no more.
+    BranchDisassociated {
+        /// The trunk.
+        trunk: EniId,
+        /// The branch.
+        branch: EniId,
+        /// The tag it had.
+        vlan: VlanId,
     },
 }

@@ -8,6 +8,19 @@ use ipnet::{Ipv4Net, Ipv6Net};
 
 use crate::ids::{AttachmentId, EniId, InstanceId, Mac, SecurityGroupId, SubnetId, VpcId};
 use crate::tags::Tags;
+use crate::trunk::Association;
+
+/// What an ENI is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum InterfaceKind {
+    /// The ordinary one.
+    #[default]
+    Interface,
+    /// It carries branches.
+    Trunk,
+    /// It rides on a trunk, and is attached to nothing.
+    Branch,
+}
 
 /// How far an attachment has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +57,8 @@ pub struct Attachment {
 pub struct Eni {
     /// Its id.
     pub id: EniId,
+    /// What it is for.
+    pub kind: InterfaceKind,
     /// Its MAC.
     pub mac: Mac,
     /// Its subnet.
@@ -72,8 +87,22 @@ pub struct Eni {
     pub source_dest_check: bool,
     /// Where it is attached, if anywhere.
     pub attachment: Option<Attachment>,
+    /// The trunk it rides on, if it is a branch and rides.
+    pub association: Option<Association>,
     /// From when on other calls find it, since the region's start.
     pub visible_at: Duration,
+}
+
+// === impl InterfaceKind ===
+
+impl InterfaceKind {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Interface => "interface",
+            Self::Trunk => "trunk",
+            Self::Branch => "branch",
+        }
+    }
 }
 
 // === impl AttachmentState ===
@@ -95,6 +124,7 @@ impl Eni {
     #[must_use]
     pub fn status(&self) -> &'static str {
         match self.attachment.as_ref().map(|attachment| attachment.state) {
+            None if self.association.is_some() => "associated",
             None => "available",
             Some(AttachmentState::Attaching) => "attaching",
             Some(AttachmentState::Attached) => "in-use",
@@ -136,6 +166,10 @@ impl Eni {
         let mut blocks: Vec<Ipv6Net> = self.ipv6_addresses.iter().copied().map(Ipv6Net::from).collect();
         blocks.extend(&self.ipv6_prefixes);
         blocks
+    }
+
+    pub(crate) fn is_attached_by(&self, id: &AttachmentId) -> bool {
+        self.attachment.as_ref().is_some_and(|attachment| attachment.id == *id)
     }
 
     pub(crate) fn attached_to(&self, instance: &InstanceId) -> Option<&Attachment> {

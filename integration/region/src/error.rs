@@ -137,6 +137,10 @@ impl ApiError {
         Self::invalid_value(format!("Some of the specified addresses are not assigned to interface {eni}"))
     }
 
+    pub(crate) fn interface_in_use(eni: impl std::fmt::Display) -> Self {
+        Self::new("InvalidNetworkInterface.InUse", format!("Interface: [{eni}] in use."))
+    }
+
     pub(crate) fn throttled() -> Self {
         Self::new("RequestLimitExceeded", "Request limit exceeded.").with_status(503)
     }

@@ -92,6 +92,44 @@ id!(
     "The networkInterfaceAttachment ID '{}' does not exist"
 );
 
+id!(
+    /// The association of a branch with a trunk.
+    AssociationId,
+    "trunk-assoc-",
+    "InvalidAssociationID.Malformed",
+    "InvalidAssociationID.NotFound",
+    "The association ID '{}' does not exist"
+);
+
+/// The id of a VLAN on a trunk: 1 to 4094.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct VlanId(u16);
+
+impl VlanId {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// It is no number, or 0, or one that 802.1Q keeps.
+    pub fn parse(text: &str) -> Result<Self, ApiError> {
+        let number = text.parse().ok().filter(|number| (1..=4094).contains(number));
+        number.map(Self).ok_or_else(|| {
+            ApiError::invalid_value(format!("Value ({text}) for parameter VlanId is invalid."))
+        })
+    }
+
+    /// The number.
+    #[must_use]
+    pub fn number(self) -> u16 {
+        self.0
+    }
+}
+
+impl fmt::Display for VlanId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// A MAC address; locally administered (02:…), unique in the region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Mac(pub [u8; 6]);

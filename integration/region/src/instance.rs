@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::eni::InterfaceKind;
 use crate::ids::{InstanceId, SecurityGroupId, SubnetId, VpcId};
 use crate::limits::Limits;
 use crate::tags::Tags;
@@ -68,6 +69,8 @@ pub struct InstanceSpec {
 /// An ENI beyond the primary one, there from the start.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct InterfaceSpec {
+    /// What it is for.
+    pub kind: InterfaceKind,
     /// Device index on its card.
     pub device_index: u32,
     /// Network card.

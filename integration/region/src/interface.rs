@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use crate::effect::Effect;
-use crate::eni::Eni;
+use crate::eni::{Eni, InterfaceKind};
 use crate::error::ApiError;
 use crate::ids::{EniId, SecurityGroupId, SubnetId};
 use crate::limits;
@@ -15,6 +15,7 @@ use crate::want::{Granted, Granted6, Want, Want6};
 /// An ENI to make.
 #[derive(Debug, Clone)]
 pub(crate) struct NewInterface {
+    pub(crate) kind: InterfaceKind,
     pub(crate) subnet: SubnetId,
     /// Its own address; `None`: the lowest free one.
     pub(crate) primary: Option<Ipv4Addr>,
@@ -54,6 +55,7 @@ impl Region {
         let (primary, granted, granted6) = self.allocate_for_new(&new)?;
         let eni = Eni {
             id: EniId::mint(&mut self.mint),
+            kind: new.kind,
             mac: self.mint.mac(),
             subnet: new.subnet,
             vpc,
@@ -68,6 +70,7 @@ impl Region {
             tags: new.tags,
             source_dest_check: true,
             attachment: None,
+            association: None,
             visible_at,
         };
         let id = eni.id.clone();
@@ -128,7 +131,8 @@ impl Region {
     }
 
     pub(crate) fn delete_interface(&mut self, id: &EniId) -> Result<(), ApiError> {
-        if self.visible_eni(id)?.attachment.is_some() {
+        let eni = self.visible_eni(id)?;
+        if eni.attachment.is_some() || eni.association.is_some() {
             return Err(ApiError::invalid_value(format!("Network interface '{id}' is currently in use.")));
         }
         self.remove_interface(id);

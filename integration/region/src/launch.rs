@@ -56,6 +56,7 @@ impl Region {
         let enis: Vec<EniId> = self.enis_of(id).into_iter().map(|eni| eni.id.clone()).collect();
         for eni_id in enis {
             self.touch(&eni_id);
+            self.part_branches_of(&eni_id);
             let Some(eni) = self.enis.get_mut(&eni_id) else {
                 continue;
             };
@@ -116,6 +117,7 @@ impl Region {
     fn launch_interface(&mut self, instance: &InstanceId, spec: InterfaceSpec) -> Result<EniId, ApiError> {
         let home = self.instances.get(instance).ok_or_else(|| instance.not_found())?;
         let new = NewInterface {
+            kind: spec.kind,
             subnet: spec.subnet.unwrap_or_else(|| home.subnet.clone()),
             primary: None,
             more: Want {

@@ -25,6 +25,7 @@ mod actions;
 mod attachment;
 mod audit;
 mod bitmap;
+mod client_tokens;
 mod effect;
 mod eni;
 mod error;
@@ -48,6 +49,7 @@ mod subnet;
 mod tags;
 mod throttle;
 mod transition;
+mod trunk;
 mod unconfirmed;
 mod vpc;
 mod want;
@@ -57,11 +59,13 @@ mod xml;
 mod tests;
 
 pub use effect::Effect;
-pub use eni::{Attachment, AttachmentState, Eni};
+pub use eni::{Attachment, AttachmentState, Eni, InterfaceKind};
 pub use error::{ApiError, RegionError};
 pub use fault::{Fault, FaultRule, When};
 pub use handle::{Delivery, QueryReply, QueryRequest};
-pub use ids::{AttachmentId, EniId, InstanceId, Mac, SecurityGroupId, SubnetId, VpcId};
+pub use ids::{
+    AssociationId, AttachmentId, EniId, InstanceId, Mac, SecurityGroupId, SubnetId, VlanId, VpcId,
+};
 pub use imds::{ImdsReply, TOKEN_TTL_SECONDS_MAX};
 pub use instance::{Instance, InstanceSpec, InstanceState, InterfaceSpec};
 pub use journal::{Entry, Journal};
@@ -73,4 +77,5 @@ pub use security_group::SecurityGroup;
 pub use subnet::Subnet;
 pub use tags::Tags;
 pub use throttle::BucketSpec;
+pub use trunk::Association;
 pub use vpc::Vpc;

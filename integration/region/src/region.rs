@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use crate::actions;
 use crate::audit::Touched;
+use crate::client_tokens::ClientTokens;
 use crate::effect::Effect;
 use crate::eni::Eni;
 use crate::error::{ApiError, RegionError};
 use crate::fault::{FaultRule, Faults};
-use crate::ids::{EniId, InstanceId, Mint, SecurityGroupId, SubnetId, VpcId};
+use crate::ids::{AssociationId, EniId, InstanceId, Mint, SecurityGroupId, SubnetId, VpcId};
 use crate::imds::{Publications, TokenStore};
 use crate::instance::Instance;
 use crate::journal::Journal;
@@ -46,8 +47,9 @@ pub struct Region {
     pub(crate) groups: BTreeMap<SecurityGroupId, SecurityGroup>,
     pub(crate) instances: BTreeMap<InstanceId, Instance>,
     pub(crate) enis: BTreeMap<EniId, Eni>,
-    /// Creates that carried a ClientToken, by token.
-    pub(crate) client_tokens: BTreeMap<String, Remembered>,
+    pub(crate) create_tokens: ClientTokens<EniId>,
+    pub(crate) associate_tokens: ClientTokens<AssociationId>,
+    pub(crate) disassociate_tokens: ClientTokens<()>,
     pub(crate) queue: Queue,
     pub(crate) imds: Publications,
     pub(crate) imds_tokens: TokenStore,
@@ -58,15 +60,6 @@ pub struct Region {
     pub(crate) touched: Touched,
     /// Effects nobody has taken yet.
     pub(crate) effects: Vec<Effect>,
-}
-
-/// A create that carried a ClientToken.
-#[derive(Debug, Clone)]
-pub(crate) struct Remembered {
-    /// Everything asked but the token, sorted.
-    pub(crate) params: Vec<(String, String)>,
-    pub(crate) eni: EniId,
-    pub(crate) at: Duration,
 }
 
 impl Default for RegionSpec {
@@ -91,7 +84,9 @@ impl Region {
             groups: BTreeMap::new(),
             instances: BTreeMap::new(),
             enis: BTreeMap::new(),
-            client_tokens: BTreeMap::new(),
+            create_tokens: ClientTokens::default(),
+            associate_tokens: ClientTokens::default(),
+            disassociate_tokens: ClientTokens::default(),
             queue: Queue::default(),
             imds: Publications::default(),
             imds_tokens: TokenStore::default(),

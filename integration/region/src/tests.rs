@@ -16,3 +16,4 @@ mod parameters;
 mod property;
 mod refusals;
 mod tokens;
+mod trunk;

@@ -60,6 +60,13 @@ impl Xml {
         self.element(name, &text);
     }
 
+    /// An element with a text, if there is one.
+    pub(crate) fn maybe(&mut self, name: &str, text: Option<impl Display>) {
+        if let Some(text) = text {
+            self.leaf(name, text);
+        }
+    }
+
     /// An element with elements.
     pub(crate) fn node(&mut self, name: &str, write: impl FnOnce(&mut Self)) {
         let inner = Self::of(write);

@@ -5,7 +5,7 @@ use super::page::PageRule;
 use super::{Action, Done};
 use crate::error::ApiError;
 use crate::limits::{Limits, instance_types, limits_of};
-use crate::params::{Params, boolean, integer, text};
+use crate::params::{DRY_RUN, Params, boolean, integer, text};
 use crate::region::Region;
 use crate::tags::Tags;
 use crate::xml::Xml;
@@ -19,16 +19,21 @@ pub(crate) const DESCRIBE_INSTANCE_TYPES: Action = Action {
         integer("MaxResults"),
         text("NextToken"),
         boolean("IncludeUnsupportedInRegion"),
+        DRY_RUN,
     ],
     run,
 };
 
 const FILTERS: &[&str] = &["bare-metal", "hypervisor", "instance-type"];
 
-const PAGES: PageRule =
-    PageRule { action: "DescribeInstanceTypes", ids: "InstanceType", default_size: Some(100), size_max: 100 };
+const PAGES: PageRule = PageRule {
+    action: "DescribeInstanceTypes",
+    ids: &["InstanceType"],
+    default_size: Some(100),
+    size_max: 100,
+};
 
-fn run(_: &mut Region, params: &Params) -> Result<Done, ApiError> {
+fn run(region: &mut Region, params: &Params) -> Result<Done, ApiError> {
     let filters = Filters::read(params, FILTERS)?;
     let named = params.list("InstanceType");
     let unknown: Vec<&str> = named.iter().copied().filter(|name| limits_of(name).is_none()).collect();
@@ -39,12 +44,10 @@ fn run(_: &mut Region, params: &Params) -> Result<Done, ApiError> {
     let mut types: Vec<(&str, &Limits)> =
         instance_types().filter(|(name, _)| named.is_empty() || named.contains(name)).collect();
     types.retain(|(name, limits)| filters.pass(&Tags::new(), |filter| facts(name, limits, filter)));
-    let page = PAGES.page(params, types, |(name, _)| (*name).to_owned())?;
+    let page = PAGES.page(params, region.clock, types, |(name, _)| (*name).to_owned())?;
     let members = Xml::of(|xml| {
         xml.list("instanceTypeSet", page.items, |xml, (name, limits)| write(xml, name, limits));
-        if let Some(token) = &page.next_token {
-            xml.leaf("nextToken", token);
-        }
+        xml.maybe("nextToken", page.next_token.as_ref());
     });
     Ok(Done::told(members, false))
 }

@@ -9,7 +9,7 @@ use crate::error::ApiError;
 use crate::ids::InstanceId;
 use crate::instance::{Instance, InstanceState};
 use crate::instant;
-use crate::params::{Params, boolean, integer, text};
+use crate::params::{DRY_RUN, Params, boolean, integer, text};
 use crate::region::Region;
 use crate::xml::Xml;
 
@@ -22,6 +22,7 @@ pub(crate) const DESCRIBE_INSTANCES: Action = Action {
         integer("MaxResults"),
         text("NextToken"),
         boolean("IncludeManagedResources"),
+        DRY_RUN,
     ],
     run,
 };
@@ -30,7 +31,7 @@ const FILTERS: &[&str] =
     &["availability-zone", "instance-id", "instance-state-name", "instance-type", "subnet-id", "vpc-id"];
 
 const PAGES: PageRule =
-    PageRule { action: "DescribeInstances", ids: "InstanceId", default_size: None, size_max: 1_000 };
+    PageRule { action: "DescribeInstances", ids: &["InstanceId"], default_size: None, size_max: 1_000 };
 
 fn run(region: &mut Region, params: &Params) -> Result<Done, ApiError> {
     let filters = Filters::read(params, FILTERS)?;
@@ -41,7 +42,7 @@ fn run(region: &mut Region, params: &Params) -> Result<Done, ApiError> {
     let named = region.instances.values().filter(|instance| ids.is_empty() || ids.contains(&instance.id));
     let found: Vec<&Instance> =
         named.filter(|instance| filters.pass(&instance.tags, |name| facts(instance, name))).collect();
-    let page = PAGES.page(params, found, |instance| instance.id.to_string())?;
+    let page = PAGES.page(params, region.clock, found, |instance| instance.id.to_string())?;
     let members = Xml::of(|xml| {
         xml.list("reservationSet", page.items, |xml, instance| {
             xml.leaf("reservationId", instance.id.as_str().replacen("i-", "r-", 1));
@@ -49,9 +50,7 @@ fn run(region: &mut Region, params: &Params) -> Result<Done, ApiError> {
             xml.empty_list("groupSet");
             xml.list("instancesSet", [instance], |xml, instance| write(xml, region, instance));
         });
-        if let Some(token) = &page.next_token {
-            xml.leaf("nextToken", token);
-        }
+        xml.maybe("nextToken", page.next_token.as_ref());
     });
     Ok(Done::told(members, false))
 }
@@ -126,5 +125,5 @@ fn write_interface(xml: &mut Xml, region: &Region, eni: &Eni) {
         });
     }
     write_addresses(xml, region, eni);
-    xml.leaf("interfaceType", "interface");
+    xml.leaf("interfaceType", eni.kind.as_str());
 }

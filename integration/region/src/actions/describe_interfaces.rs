@@ -7,7 +7,7 @@ use crate::eni::{Attachment, Eni};
 use crate::error::ApiError;
 use crate::ids::{EniId, SecurityGroupId};
 use crate::instant;
-use crate::params::{Params, boolean, integer, text};
+use crate::params::{DRY_RUN, Params, boolean, integer, text};
 use crate::region::Region;
 use crate::tags::Tags;
 use crate::xml::Xml;
@@ -21,6 +21,7 @@ pub(crate) const DESCRIBE_NETWORK_INTERFACES: Action = Action {
         integer("MaxResults"),
         text("NextToken"),
         boolean("IncludeManagedResources"),
+        DRY_RUN,
     ],
     run,
 };
@@ -45,7 +46,7 @@ const FILTERS: &[&str] = &[
 
 const PAGES: PageRule = PageRule {
     action: "DescribeNetworkInterfaces",
-    ids: "NetworkInterfaceId",
+    ids: &["NetworkInterfaceId"],
     default_size: None,
     size_max: 1_000,
 };
@@ -64,12 +65,10 @@ fn run(region: &mut Region, params: &Params) -> Result<Done, ApiError> {
     enis.sort_by_key(|eni| &eni.id);
     enis.dedup_by_key(|eni| &eni.id);
     enis.retain(|eni| filters.pass(&eni.tags, |name| facts(eni, name)));
-    let page = PAGES.page(params, enis, |eni| eni.id.to_string())?;
+    let page = PAGES.page(params, region.clock, enis, |eni| eni.id.to_string())?;
     let members = Xml::of(|xml| {
         xml.list("networkInterfaceSet", page.items, |xml, eni| write_interface(xml, region, eni));
-        if let Some(token) = &page.next_token {
-            xml.leaf("nextToken", token);
-        }
+        xml.maybe("nextToken", page.next_token.as_ref());
     });
     Ok(Done::told(members, false))
 }
@@ -85,7 +84,7 @@ fn facts(eni: &Eni, filter: &str) -> Vec<String> {
         "availability-zone" => vec![eni.zone.clone()],
         "description" => vec![eni.description.clone()],
         "group-id" => eni.groups.iter().map(ToString::to_string).collect(),
-        "interface-type" => vec!["interface".to_owned()],
+        "interface-type" => vec![eni.kind.as_str().to_owned()],
         "mac-address" => vec![eni.mac.to_string()],
         "network-interface-id" => vec![eni.id.to_string()],
         "private-ip-address" => vec![eni.primary.to_string()],
@@ -121,7 +120,7 @@ pub(crate) fn write_interface(xml: &mut Xml, region: &Region, eni: &Eni) {
     }
     write_tags(xml, &eni.tags);
     write_addresses(xml, region, eni);
-    xml.leaf("interfaceType", "interface");
+    xml.leaf("interfaceType", eni.kind.as_str());
 }
 
 /// The members that DescribeNetworkInterfaces and DescribeInstances share.

@@ -6,7 +6,7 @@ use super::page::PageRule;
 use super::{Action, Done};
 use crate::error::ApiError;
 use crate::ids::{SubnetId, VpcId};
-use crate::params::{Params, integer, text};
+use crate::params::{DRY_RUN, Params, integer, text};
 use crate::region::Region;
 use crate::subnet::Subnet;
 use crate::vpc::Vpc;
@@ -20,6 +20,7 @@ pub(crate) const DESCRIBE_SUBNETS: Action = Action {
         text("Filter.N.Value.N"),
         integer("MaxResults"),
         text("NextToken"),
+        DRY_RUN,
     ],
     run: subnets,
 };
@@ -32,6 +33,7 @@ pub(crate) const DESCRIBE_VPCS: Action = Action {
         text("Filter.N.Value.N"),
         integer("MaxResults"),
         text("NextToken"),
+        DRY_RUN,
     ],
     run: vpcs,
 };
@@ -41,9 +43,9 @@ const SUBNET_FILTERS: &[&str] =
 const VPC_FILTERS: &[&str] = &["cidr", "cidr-block-association.cidr-block", "state", "vpc-id"];
 
 const SUBNET_PAGES: PageRule =
-    PageRule { action: "DescribeSubnets", ids: "SubnetId", default_size: None, size_max: 1_000 };
+    PageRule { action: "DescribeSubnets", ids: &["SubnetId"], default_size: None, size_max: 1_000 };
 const VPC_PAGES: PageRule =
-    PageRule { action: "DescribeVpcs", ids: "VpcId", default_size: None, size_max: 1_000 };
+    PageRule { action: "DescribeVpcs", ids: &["VpcId"], default_size: None, size_max: 1_000 };
 
 fn subnets(region: &mut Region, params: &Params) -> Result<Done, ApiError> {
     let filters = Filters::read(params, SUBNET_FILTERS)?;
@@ -55,12 +57,10 @@ fn subnets(region: &mut Region, params: &Params) -> Result<Done, ApiError> {
     let found: Vec<&Subnet> = named
         .filter(|subnet| filters.pass(&subnet.tags, |name| subnet_facts(region, subnet, name)))
         .collect();
-    let page = SUBNET_PAGES.page(params, found, |subnet| subnet.id.to_string())?;
+    let page = SUBNET_PAGES.page(params, region.clock, found, |subnet| subnet.id.to_string())?;
     let members = Xml::of(|xml| {
         xml.list("subnetSet", page.items, |xml, subnet| write_subnet(xml, region, subnet));
-        if let Some(token) = &page.next_token {
-            xml.leaf("nextToken", token);
-        }
+        xml.maybe("nextToken", page.next_token.as_ref());
     });
     Ok(Done::told(members, false))
 }
@@ -107,12 +107,10 @@ fn vpcs(region: &mut Region, params: &Params) -> Result<Done, ApiError> {
     }
     let named = region.vpcs.values().filter(|vpc| ids.is_empty() || ids.contains(&vpc.id));
     let found: Vec<&Vpc> = named.filter(|vpc| filters.pass(&vpc.tags, |name| vpc_facts(vpc, name))).collect();
-    let page = VPC_PAGES.page(params, found, |vpc| vpc.id.to_string())?;
+    let page = VPC_PAGES.page(params, region.clock, found, |vpc| vpc.id.to_string())?;
     let members = Xml::of(|xml| {
         xml.list("vpcSet", page.items, |xml, vpc| write_vpc(xml, region, vpc));
-        if let Some(token) = &page.next_token {
-            xml.leaf("nextToken", token);
-        }
+        xml.maybe("nextToken", page.next_token.as_ref());
     });
     Ok(Done::told(members, false))
 }

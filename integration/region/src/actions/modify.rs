@@ -3,7 +3,7 @@
 use super::{Action, Done};
 use crate::error::ApiError;
 use crate::ids::{AttachmentId, EniId, SecurityGroupId};
-use crate::params::{Params, boolean, not_simulated, text};
+use crate::params::{DRY_RUN, Params, boolean, not_simulated, text};
 use crate::region::Region;
 
 pub(crate) const MODIFY_NETWORK_INTERFACE_ATTRIBUTE: Action = Action {
@@ -20,6 +20,7 @@ pub(crate) const MODIFY_NETWORK_INTERFACE_ATTRIBUTE: Action = Action {
         not_simulated("EnablePrimaryIpv6"),
         not_simulated("AssociatePublicIpAddress"),
         not_simulated("AssociatedSubnetId.N"),
+        DRY_RUN,
     ],
     run,
 };

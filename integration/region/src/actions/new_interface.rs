@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::wanted::{self, IPV4, IPV6};
+use crate::eni::InterfaceKind;
 use crate::error::ApiError;
 use crate::ids::{SecurityGroupId, SubnetId};
 use crate::interface::NewInterface;
@@ -22,6 +23,7 @@ pub(super) fn read(params: &Params, subnet: SubnetId, tags: Tags) -> Result<NewI
     let named = named.iter().map(|record| wanted::address(record.required("Ipv6Address")?, &IPV6));
     let named = named.collect::<Result<Vec<Ipv6Addr>, _>>()?;
     Ok(NewInterface {
+        kind: kind(params.text("InterfaceType"))?,
         subnet,
         primary,
         more,
@@ -30,6 +32,21 @@ pub(super) fn read(params: &Params, subnet: SubnetId, tags: Tags) -> Result<NewI
         description: description(params.text("Description").unwrap_or_default())?,
         tags,
     })
+}
+
+fn kind(named: Option<&str>) -> Result<InterfaceKind, ApiError> {
+    match named {
+        None | Some("interface") => Ok(InterfaceKind::Interface),
+        Some("trunk") => Ok(InterfaceKind::Trunk),
+        Some("branch") => Ok(InterfaceKind::Branch),
+        Some(efa @ ("efa" | "efa-only")) => {
+            Err(ApiError::not_simulated(&format!("interfaces of the type {efa}")))
+        }
+        Some(other) => {
+            let message = format!("Value ({other}) for parameter InterfaceType is invalid.");
+            Err(ApiError::invalid_value(message))
+        }
+    }
 }
 
 /// A description, if EC2 would take it.

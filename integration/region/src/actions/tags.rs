@@ -2,19 +2,19 @@
 
 use super::{Action, Done};
 use crate::error::ApiError;
-use crate::params::{Params, text};
+use crate::params::{DRY_RUN, Params, text};
 use crate::region::Region;
 use crate::tags::{self, Tags};
 
 pub(crate) const CREATE_TAGS: Action = Action {
     name: "CreateTags",
-    params: &[text("ResourceId.N").required(), text("Tag.N.Key").required(), text("Tag.N.Value")],
+    params: &[text("ResourceId.N").required(), text("Tag.N.Key").required(), text("Tag.N.Value"), DRY_RUN],
     run: create,
 };
 
 pub(crate) const DELETE_TAGS: Action = Action {
     name: "DeleteTags",
-    params: &[text("ResourceId.N").required(), text("Tag.N.Key"), text("Tag.N.Value")],
+    params: &[text("ResourceId.N").required(), text("Tag.N.Key"), text("Tag.N.Value"), DRY_RUN],
     run: delete,
 };
 
