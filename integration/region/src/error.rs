@@ -1,7 +1,7 @@
 //! EC2's refusals, each code and sentence written once, and what can go wrong when a region is built by plain calls.
 //! It never decides whether a call is to be refused.
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 
 /// A refusal as EC2 gives it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -47,6 +47,20 @@ pub enum RegionError {
         cidr: IpNet,
         /// The block that is there.
         other: IpNet,
+    },
+    /// A reservation whose block cannot be one.
+    #[error("{cidr} cannot be set aside: it has host bits, or is for prefixes and holds none")]
+    Reservation {
+        /// The block.
+        cidr: Ipv4Net,
+    },
+    /// A reservation that its subnet does not hold.
+    #[error("{cidr} is not inside {subnet}")]
+    OutsideSubnet {
+        /// The block.
+        cidr: Ipv4Net,
+        /// The subnet.
+        subnet: String,
     },
     /// No such type in the limits table.
     #[error("no limits are known for instance type {0}")]

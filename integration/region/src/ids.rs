@@ -101,6 +101,15 @@ id!(
     "The association ID '{}' does not exist"
 );
 
+id!(
+    /// A part of a subnet that is set aside.
+    ReservationId,
+    "scr-",
+    "InvalidSubnetCidrReservationID.Malformed",
+    "InvalidSubnetCidrReservationID.NotFound",
+    "The subnet CIDR reservation ID '{}' does not exist"
+);
+
 /// The id of a VLAN on a trunk: 1 to 4094.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct VlanId(u16);

@@ -44,6 +44,7 @@ mod limits;
 mod networks;
 mod params;
 mod region;
+mod reservation;
 mod security_group;
 mod subnet;
 mod tags;
@@ -64,7 +65,8 @@ pub use error::{ApiError, RegionError};
 pub use fault::{Fault, FaultRule, When};
 pub use handle::{Delivery, QueryReply, QueryRequest};
 pub use ids::{
-    AssociationId, AttachmentId, EniId, InstanceId, Mac, SecurityGroupId, SubnetId, VlanId, VpcId,
+    AssociationId, AttachmentId, EniId, InstanceId, Mac, ReservationId, SecurityGroupId, SubnetId, VlanId,
+    VpcId,
 };
 pub use imds::{ImdsReply, TOKEN_TTL_SECONDS_MAX};
 pub use instance::{Instance, InstanceSpec, InstanceState, InterfaceSpec};
@@ -73,6 +75,7 @@ pub use knobs::{ImdsLag, Knobs, NEVER_MILLISECONDS};
 pub use launch::Launch;
 pub use limits::{Limits, instance_types, limits_of};
 pub use region::{Region, RegionSpec};
+pub use reservation::{CidrReservation, ReservationKind};
 pub use security_group::SecurityGroup;
 pub use subnet::Subnet;
 pub use tags::Tags;

@@ -5,10 +5,11 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ipnet::{Ipv4Net, Ipv6Net};
 
-use crate::bitmap::Bitmap;
+use crate::bitmap::{Bitmap, Span};
 use crate::error::ApiError;
 use crate::ids::{SubnetId, VpcId};
 use crate::ipv6_space::Ipv6Space;
+use crate::reservation::{CidrReservation, ReservationKind};
 use crate::tags::Tags;
 use crate::want::{Granted, Granted6, Want, Want6};
 
@@ -29,6 +30,7 @@ pub struct Subnet {
     /// Its tags.
     pub tags: Tags,
     map: Bitmap,
+    reservations: Vec<CidrReservation>,
     ipv6: Option<Ipv6Space>,
 }
 
@@ -37,7 +39,16 @@ pub struct Subnet {
 impl Subnet {
     pub(crate) fn new(id: SubnetId, vpc: VpcId, cidr: Ipv4Net, zone: String) -> Self {
         let size = 1 << (32 - u32::from(cidr.prefix_len()));
-        Self { id, vpc, cidr, zone, tags: Tags::new(), map: Bitmap::new(size), ipv6: None }
+        Self {
+            id,
+            vpc,
+            cidr,
+            zone,
+            tags: Tags::new(),
+            map: Bitmap::new(size),
+            reservations: Vec::new(),
+            ipv6: None,
+        }
     }
 
     /// Addresses in all.
@@ -62,6 +73,17 @@ impl Subnet {
     #[must_use]
     pub fn is_taken(&self, address: Ipv4Addr) -> bool {
         self.offset(address).is_some_and(|offset| self.map.is_taken(offset))
+    }
+
+    /// What of it is set aside, in the order it was.
+    #[must_use]
+    pub fn reservations(&self) -> &[CidrReservation] {
+        &self.reservations
+    }
+
+    pub(crate) fn reserve(&mut self, reservation: CidrReservation) {
+        self.map.close(reservation.span(self.cidr));
+        self.reservations.push(reservation);
     }
 
     /// Its IPv6 block, if it has one.
@@ -99,7 +121,8 @@ impl Subnet {
             granted.prefixes.push(*prefix);
         }
         for _ in 0..want.prefix_count {
-            let offset = map.take_lowest_block().ok_or_else(ApiError::no_free_block)?;
+            let reserved = self.prefix_spans().find_map(|span| map.take_lowest_block_in(span));
+            let offset = reserved.or_else(|| map.take_lowest_block()).ok_or_else(ApiError::no_free_block)?;
             granted.prefixes.push(self.block(offset));
         }
         for _ in 0..want.address_count {
@@ -149,6 +172,12 @@ impl Subnet {
         for offset in prefixes.iter().filter_map(|prefix| self.offset(prefix.network())).collect::<Vec<_>>() {
             self.map.release_block(offset);
         }
+    }
+
+    /// Where counted prefixes come from first.
+    fn prefix_spans(&self) -> impl Iterator<Item = Span> {
+        let kept = self.reservations.iter().filter(|kept| kept.kind == ReservationKind::Prefix);
+        kept.map(|kept| kept.span(self.cidr))
     }
 
     fn take_named(&self, map: &mut Bitmap, address: Ipv4Addr) -> Result<(), ApiError> {

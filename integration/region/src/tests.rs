@@ -15,5 +15,6 @@ mod limits;
 mod parameters;
 mod property;
 mod refusals;
+mod reservations;
 mod tokens;
 mod trunk;
