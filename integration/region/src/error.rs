@@ -155,6 +155,14 @@ impl ApiError {
         Self::new("InvalidNetworkInterface.InUse", format!("Interface: [{eni}] in use."))
     }
 
+    pub(crate) fn group_not_found(group: impl std::fmt::Display) -> Self {
+        Self::new("InvalidGroup.NotFound", format!("The security group '{group}' does not exist"))
+    }
+
+    pub(crate) fn no_default_vpc() -> Self {
+        Self::new("VPCIdNotSpecified", "No default VPC for this user")
+    }
+
     pub(crate) fn throttled() -> Self {
         Self::new("RequestLimitExceeded", "Request limit exceeded.").with_status(503)
     }

@@ -21,6 +21,8 @@ pub enum InstanceState {
 pub struct Instance {
     /// Its id.
     pub id: InstanceId,
+    /// The first of those that the same call launched: it itself, if it came alone.
+    pub launched_with: InstanceId,
     /// Its type.
     pub instance_type: String,
     /// What its type allows.
@@ -93,6 +95,15 @@ pub struct InterfaceSpec {
     pub delete_on_termination: bool,
     /// Its tags.
     pub tags: Tags,
+}
+
+// === impl Instance ===
+
+impl Instance {
+    /// EC2's name for the call that launched it.
+    pub(crate) fn reservation(&self) -> String {
+        self.launched_with.as_str().replacen(InstanceId::PREFIX, "r-", 1)
+    }
 }
 
 // === impl InstanceSpec ===

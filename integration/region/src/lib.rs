@@ -59,13 +59,14 @@ mod xml;
 #[cfg(test)]
 mod tests;
 
+pub use actions::names as action_names;
 pub use effect::Effect;
 pub use eni::{Attachment, AttachmentState, Eni, InterfaceKind};
 pub use error::{ApiError, RegionError};
 pub use fault::{Fault, FaultRule, When};
 pub use handle::{Delivery, QueryReply, QueryRequest};
 pub use ids::{
-    AssociationId, AttachmentId, EniId, InstanceId, Mac, ReservationId, SecurityGroupId, SubnetId, VlanId,
+    AssociationId, AttachmentId, EniId, InstanceId, Mac, SecurityGroupId, SubnetId, VlanId,
     VpcId,
 };
 pub use imds::{ImdsReply, TOKEN_TTL_SECONDS_MAX};

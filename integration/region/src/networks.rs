@@ -82,21 +82,26 @@ impl Region {
     /// No such subnet, a size EC2 does not allow, a block outside its VPC's, one that overlaps another subnet's; or it has a
     /// block already.
     pub fn set_subnet_ipv6(&mut self, id: &SubnetId, cidr: Ipv6Net) -> Result<(), RegionError> {
-        if !ipv6_space::allowed_subnet_block(cidr) {
-            return Err(RegionError::BlockSize { cidr: cidr.into() });
-        }
         let vpc = self.subnets.get(id).ok_or_else(|| id.not_found())?.vpc.clone();
-        let blocks = &self.vpcs.get(&vpc).ok_or_else(|| vpc.not_found())?.ipv6_cidrs;
-        if !blocks.iter().any(|block| block.contains(&cidr)) {
-            return Err(RegionError::OutsideVpc { cidr: cidr.into(), vpc: vpc.to_string() });
-        }
-        free_of(self.siblings(&vpc).filter_map(Subnet::ipv6_cidr), cidr)?;
+        self.check_subnet_ipv6(&vpc, cidr)?;
         let subnet = self.subnets.get_mut(id).ok_or_else(|| id.not_found())?;
         if let Some(other) = subnet.ipv6_cidr() {
             return Err(RegionError::Overlap { cidr: cidr.into(), other: other.into() });
         }
         subnet.set_ipv6(cidr);
         Ok(())
+    }
+
+    /// Whether a subnet of this VPC could have this block.
+    pub(crate) fn check_subnet_ipv6(&self, vpc: &VpcId, cidr: Ipv6Net) -> Result<(), RegionError> {
+        if !ipv6_space::allowed_subnet_block(cidr) {
+            return Err(RegionError::BlockSize { cidr: cidr.into() });
+        }
+        let blocks = &self.vpcs.get(vpc).ok_or_else(|| vpc.not_found())?.ipv6_cidrs;
+        if !blocks.iter().any(|block| block.contains(&cidr)) {
+            return Err(RegionError::OutsideVpc { cidr: cidr.into(), vpc: vpc.to_string() });
+        }
+        free_of(self.siblings(vpc).filter_map(Subnet::ipv6_cidr), cidr)
     }
 
     /// Makes a security group.

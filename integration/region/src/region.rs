@@ -50,6 +50,7 @@ pub struct Region {
     pub(crate) create_tokens: ClientTokens<EniId>,
     pub(crate) associate_tokens: ClientTokens<AssociationId>,
     pub(crate) disassociate_tokens: ClientTokens<()>,
+    pub(crate) launch_tokens: ClientTokens<Vec<InstanceId>>,
     pub(crate) queue: Queue,
     pub(crate) imds: Publications,
     pub(crate) imds_tokens: TokenStore,
@@ -87,6 +88,7 @@ impl Region {
             create_tokens: ClientTokens::default(),
             associate_tokens: ClientTokens::default(),
             disassociate_tokens: ClientTokens::default(),
+            launch_tokens: ClientTokens::default(),
             queue: Queue::default(),
             imds: Publications::default(),
             imds_tokens: TokenStore::default(),
@@ -202,6 +204,16 @@ impl Region {
             eni.attachment.as_ref().map(|attachment| (attachment.card, attachment.device_index))
         });
         enis
+    }
+
+    /// The names of groups.
+    pub(crate) fn group_names(&self, groups: &[SecurityGroupId]) -> Vec<String> {
+        groups.iter().filter_map(|id| self.groups.get(id)).map(|group| group.name.clone()).collect()
+    }
+
+    /// What EC2 calls a resource in full.
+    pub(crate) fn arn(&self, kind: &str, id: &impl std::fmt::Display) -> String {
+        format!("arn:aws:ec2:{}:{}:{kind}/{id}", self.spec.name, self.spec.account)
     }
 
     /// The tags of whatever has this id.

@@ -4,7 +4,7 @@ use ipnet::Ipv4Net;
 
 use crate::bitmap::Span;
 use crate::error::RegionError;
-use crate::ids::{ReservationId, SubnetId};
+use crate::ids::SubnetId;
 use crate::region::Region;
 use crate::vpc;
 
@@ -20,8 +20,6 @@ pub enum ReservationKind {
 /// A reservation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CidrReservation {
-    /// Its id.
-    pub id: ReservationId,
     /// The part of the subnet.
     pub cidr: Ipv4Net,
     /// What it is for.
@@ -39,7 +37,7 @@ impl Region {
         subnet: &SubnetId,
         cidr: Ipv4Net,
         kind: ReservationKind,
-    ) -> Result<ReservationId, RegionError> {
+    ) -> Result<(), RegionError> {
         let home = self.subnets.get_mut(subnet).ok_or_else(|| subnet.not_found())?;
         if cidr.trunc() != cidr || kind == ReservationKind::Prefix && cidr.prefix_len() > 28 {
             return Err(RegionError::Reservation { cidr });
@@ -51,9 +49,8 @@ impl Region {
         if let Some(other) = there.find(|other| vpc::overlap(&(*other).into(), &cidr.into())) {
             return Err(RegionError::Overlap { cidr: cidr.into(), other: other.into() });
         }
-        let id = ReservationId::mint(&mut self.mint);
-        home.reserve(CidrReservation { id: id.clone(), cidr, kind });
-        Ok(id)
+        home.reserve(CidrReservation { cidr, kind });
+        Ok(())
     }
 }
 

@@ -13,6 +13,10 @@ impl ApiError {
         Self::new("PrivateIpAddressLimitExceeded", "Number of IPv6 addresses will exceed limit.")
     }
 
+    pub(crate) fn no_primary_interface() -> Self {
+        Self::invalid_value("The network interfaces do not include one at device index 0.")
+    }
+
     pub(crate) fn no_trunking(instance_type: &str) -> Self {
         Self::combination(format!("Instance type {instance_type} does not support trunk network interfaces."))
     }

@@ -54,6 +54,11 @@ impl Xml {
         xml.0
     }
 
+    /// What was written.
+    pub(crate) fn done(self) -> String {
+        self.0
+    }
+
     /// An element with a text.
     pub(crate) fn leaf(&mut self, name: &str, text: impl Display) {
         let text = escaped(&text.to_string());

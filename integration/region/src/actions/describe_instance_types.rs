@@ -24,7 +24,16 @@ pub(crate) const DESCRIBE_INSTANCE_TYPES: Action = Action {
     run,
 };
 
-const FILTERS: &[&str] = &["bare-metal", "hypervisor", "instance-type"];
+const FILTERS: &[&str] = &[
+    "bare-metal",
+    "hypervisor",
+    "instance-type",
+    "network-info.ipv4-addresses-per-interface",
+    "network-info.ipv6-addresses-per-interface",
+    "network-info.ipv6-supported",
+    "network-info.maximum-network-cards",
+    "network-info.maximum-network-interfaces",
+];
 
 const PAGES: PageRule = PageRule {
     action: "DescribeInstanceTypes",
@@ -56,6 +65,11 @@ fn facts(name: &str, limits: &Limits, filter: &str) -> Vec<String> {
     vec![match filter {
         "bare-metal" => limits.bare_metal.to_string(),
         "hypervisor" => limits.hypervisor.clone(),
+        "network-info.ipv4-addresses-per-interface" => limits.ipv4_per_eni.to_string(),
+        "network-info.ipv6-addresses-per-interface" => limits.ipv6_per_eni(name).to_string(),
+        "network-info.ipv6-supported" => (limits.ipv6_per_eni(name) > 0).to_string(),
+        "network-info.maximum-network-cards" => limits.network_cards.len().to_string(),
+        "network-info.maximum-network-interfaces" => limits.enis().to_string(),
         _ => name.to_owned(),
     }]
 }

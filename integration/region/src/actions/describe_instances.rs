@@ -1,4 +1,6 @@
-//! DescribeInstances: instances with their ENIs, one reservation each.
+//! DescribeInstances: instances with their ENIs, by the call that launched them.
+
+use std::collections::BTreeMap;
 
 use super::describe_interfaces::{write_addresses, write_attachment, write_groups, write_tags};
 use super::filter::Filters;
@@ -27,8 +29,23 @@ pub(crate) const DESCRIBE_INSTANCES: Action = Action {
     run,
 };
 
-const FILTERS: &[&str] =
-    &["availability-zone", "instance-id", "instance-state-name", "instance-type", "subnet-id", "vpc-id"];
+const FILTERS: &[&str] = &[
+    "availability-zone",
+    "image-id",
+    "instance.group-id",
+    "instance-id",
+    "instance-state-code",
+    "instance-state-name",
+    "instance-type",
+    "network-interface.network-interface-id",
+    "owner-id",
+    "private-ip-address",
+    "reservation-id",
+    "subnet-id",
+    "tag:",
+    "tag-key",
+    "vpc-id",
+];
 
 const PAGES: PageRule =
     PageRule { action: "DescribeInstances", ids: &["InstanceId"], default_size: None, size_max: 1_000 };
@@ -41,48 +58,66 @@ fn run(region: &mut Region, params: &Params) -> Result<Done, ApiError> {
     }
     let named = region.instances.values().filter(|instance| ids.is_empty() || ids.contains(&instance.id));
     let found: Vec<&Instance> =
-        named.filter(|instance| filters.pass(&instance.tags, |name| facts(instance, name))).collect();
+        named.filter(|instance| filters.pass(&instance.tags, |name| facts(region, instance, name))).collect();
     let page = PAGES.page(params, region.clock, found, |instance| instance.id.to_string())?;
+    let mut reservations: BTreeMap<String, Vec<&Instance>> = BTreeMap::new();
+    for instance in page.items {
+        reservations.entry(instance.reservation()).or_default().push(instance);
+    }
     let members = Xml::of(|xml| {
-        xml.list("reservationSet", page.items, |xml, instance| {
-            xml.leaf("reservationId", instance.id.as_str().replacen("i-", "r-", 1));
+        xml.list("reservationSet", reservations, |xml, (reservation, instances)| {
+            xml.leaf("reservationId", reservation);
             xml.leaf("ownerId", &region.spec.account);
             xml.empty_list("groupSet");
-            xml.list("instancesSet", [instance], |xml, instance| write(xml, region, instance));
+            xml.list("instancesSet", instances, |xml, instance| write(xml, region, instance));
         });
         xml.maybe("nextToken", page.next_token.as_ref());
     });
     Ok(Done::told(members, false))
 }
 
-fn facts(instance: &Instance, filter: &str) -> Vec<String> {
-    vec![match filter {
-        "availability-zone" => instance.zone.clone(),
-        "instance-id" => instance.id.to_string(),
-        "instance-state-name" => state(instance).1.to_owned(),
-        "instance-type" => instance.instance_type.clone(),
-        "subnet-id" => instance.subnet.to_string(),
-        "vpc-id" => instance.vpc.to_string(),
-        _ => return Vec::new(),
-    }]
+fn facts(region: &Region, instance: &Instance, filter: &str) -> Vec<String> {
+    let enis = || region.enis_of(&instance.id);
+    let primary = || enis().into_iter().next();
+    match filter {
+        "instance.group-id" => {
+            primary().iter().flat_map(|eni| &eni.groups).map(ToString::to_string).collect()
+        }
+        "network-interface.network-interface-id" => enis().iter().map(|eni| eni.id.to_string()).collect(),
+        "private-ip-address" => primary().iter().map(|eni| eni.primary.to_string()).collect(),
+        _ => vec![match filter {
+            "availability-zone" => instance.zone.clone(),
+            "image-id" => crate::imds::IMAGE.to_owned(),
+            "instance-id" => instance.id.to_string(),
+            "instance-state-code" => state(instance.state).0.to_string(),
+            "instance-state-name" => state(instance.state).1.to_owned(),
+            "instance-type" => instance.instance_type.clone(),
+            "owner-id" => region.spec.account.clone(),
+            "reservation-id" => instance.reservation(),
+            "subnet-id" => instance.subnet.to_string(),
+            _ => instance.vpc.to_string(),
+        }],
+    }
 }
 
-fn state(instance: &Instance) -> (u32, &'static str) {
-    match instance.state {
+fn state(state: InstanceState) -> (u32, &'static str) {
+    match state {
         InstanceState::Running => (16, "running"),
         InstanceState::Terminated => (48, "terminated"),
     }
 }
 
-fn write(xml: &mut Xml, region: &Region, instance: &Instance) {
+pub(super) fn write_state(xml: &mut Xml, of: InstanceState) {
+    let (code, name) = state(of);
+    xml.leaf("code", code);
+    xml.leaf("name", name);
+}
+
+pub(super) fn write(xml: &mut Xml, region: &Region, instance: &Instance) {
     let enis = region.enis_of(&instance.id);
-    let (code, name) = state(instance);
     xml.leaf("instanceId", &instance.id);
     xml.leaf("imageId", crate::imds::IMAGE);
-    xml.node("instanceState", |xml| {
-        xml.leaf("code", code);
-        xml.leaf("name", name);
-    });
+    xml.node("instanceState", |xml| write_state(xml, instance.state));
     xml.leaf("amiLaunchIndex", 0);
     xml.leaf("instanceType", &instance.instance_type);
     xml.leaf("launchTime", instant::ec2(region.knobs.epoch_unix_seconds, instance.launched_at));

@@ -38,9 +38,34 @@ pub(crate) const DESCRIBE_VPCS: Action = Action {
     run: vpcs,
 };
 
-const SUBNET_FILTERS: &[&str] =
-    &["availability-zone", "availability-zone-id", "cidr-block", "state", "subnet-id", "vpc-id"];
-const VPC_FILTERS: &[&str] = &["cidr", "cidr-block-association.cidr-block", "state", "vpc-id"];
+const SUBNET_FILTERS: &[&str] = &[
+    "availability-zone",
+    "availability-zone-id",
+    "available-ip-address-count",
+    "cidr-block",
+    "default-for-az",
+    "ipv6-cidr-block-association.ipv6-cidr-block",
+    "ipv6-native",
+    "map-public-ip-on-launch",
+    "owner-id",
+    "state",
+    "subnet-arn",
+    "subnet-id",
+    "tag:",
+    "tag-key",
+    "vpc-id",
+];
+const VPC_FILTERS: &[&str] = &[
+    "cidr",
+    "cidr-block-association.cidr-block",
+    "ipv6-cidr-block-association.ipv6-cidr-block",
+    "is-default",
+    "owner-id",
+    "state",
+    "tag:",
+    "tag-key",
+    "vpc-id",
+];
 
 const SUBNET_PAGES: PageRule =
     PageRule { action: "DescribeSubnets", ids: &["SubnetId"], default_size: None, size_max: 1_000 };
@@ -69,19 +94,25 @@ fn subnet_facts(region: &Region, subnet: &Subnet, filter: &str) -> Vec<String> {
     vec![match filter {
         "availability-zone" => subnet.zone.clone(),
         "availability-zone-id" => region.zone_id(&subnet.zone),
+        "available-ip-address-count" => subnet.free().to_string(),
         "cidr-block" => subnet.cidr.to_string(),
+        "default-for-az" | "ipv6-native" | "map-public-ip-on-launch" => "false".to_owned(),
+        "ipv6-cidr-block-association.ipv6-cidr-block" => {
+            return subnet.ipv6_cidr().iter().map(ToString::to_string).collect();
+        }
+        "owner-id" => region.spec.account.clone(),
         "state" => "available".to_owned(),
+        "subnet-arn" => region.arn("subnet", &subnet.id),
         "subnet-id" => subnet.id.to_string(),
         _ => subnet.vpc.to_string(),
     }]
 }
 
-fn write_subnet(xml: &mut Xml, region: &Region, subnet: &Subnet) {
-    let account = &region.spec.account;
+pub(super) fn write_subnet(xml: &mut Xml, region: &Region, subnet: &Subnet) {
     xml.leaf("subnetId", &subnet.id);
-    xml.leaf("subnetArn", format!("arn:aws:ec2:{}:{account}:subnet/{}", region.spec.name, subnet.id));
+    xml.leaf("subnetArn", region.arn("subnet", &subnet.id));
     xml.leaf("state", "available");
-    xml.leaf("ownerId", account);
+    xml.leaf("ownerId", &region.spec.account);
     xml.leaf("vpcId", &subnet.vpc);
     xml.leaf("cidrBlock", subnet.cidr);
     xml.list("ipv6CidrBlockAssociationSet", subnet.ipv6_cidr(), |xml, cidr| {
@@ -106,7 +137,8 @@ fn vpcs(region: &mut Region, params: &Params) -> Result<Done, ApiError> {
         return Err(unknown.not_found());
     }
     let named = region.vpcs.values().filter(|vpc| ids.is_empty() || ids.contains(&vpc.id));
-    let found: Vec<&Vpc> = named.filter(|vpc| filters.pass(&vpc.tags, |name| vpc_facts(vpc, name))).collect();
+    let found: Vec<&Vpc> =
+        named.filter(|vpc| filters.pass(&vpc.tags, |name| vpc_facts(region, vpc, name))).collect();
     let page = VPC_PAGES.page(params, region.clock, found, |vpc| vpc.id.to_string())?;
     let members = Xml::of(|xml| {
         xml.list("vpcSet", page.items, |xml, vpc| write_vpc(xml, region, vpc));
@@ -115,8 +147,13 @@ fn vpcs(region: &mut Region, params: &Params) -> Result<Done, ApiError> {
     Ok(Done::told(members, false))
 }
 
-fn vpc_facts(vpc: &Vpc, filter: &str) -> Vec<String> {
+fn vpc_facts(region: &Region, vpc: &Vpc, filter: &str) -> Vec<String> {
     match filter {
+        "ipv6-cidr-block-association.ipv6-cidr-block" => {
+            vpc.ipv6_cidrs.iter().map(ToString::to_string).collect()
+        }
+        "is-default" => vec!["false".to_owned()],
+        "owner-id" => vec![region.spec.account.clone()],
         "cidr" => vpc.cidrs.first().map(ToString::to_string).into_iter().collect(),
         "cidr-block-association.cidr-block" => vpc.cidrs.iter().map(ToString::to_string).collect(),
         "state" => vec!["available".to_owned()],
@@ -124,7 +161,7 @@ fn vpc_facts(vpc: &Vpc, filter: &str) -> Vec<String> {
     }
 }
 
-fn write_vpc(xml: &mut Xml, region: &Region, vpc: &Vpc) {
+pub(super) fn write_vpc(xml: &mut Xml, region: &Region, vpc: &Vpc) {
     xml.leaf("vpcId", &vpc.id);
     xml.leaf("ownerId", &region.spec.account);
     xml.leaf("state", "available");

@@ -20,14 +20,27 @@ pub(crate) const DELETE_TAGS: Action = Action {
 
 /// The tags of every `TagSpecification`, all of which must be for this type of resource; who may not tag may not tag on create.
 pub(crate) fn specified(region: &Region, params: &Params, resource_type: &str) -> Result<Tags, ApiError> {
+    specified_of(region, params, &[resource_type], resource_type)
+}
+
+/// The tags for one type of resource; others may be for the other types.
+pub(crate) fn specified_of(
+    region: &Region,
+    params: &Params,
+    resource_types: &[&str],
+    resource_type: &str,
+) -> Result<Tags, ApiError> {
     let mut all = Tags::new();
     for specification in params.records("TagSpecification") {
         let named = specification.text("ResourceType").unwrap_or_default();
-        if named != resource_type {
+        if !resource_types.contains(&named) {
             let message = format!("'{named}' is not a valid taggable resource type for this operation.");
             return Err(ApiError::invalid_value(message));
         }
-        all = tags::merged(&all, &read(&specification)?)?;
+        let tags = read(&specification)?;
+        if named == resource_type {
+            all = tags::merged(&all, &tags)?;
+        }
     }
     if !all.is_empty() && region.knobs.denied_actions.contains("CreateTags") {
         return Err(region.unauthorized("CreateTags"));
