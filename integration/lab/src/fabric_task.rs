@@ -38,6 +38,13 @@ impl FabricHandle {
         (Self { mail }, tokio::spawn(follower.serve(inbox)))
     }
 
+    /// For a region that has no guests: whatever happens in it, nothing follows.
+    #[must_use]
+    pub fn nowhere() -> Self {
+        let (mail, _) = mpsc::channel(1);
+        Self { mail }
+    }
+
     /// The devices of this instance appear in this namespace.
     pub async fn host(&self, instance: InstanceId, netns: Netns) {
         let _ = self.mail.send(Mail::Host(instance, netns)).await;

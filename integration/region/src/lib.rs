@@ -66,8 +66,7 @@ pub use error::{ApiError, RegionError};
 pub use fault::{Fault, FaultRule, When};
 pub use handle::{Delivery, QueryReply, QueryRequest};
 pub use ids::{
-    AssociationId, AttachmentId, EniId, InstanceId, Mac, SecurityGroupId, SubnetId, VlanId,
-    VpcId,
+    AssociationId, AttachmentId, EniId, InstanceId, Mac, SecurityGroupId, SubnetId, VlanId, VpcId,
 };
 pub use imds::{ImdsReply, TOKEN_TTL_SECONDS_MAX};
 pub use instance::{Instance, InstanceSpec, InstanceState, InterfaceSpec};
