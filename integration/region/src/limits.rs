@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use serde::Deserialize;
 
 /// Families that have no IPv6, as EC2's documentation lists them.
-const FAMILIES_WITHOUT_IPV6: [&str; 10] = ["c1", "cc2", "cg1", "cr1", "g2", "hs1", "m1", "m2", "m3", "t1"];
+const FAMILIES_WITHOUT_IPV6: [&str; 7] = ["c1", "cr1", "hs1", "m1", "m2", "m3", "t1"];
 
 /// The networking limits of one instance type.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

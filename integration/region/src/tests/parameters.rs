@@ -114,6 +114,22 @@ fn a_dry_run_changes_nothing() {
 }
 
 #[test]
+fn what_ec2_cannot_try_dry_has_no_such_parameter() {
+    for action in [
+        "AssignPrivateIpAddresses",
+        "UnassignPrivateIpAddresses",
+        "AssignIpv6Addresses",
+        "UnassignIpv6Addresses",
+    ] {
+        check(
+            QueryRequest::new(action).with("DryRun", true),
+            "UnknownParameter",
+            "The parameter DryRun is not recognized",
+        );
+    }
+}
+
+#[test]
 fn contradicting_parameters_are_refused() {
     let mut world = World::new();
     let both = world.assign_request(&world.primary.clone(), 1).with("PrivateIpAddress.1", "10.0.1.9");
