@@ -104,11 +104,11 @@ fn written_codes(directory: &Path) -> BTreeSet<String> {
             let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
             let code = code.collect::<Vec<_>>().join("\n");
             let pieces: Vec<&str> = code.split('"').collect();
-            for pair in pieces.windows(2) {
-                let said_to_new = pair[0].trim_end().ends_with("new(");
-                let dotted = pair[1].starts_with("Invalid") && pair[1].contains('.');
-                if looks_like_one(pair[1]) && (said_to_new || dotted) {
-                    codes.insert(pair[1].to_owned());
+            for (before, literal) in pieces.iter().zip(pieces.iter().skip(1)) {
+                let said_to_new = before.trim_end().ends_with("new(");
+                let dotted = literal.starts_with("Invalid") && literal.contains('.');
+                if looks_like_one(literal) && (said_to_new || dotted) {
+                    codes.insert((*literal).to_owned());
                 }
             }
         }

@@ -132,21 +132,11 @@ impl Ipv6Space {
         Some(prefix)
     }
 
+    /// The first prefix of a subnet holds reserved addresses and is never given whole: it is all that counting needs.
     fn take_lowest(&mut self) -> Option<Ipv6Addr> {
-        let last = u128::from(self.cidr.broadcast());
-        let mut candidate = u128::from(self.cidr.network()) + RESERVED_FIRST;
-        while candidate < last {
-            let address = Ipv6Addr::from(candidate);
-            let prefix = around(address);
-            if self.prefixes.contains(&prefix) {
-                candidate = u128::from(prefix.network()) + PREFIX_SIZE;
-            } else if self.addresses.insert(address) {
-                return Some(address);
-            } else {
-                candidate += 1;
-            }
-        }
-        None
+        let (first, last) = (u128::from(self.cidr.network()), u128::from(self.cidr.broadcast()));
+        let mut candidates = (first + RESERVED_FIRST..last).map(Ipv6Addr::from);
+        candidates.find(|address| self.addresses.insert(*address))
     }
 
     fn is_free(&self, prefix: Ipv6Net) -> bool {

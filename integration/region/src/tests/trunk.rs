@@ -64,7 +64,7 @@ fn a_branch_rides_on_a_trunk_and_is_told_as_associated() {
     assert_eq!((text(&body, "status"), text(&body, "interfaceType")), ("associated".into(), "branch".into()));
     assert!(!body.contains("<attachment>"), "{body}");
     let described = world.done(QueryRequest::new("DescribeTrunkInterfaceAssociations"));
-    assert_eq!(texts(&described.body, "associationId"), [id.clone()]);
+    assert_eq!(texts(&described.body, "associationId"), [id.as_str()]);
     let reply = world.done(disassociate(&id));
     assert!(matches!(reply.effects.as_slice(), [Effect::BranchDisassociated { .. }]), "{:?}", reply.effects);
     assert_eq!(world.region.eni(&branch).unwrap().status(), "available");
