@@ -27,5 +27,6 @@ pub use event::{Event, Events};
 pub use link::End;
 pub use machine::{Errno, Linux, NamespaceId};
 pub use neighbour::Neighbour;
+pub use nft::NftError;
 pub use pod::{PlanProblem, Site, WiringError};
 pub use setting::{Setting, Whose};
