@@ -13,4 +13,6 @@ mod sequences;
 #[cfg(test)]
 mod shim;
 #[cfg(test)]
+mod watcher;
+#[cfg(test)]
 mod world;

@@ -1,5 +1,5 @@
 //! Any sequence of operations in namespaces of the test's own, with veths between them, gives equal refusals, and after every
-//! step equal snapshots, neighbours, settings and answers. Without root it says that it was skipped; it sends no packet.
+//! step equal snapshots, neighbours, settings, answers and counts of netlink messages. Without root it says that it was skipped; it sends no packet.
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
@@ -7,7 +7,7 @@ use proptest::test_runner::{Config, RngSeed, TestRunner};
 use crate::operations::{Operation, questions, some_operation};
 use crate::world::World;
 
-const CASES: u32 = 100;
+const CASES: u32 = 60;
 /// Questions after each step and at the end, in each namespace.
 const QUESTIONS_BETWEEN: usize = 6;
 

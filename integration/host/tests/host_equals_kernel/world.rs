@@ -11,6 +11,7 @@ use host::{Linux, NamespaceId, Site, Whose};
 use crate::operations::{Operation, PODS, Place};
 use crate::place::{Both, SETTINGS, enter_new_namespace};
 use crate::shim;
+use crate::watcher::{Watcher, told};
 
 pub(crate) struct World {
     model: Linux,
@@ -40,7 +41,7 @@ impl World {
             return;
         }
         let (namespace, host) = enter_new_namespace();
-        let both = Both { id: self.model.add_namespace(), namespace, host };
+        let both = Both { id: self.model.add_namespace(), namespace, host, watcher: Watcher::here() };
         let names = BTreeMap::from([(1, "lo".to_owned())]);
         for (setting, ..) in SETTINGS.iter().filter(|(_, family, _)| *family == "ipv4") {
             for whose in [Whose::All, Whose::Default, Whose::Link(1)] {
@@ -52,12 +53,12 @@ impl World {
 
     /// The kernel ends a namespace in its own time: we wait until the other ends of its veths are gone.
     async fn close(&mut self, place: Place) {
-        let Some(Both { id, namespace, host }) = self.places[place].take() else {
+        let Some(Both { id, namespace, host, watcher }) = self.places[place].take() else {
             return;
         };
         self.home().enter();
         self.model.delete_namespace(id);
-        drop((namespace, host));
+        drop((namespace, host, watcher));
         for both in self.places.iter().flatten() {
             let left = self.model.snapshot(both.id).unwrap().links.len();
             while both.host.snapshot().await.unwrap().links.len() != left {
@@ -197,6 +198,8 @@ impl World {
         for both in self.places.iter().flatten() {
             let real = both.host.snapshot().await.unwrap();
             assert_eq!(ordered(real), ordered(self.model.snapshot(both.id).unwrap()));
+            let events = self.model.take_events(both.id);
+            assert_eq!(both.watcher.heard(), told(&events), "{events:?}");
             let names = self.names(both.id);
             assert_eq!(both.neighbours(&names), self.model.neighbours(both.id));
             self.compare_settings(both, &names);
