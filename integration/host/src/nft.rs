@@ -21,6 +21,16 @@ pub enum NftError {
     NoNamespace,
 }
 
+impl std::fmt::Display for NftError {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Refused(why) => write!(out, "refused: {why}"),
+            Self::NotModelled(what) => write!(out, "not modelled: {what}"),
+            Self::NoNamespace => write!(out, "there is no such namespace"),
+        }
+    }
+}
+
 /// A table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Table {

@@ -192,6 +192,43 @@ pub(crate) fn some_operation() -> impl Strategy<Value = Operation> {
     ]
 }
 
+/// A node with two links, a default route by each, and a mark that decides: so that what comes in is judged by more than the
+/// routes that chance makes.
+pub(crate) fn node() -> Vec<Operation> {
+    let route = |table, ifindex| {
+        let via = Some(POD_GATEWAY);
+        let to = Ipv4Addr::UNSPECIFIED;
+        HostChange::PutRoute(Route { table: TableId(table), to, prefix_length: 0, via, ifindex })
+    };
+    let address = |ifindex, address: [u8; 4]| HostChange::AddAddress {
+        ifindex,
+        address: address.into(),
+        prefix_length: 24,
+    };
+    let marked = Rule {
+        priority: RulePriority(512),
+        from: None,
+        to: None,
+        mark: Some(Fwmark(0x80)),
+        table: TableId(7),
+    };
+    let changes = [
+        HostChange::LinkUp { ifindex: 2 },
+        HostChange::LinkUp { ifindex: 3 },
+        address(2, [10, 1, 0, 1]),
+        address(3, [10, 2, 0, 2]),
+        route(254, 2),
+        route(7, 3),
+        HostChange::AddRule(marked),
+        HostChange::SetRpFilter { ifindex: 3, value: 1 },
+    ];
+    let mut node = vec![Operation::Open(1), Operation::Open(2)];
+    node.extend([1, 2].map(|pod| Operation::Pair([(0, ["eni1", "eni2"][pod - 1]), (pod, "eth0")], 1400)));
+    node.extend(changes.map(|change| Operation::Change(0, change)));
+    node.push(Operation::Set(0, Whose::All, Setting::Forwarding, 1));
+    node
+}
+
 /// Every question that is asked, of packets made here and of packets that came in.
 pub(crate) fn questions() -> Vec<RouteQuestion> {
     let to = [
