@@ -27,6 +27,8 @@ pub(crate) enum Operation {
     Wire(Place, [&'static str; 2], WiringPlan),
     Strip(Place, &'static str),
     Change(Place, HostChange),
+    /// One of the routes that are there, or of the rules, goes: by chance alone few would.
+    RemoveOne(Place, bool, usize),
     Down(Place, u32),
     RemoveAddress(Place, u32, Ipv4Addr, u8),
     DeleteLink(Place, u32),
@@ -179,6 +181,8 @@ pub(crate) fn some_operation() -> impl Strategy<Value = Operation> {
             .prop_map(|(pod, inside, outside, plan)| Operation::Wire(pod, [inside, outside], plan)),
         1 => (pod(), select(&NAMES[..2])).prop_map(|(pod, inside)| Operation::Strip(pod, inside)),
         24 => (place(), some_change()).prop_map(|(place, change)| Operation::Change(place, change)),
+        2 => (place(), any::<bool>(), 0..8_usize)
+            .prop_map(|(place, route, index)| Operation::RemoveOne(place, route, index)),
         1 => (place(), LINKS).prop_map(|(place, ifindex)| Operation::Down(place, ifindex)),
         2 => (place(), LINKS, some_address())
             .prop_map(|(place, ifindex, (address, length))| Operation::RemoveAddress(place, ifindex, address, length)),

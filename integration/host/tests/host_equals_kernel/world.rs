@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use cni_shim::netlink::Netlink;
 use cni_shim::netns::Namespaces;
 use contract::model::Mac;
-use contract::ports::host::{Host, HostError, HostSnapshot, RouteQuestion};
+use contract::ports::host::{Host, HostChange, HostError, HostSnapshot, RouteQuestion};
 use host::{Linux, NamespaceId, Site, Whose};
 
 use crate::operations::{Operation, PODS, Place};
@@ -108,18 +108,29 @@ impl World {
                 let real = cni_shim::wiring::strip(&namespaces, inside, "eni").unwrap();
                 assert_eq!(real, self.model.strip(self.home().id, both.id, inside, "eni").unwrap());
             }
-            Operation::Change(place, change) => {
+            Operation::Change(place, change) => self.change(*place, change).await,
+            Operation::RemoveOne(place, route, index) => {
                 let Some(both) = &self.places[*place] else { return };
-                let expected = self.model.apply(both.id, change).err().map(|errno| errno.0);
-                let real = match both.host.apply(vec![change.clone()]).await.1 {
-                    None => None,
-                    Some(HostError::Refused { errno, .. }) => Some(errno),
-                    Some(other) => panic!("{other}"),
-                };
-                assert_eq!(real, expected, "{operation:?}");
+                let state = self.model.snapshot(both.id).unwrap();
+                let route = state.routes.get(*index).filter(|_| *route).copied().map(HostChange::RemoveRoute);
+                let rule = state.rules.get(*index).copied().map(HostChange::RemoveRule);
+                if let Some(change) = route.or(rule) {
+                    self.change(*place, &change).await;
+                }
             }
             _ => self.by_hand(operation),
         }
+    }
+
+    async fn change(&mut self, place: Place, change: &HostChange) {
+        let Some(both) = &self.places[place] else { return };
+        let expected = self.model.apply(both.id, change).err().map(|errno| errno.0);
+        let real = match both.host.apply(vec![change.clone()]).await.1 {
+            None => None,
+            Some(HostError::Refused { errno, .. }) => Some(errno),
+            Some(other) => panic!("{other}"),
+        };
+        assert_eq!(real, expected, "{change:?}");
     }
 
     fn pair(&mut self, ends: [(Place, &str); 2], mtu_bytes: u32) {
