@@ -113,7 +113,9 @@ impl World {
                 let Some(both) = &self.places[*place] else { return };
                 let state = self.model.snapshot(both.id).unwrap();
                 let route = state.routes.get(*index).filter(|_| *route).copied().map(HostChange::RemoveRoute);
-                let rule = state.rules.get(*index).copied().map(HostChange::RemoveRule);
+                // Not the kernel's own three: without the rule of `main` no next hop is found, which is not modelled.
+                let mut ours = state.rules.iter().filter(|rule| (1..1000).contains(&rule.priority.0));
+                let rule = ours.nth(*index).copied().map(HostChange::RemoveRule);
                 if let Some(change) = route.or(rule) {
                     self.change(*place, &change).await;
                 }
