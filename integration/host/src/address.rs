@@ -65,6 +65,16 @@ impl Namespace {
         Ok(())
     }
 
+    /// As the shim adds one: what is there is put again, and told again.
+    pub(crate) fn put_address(&mut self, ifindex: u32, address: Ipv4Addr) -> Result<(), Errno> {
+        let mut known = self.link(ifindex)?.addresses.iter();
+        if known.any(|known| (known.address, known.prefix_length) == (address, 32)) {
+            self.events.tell(Event::Address(ifindex, address, 32));
+            return Ok(());
+        }
+        self.add_address(ifindex, address, 32, true)
+    }
+
     /// Adds the route to an address's subnet, if its link is up. On `lo` it would be a local one, which is looked up and not
     /// kept.
     pub(crate) fn connect(&mut self, ifindex: u32, address: Address) {

@@ -70,18 +70,6 @@ impl Disk {
         self.fault = fault.map(|(after, fault)| (self.operations + after, fault));
     }
 
-    /// How many operations were counted, the failed ones too.
-    #[must_use]
-    pub fn operations(&self) -> u64 {
-        self.operations
-    }
-
-    /// Names and what they stand for.
-    #[must_use]
-    pub fn names(&self) -> BTreeMap<&str, FileId> {
-        self.names.iter().filter_map(|(name, known)| Some((name.as_str(), known.now?))).collect()
-    }
-
     /// The file of a name.
     ///
     /// # Errors

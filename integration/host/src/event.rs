@@ -9,8 +9,8 @@ use contract::ports::host::{Route, Rule};
 use crate::machine::{Linux, NamespaceId};
 use crate::neighbour::Neighbour;
 
-/// What waits for a watcher at most; a socket of the kernel's default size holds fewer.
-const EVENTS_MAX: usize = 4096;
+/// What waits for a watcher at most: about what a socket of the kernel's default size (208 KiB, 768 bytes each) holds.
+const EVENTS_MAX: usize = 256;
 
 /// One message.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use contract::model::Mac;
 use contract::ports::host::HostChange;
 
+use crate::event::Event;
 use crate::link::{Device, End};
 use crate::namespace::Namespace;
 use crate::setting::Settings;
@@ -94,9 +95,10 @@ impl Linux {
             }
             end.check()?;
         }
-        // The kernel registers the other end first, and its number is gone when the one's name then is taken.
+        // The kernel registers the other end first, and takes it away again when the one's name then is taken.
         let there = self.namespace(other.namespace)?.number();
         if (one.namespace, &one.name) == (other.namespace, &other.name) {
+            self.namespace(other.namespace)?.events.tell(Event::LinkGone(there));
             return Err(Errno::EXIST);
         }
         let here = self.namespace(one.namespace)?.number();

@@ -8,6 +8,7 @@ use contract::ports::host::{HostChange, Rule};
 use crate::event::{Event, Events};
 use crate::link::Device;
 use crate::machine::Errno;
+use crate::nft::Table;
 use crate::route::Routes;
 use crate::setting::{Setting, Settings, Whose};
 
@@ -24,7 +25,7 @@ pub(crate) struct Namespace {
     pub(crate) links: BTreeMap<u32, Device>,
     pub(crate) routes: Routes,
     pub(crate) rules: Vec<Rule>,
-    pub(crate) nft: BTreeMap<(String, String), String>,
+    pub(crate) nft: BTreeMap<(String, String), Table>,
     pub(crate) settings_of_all: Settings,
     pub(crate) settings_of_new: Settings,
     pub(crate) events: Events,

@@ -171,7 +171,7 @@ impl Namespace {
                 self.put_default_route(ifindex, via).map_err(kernel("default_route"))
             }
             WiringOperation::Address { address } => {
-                self.add_address(ifindex, address, 32, true).map_err(kernel("address"))
+                self.put_address(ifindex, address).map_err(kernel("address"))
             }
             WiringOperation::Neighbour { address, mac } => {
                 self.put_neighbour(Neighbour { ifindex, address, mac }).map_err(kernel("neighbour"))

@@ -15,13 +15,13 @@ pub(crate) struct ModelFiles {
     pub(crate) sabotage: Option<Sabotage>,
 }
 
-/// A step that the driver would leave out or do too early.
+/// A sync that the driver would leave out, or do too late.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sabotage {
-    NoFileSync,
-    NoDirectorySync,
+    NoFile,
+    NoDirectory,
     /// The file is synced only after it has its name.
-    RenameBeforeSync,
+    FileAfterRename,
 }
 
 fn told<T>(result: Result<T, Errno>) -> io::Result<T> {
@@ -62,7 +62,7 @@ impl Files for ModelFiles {
 
     fn sync(&self, file: &FileId) -> io::Result<()> {
         match self.sabotage {
-            Some(Sabotage::NoFileSync | Sabotage::RenameBeforeSync) => Ok(()),
+            Some(Sabotage::NoFile | Sabotage::FileAfterRename) => Ok(()),
             _ => told(self.disk.borrow_mut().sync(*file)),
         }
     }
@@ -78,7 +78,7 @@ impl Files for ModelFiles {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut disk = self.disk.borrow_mut();
         told(disk.rename(name(from), name(to)))?;
-        if self.sabotage == Some(Sabotage::RenameBeforeSync) {
+        if self.sabotage == Some(Sabotage::FileAfterRename) {
             let file = told(disk.open(name(to)))?;
             told(disk.sync(file))?;
         }
@@ -95,7 +95,7 @@ impl Files for ModelFiles {
 
     fn sync_directory(&self, _: &Path) -> io::Result<()> {
         match self.sabotage {
-            Some(Sabotage::NoDirectorySync) => Ok(()),
+            Some(Sabotage::NoDirectory) => Ok(()),
             _ => told(self.disk.borrow_mut().sync_directory()),
         }
     }

@@ -115,7 +115,7 @@ fn choices(mut seed: u64) -> impl FnMut(usize) -> usize {
         let mixed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = mixed ^ (mixed >> 27);
         let among = u64::try_from(among).unwrap();
-        usize::try_from(if mixed % 2 == 0 { 0 } else { (mixed >> 8) % among }).unwrap()
+        usize::try_from(if mixed.is_multiple_of(2) { 0 } else { (mixed >> 8) % among }).unwrap()
     }
 }
 
@@ -249,7 +249,7 @@ fn each_operation_of_a_write_fails_once_or_is_the_daemons_last() {
 
 #[test]
 fn a_driver_that_leaves_out_a_sync_or_renames_before_it_is_found() {
-    for sabotage in [Sabotage::NoFileSync, Sabotage::NoDirectorySync, Sabotage::RenameBeforeSync] {
+    for sabotage in [Sabotage::NoFile, Sabotage::NoDirectory, Sabotage::FileAfterRename] {
         let found = run(Some(sabotage)).unwrap_err();
         println!("{sabotage:?}: {found}");
     }

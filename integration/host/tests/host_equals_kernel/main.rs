@@ -1,6 +1,8 @@
 //! The model against the real kernel, in namespaces of the test's own. It sends no packet.
 
 #[cfg(test)]
+mod nft;
+#[cfg(test)]
 mod operations;
 #[cfg(test)]
 mod place;
@@ -10,5 +12,7 @@ mod plans;
 mod sequences;
 #[cfg(test)]
 mod shim;
+#[cfg(test)]
+mod watcher;
 #[cfg(test)]
 mod world;

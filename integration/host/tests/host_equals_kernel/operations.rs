@@ -27,6 +27,8 @@ pub(crate) enum Operation {
     Wire(Place, [&'static str; 2], WiringPlan),
     Strip(Place, &'static str),
     Change(Place, HostChange),
+    /// One of the routes that are there, or of the rules, goes: by chance alone few would.
+    RemoveOne(Place, bool, usize),
     Down(Place, u32),
     RemoveAddress(Place, u32, Ipv4Addr, u8),
     DeleteLink(Place, u32),
@@ -179,6 +181,8 @@ pub(crate) fn some_operation() -> impl Strategy<Value = Operation> {
             .prop_map(|(pod, inside, outside, plan)| Operation::Wire(pod, [inside, outside], plan)),
         1 => (pod(), select(&NAMES[..2])).prop_map(|(pod, inside)| Operation::Strip(pod, inside)),
         24 => (place(), some_change()).prop_map(|(place, change)| Operation::Change(place, change)),
+        2 => (place(), any::<bool>(), 0..8_usize)
+            .prop_map(|(place, route, index)| Operation::RemoveOne(place, route, index)),
         1 => (place(), LINKS).prop_map(|(place, ifindex)| Operation::Down(place, ifindex)),
         2 => (place(), LINKS, some_address())
             .prop_map(|(place, ifindex, (address, length))| Operation::RemoveAddress(place, ifindex, address, length)),
@@ -190,6 +194,43 @@ pub(crate) fn some_operation() -> impl Strategy<Value = Operation> {
         4 => (place(), some_setting())
             .prop_map(|(place, (whose, setting, value))| Operation::Set(place, whose, setting, value)),
     ]
+}
+
+/// A node with two links, a default route by each, and a mark that decides: so that what comes in is judged by more than the
+/// routes that chance makes.
+pub(crate) fn node() -> Vec<Operation> {
+    let route = |table, ifindex| {
+        let via = Some(POD_GATEWAY);
+        let to = Ipv4Addr::UNSPECIFIED;
+        HostChange::PutRoute(Route { table: TableId(table), to, prefix_length: 0, via, ifindex })
+    };
+    let address = |ifindex, address: [u8; 4]| HostChange::AddAddress {
+        ifindex,
+        address: address.into(),
+        prefix_length: 24,
+    };
+    let marked = Rule {
+        priority: RulePriority(512),
+        from: None,
+        to: None,
+        mark: Some(Fwmark(0x80)),
+        table: TableId(7),
+    };
+    let changes = [
+        HostChange::LinkUp { ifindex: 2 },
+        HostChange::LinkUp { ifindex: 3 },
+        address(2, [10, 1, 0, 1]),
+        address(3, [10, 2, 0, 2]),
+        route(254, 2),
+        route(7, 3),
+        HostChange::AddRule(marked),
+        HostChange::SetRpFilter { ifindex: 3, value: 1 },
+    ];
+    let mut node = vec![Operation::Open(1), Operation::Open(2)];
+    node.extend([1, 2].map(|pod| Operation::Pair([(0, ["eni1", "eni2"][pod - 1]), (pod, "eth0")], 1400)));
+    node.extend(changes.map(|change| Operation::Change(0, change)));
+    node.push(Operation::Set(0, Whose::All, Setting::Forwarding, 1));
+    node
 }
 
 /// Every question that is asked, of packets made here and of packets that came in.

@@ -11,11 +11,14 @@ use host::{NamespaceId, Neighbour, Setting, Whose};
 use linux::LinuxHost;
 use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space};
 
+use crate::watcher::Watcher;
+
 /// A namespace, in the model and in the kernel.
 pub(crate) struct Both {
     pub(crate) id: NamespaceId,
     pub(crate) namespace: File,
     pub(crate) host: LinuxHost,
+    pub(crate) watcher: Watcher,
 }
 
 /// The settings, the folder each is in, and its name there.

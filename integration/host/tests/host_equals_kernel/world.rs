@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use cni_shim::netlink::Netlink;
 use cni_shim::netns::Namespaces;
 use contract::model::Mac;
-use contract::ports::host::{Host, HostError, HostSnapshot, RouteQuestion};
+use contract::ports::host::{Host, HostChange, HostError, HostSnapshot, RouteQuestion};
 use host::{Linux, NamespaceId, Site, Whose};
 
 use crate::operations::{Operation, PODS, Place};
 use crate::place::{Both, SETTINGS, enter_new_namespace};
 use crate::shim;
+use crate::watcher::{Watcher, told};
 
 pub(crate) struct World {
     model: Linux,
@@ -40,7 +41,7 @@ impl World {
             return;
         }
         let (namespace, host) = enter_new_namespace();
-        let both = Both { id: self.model.add_namespace(), namespace, host };
+        let both = Both { id: self.model.add_namespace(), namespace, host, watcher: Watcher::here() };
         let names = BTreeMap::from([(1, "lo".to_owned())]);
         for (setting, ..) in SETTINGS.iter().filter(|(_, family, _)| *family == "ipv4") {
             for whose in [Whose::All, Whose::Default, Whose::Link(1)] {
@@ -52,12 +53,12 @@ impl World {
 
     /// The kernel ends a namespace in its own time: we wait until the other ends of its veths are gone.
     async fn close(&mut self, place: Place) {
-        let Some(Both { id, namespace, host }) = self.places[place].take() else {
+        let Some(Both { id, namespace, host, watcher }) = self.places[place].take() else {
             return;
         };
         self.home().enter();
         self.model.delete_namespace(id);
-        drop((namespace, host));
+        drop((namespace, host, watcher));
         for both in self.places.iter().flatten() {
             let left = self.model.snapshot(both.id).unwrap().links.len();
             while both.host.snapshot().await.unwrap().links.len() != left {
@@ -107,18 +108,31 @@ impl World {
                 let real = cni_shim::wiring::strip(&namespaces, inside, "eni").unwrap();
                 assert_eq!(real, self.model.strip(self.home().id, both.id, inside, "eni").unwrap());
             }
-            Operation::Change(place, change) => {
+            Operation::Change(place, change) => self.change(*place, change).await,
+            Operation::RemoveOne(place, route, index) => {
                 let Some(both) = &self.places[*place] else { return };
-                let expected = self.model.apply(both.id, change).err().map(|errno| errno.0);
-                let real = match both.host.apply(vec![change.clone()]).await.1 {
-                    None => None,
-                    Some(HostError::Refused { errno, .. }) => Some(errno),
-                    Some(other) => panic!("{other}"),
-                };
-                assert_eq!(real, expected, "{operation:?}");
+                let state = self.model.snapshot(both.id).unwrap();
+                let route = state.routes.get(*index).filter(|_| *route).copied().map(HostChange::RemoveRoute);
+                // Not the kernel's own three: without the rule of `main` no next hop is found, which is not modelled.
+                let mut ours = state.rules.iter().filter(|rule| (1..1000).contains(&rule.priority.0));
+                let rule = ours.nth(*index).copied().map(HostChange::RemoveRule);
+                if let Some(change) = route.or(rule) {
+                    self.change(*place, &change).await;
+                }
             }
             _ => self.by_hand(operation),
         }
+    }
+
+    async fn change(&mut self, place: Place, change: &HostChange) {
+        let Some(both) = &self.places[place] else { return };
+        let expected = self.model.apply(both.id, change).err().map(|errno| errno.0);
+        let real = match both.host.apply(vec![change.clone()]).await.1 {
+            None => None,
+            Some(HostError::Refused { errno, .. }) => Some(errno),
+            Some(other) => panic!("{other}"),
+        };
+        assert_eq!(real, expected, "{change:?}");
     }
 
     fn pair(&mut self, ends: [(Place, &str); 2], mtu_bytes: u32) {
@@ -197,6 +211,8 @@ impl World {
         for both in self.places.iter().flatten() {
             let real = both.host.snapshot().await.unwrap();
             assert_eq!(ordered(real), ordered(self.model.snapshot(both.id).unwrap()));
+            let events = self.model.take_events(both.id);
+            assert_eq!(both.watcher.heard(), told(&events), "{events:?}");
             let names = self.names(both.id);
             assert_eq!(both.neighbours(&names), self.model.neighbours(both.id));
             self.compare_settings(both, &names);
