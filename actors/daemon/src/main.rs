@@ -2,6 +2,7 @@
 
 mod children;
 mod command_line;
+mod fault_socket;
 mod gaps;
 mod log;
 mod node_time;

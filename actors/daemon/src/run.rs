@@ -14,6 +14,7 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::children::{Household, World, add_all};
+use crate::fault_socket::FaultSocket;
 use crate::gaps::gaps;
 use crate::{log, node_time, one_writer};
 
@@ -115,6 +116,7 @@ fn supervise(
         let io = io.clone();
         move || io
     });
+    let faults = fault_socket(&settings)?;
     let pulse = Arc::new(AtomicU64::new(0));
     // Whoever is stuck cannot stop in order; what it owns is on disk and in the kernel.
     let watchdog =
@@ -123,6 +125,7 @@ fn supervise(
         let clock = Clock::new(node_time::boottime());
         let vitals = Publisher::new();
         let alive = Arc::new(alive(pulse.clone(), clock));
+        let orders = faults.map(|socket| socket.serve(&handle));
         let mut tree = Tree::new(TreeConfig {
             strategy: Strategy::Threads,
             io: handle,
@@ -132,6 +135,9 @@ fn supervise(
             pulse: pulse.clone(),
         });
         add_all(&mut tree, &Household { settings, veth_prefix, world, vitals, alive, clock, seed });
+        if let Some(orders) = orders {
+            tree.take_orders_from(orders);
+        }
         tree.run(asked_to_stop()).await
     });
     pulse.store(u64::MAX, Ordering::Relaxed);
@@ -140,6 +146,16 @@ fn supervise(
         Ended::Stopped => Ok(()),
         Ended::Escalated { reason } => Err(Failed { code: EXIT_ESCALATED, words: reason }),
     }
+}
+
+/// The socket over which tests harm the actors, if there is to be one.
+fn fault_socket(settings: &Settings) -> Result<Option<FaultSocket>, Failed> {
+    let Some(path) = &settings.fault.socket else {
+        return Ok(None);
+    };
+    let failed =
+        |error| failed(EXIT_SYSTEM)(format!("cannot open the fault socket {}: {error}", path.display()));
+    FaultSocket::open(path).map(Some).map_err(failed)
 }
 
 /// `/livez`: the kernel's loop has turned lately. Asked by several, so what was seen last is an atomic pair.

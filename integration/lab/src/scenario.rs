@@ -1,9 +1,11 @@
 //! The language of scenario files: a region, nodes, steps, and what must hold. Parsed once into these types; a key that is not
 //! here is an error. `integration/scenarios/README.md` explains it to whoever writes one.
 
+mod actor;
 mod check;
 mod step;
 
+pub use actor::{Actor, FAULT_SOCKET, Order};
 pub use step::{
     Add, DaemonRefuses, Delete, Plugin, Probe, Reach, Restart, Start, Step, Stop, Wait, WriteFile,
 };

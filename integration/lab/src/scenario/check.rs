@@ -1,7 +1,7 @@
 //! Does a scenario make sense? Names that it refers to exist, and it expects nothing that would hold without anything having
 //! been tried. Pure.
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use std::collections::BTreeSet;
 
 use super::{Scenario, Step, TIME_LIMIT_SECONDS_MAX};
@@ -68,6 +68,7 @@ fn node_of(step: &Step) -> Option<Option<&str>> {
         Step::Wait(step) => &step.node,
         Step::WriteFile(step) => &step.node,
         Step::Plugin(step) => &step.node,
+        Step::Actor(step) => &step.node,
         Step::Delete(_) | Step::Probe(_) => return None,
     };
     Some(node.as_deref())
@@ -106,6 +107,7 @@ fn pods(scenario: &Scenario) -> Result<()> {
                     bail!("step {number}: wait for exactly one of ready, journal, metric, readyz_says, file");
                 }
             }
+            Step::Actor(actor) => actor.sense().with_context(|| format!("step {number}"))?,
             Step::DaemonRefuses(refusal) if refusal.says.is_empty() => {
                 bail!("step {number}: a refusal must say something: give says")
             }
@@ -194,6 +196,18 @@ journal = { AssignPrivateIpAddresses = 0 }
             ("do = \"start\"", "do = \"start\"\nnode = \"x\"", "no node x"),
             ("do = \"start\"", "do = \"dance\"", "dance"),
             ("do = \"start\"", "do = \"wait\"", "exactly one of"),
+            (
+                "do = \"start\"",
+                "do = \"actor\"\nactor = \"warm-pool\"\norder = \"stall\"",
+                "stall needs milliseconds",
+            ),
+            (
+                "do = \"start\"",
+                "do = \"actor\"\nactor = \"warm-pool\"\norder = \"panic\"\nmilliseconds = 1",
+                "panic has no milliseconds",
+            ),
+            ("do = \"start\"", "do = \"actor\"\nactor = \"a b\"\norder = \"panic\"", "no actor's name"),
+            ("do = \"start\"", "do = \"actor\"\nactor = \"warm-pool\"\norder = \"tickle\"", "tickle"),
             (
                 "pod = \"web\"\n[[step]]\ndo = \"delete\"",
                 "pod = \"api\"\n[[step]]\ndo = \"delete\"",
