@@ -93,8 +93,10 @@ fn serve(file: Option<PathBuf>) -> Result<(), Failed> {
     let boot_id = node_time::boot_id();
     let paths = CheckpointPaths::beside(&daemon.checkpoint_path);
     let checkpoint = FileCheckpoint::open(paths, &boot_id, DISK_TIMEOUT).map_err(failed(EXIT_SYSTEM))?;
-    let (ec2, imds) = ec2::connect(aws(&settings, &environment));
-    let world = World { ec2, imds, checkpoint: Arc::new(checkpoint) };
+    let aws = aws(&settings, &environment);
+    let aws_timeout = aws_timeout(&aws);
+    let (ec2, imds) = ec2::connect(aws);
+    let world = World { ec2, imds, aws_timeout, checkpoint: Arc::new(checkpoint) };
     supervise(Arc::new(settings), veth_prefix, world, seed(&boot_id))
 }
 
@@ -221,6 +223,12 @@ fn aws(settings: &Settings, environment: &BTreeMap<String, String>) -> AwsSettin
     }
 }
 
+/// By when either port has answered by its own timeout. What takes longer is a stalled call, and costs its actor a restart: a
+/// patient setting must not make a slow EC2 one, and an impatient one need not wait long to see it.
+fn aws_timeout(aws: &AwsSettings) -> Duration {
+    aws.ec2_timeout.max(aws.imds_timeout)
+}
+
 /// Nodes of a fleet differ in their boot id: FNV-1a of it.
 fn seed(boot_id: &str) -> u64 {
     boot_id
@@ -252,6 +260,18 @@ mod tests {
         let refused = load(Some(missing), &BTreeMap::new()).map(|_| ()).unwrap_err();
         assert_eq!(refused.code, EXIT_SETTINGS);
         assert!(refused.words.contains("/nonexistent/enid.toml"));
+    }
+
+    #[test]
+    fn a_call_is_stalled_only_after_its_own_timeout_however_patient_the_settings_are() {
+        let of = |timeout: &str| {
+            let environment = [("HTTP_TIMEOUT".to_owned(), timeout.to_owned())];
+            let settings = Settings::load(None, environment).unwrap().settings;
+            aws_timeout(&aws(&settings, &BTreeMap::new()))
+        };
+        assert_eq!(of("300"), Duration::from_secs(300));
+        assert_eq!(of("10"), Duration::from_secs(10));
+        assert_eq!(of("1"), AwsSettings::default().imds_timeout);
     }
 
     #[test]
