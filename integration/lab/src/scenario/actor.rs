@@ -59,6 +59,11 @@ impl Actor {
         format!("{} {}{}", self.order.word(), self.actor, duration.unwrap_or_default())
     }
 
+    /// Is the metric about this actor?
+    pub(super) fn is_in(&self, metric: Option<&str>) -> bool {
+        metric.is_some_and(|metric| metric.contains(&format!("child=\"{}\"", self.actor)))
+    }
+
     /// Is it one order, with a duration exactly if it lasts?
     pub(super) fn sense(&self) -> Result<()> {
         let lasts = matches!(self.order, Order::Stall | Order::Flood);

@@ -123,6 +123,17 @@ fn tried(scenario: &Scenario) -> Result<()> {
     if !any(|step| matches!(step, Step::Add(_) | Step::DaemonRefuses(_) | Step::Plugin(_) | Step::Start(_))) {
         bail!("a scenario that tries nothing shows nothing");
     }
+    for (number, step) in scenario.step.iter().enumerate() {
+        let Step::Actor(harmed) = step else { continue };
+        let mut later = scenario.step.iter().skip(number + 1);
+        if !later.any(|step| matches!(step, Step::Wait(wait) if harmed.is_in(wait.metric.as_deref()))) {
+            bail!(
+                "step {}: nobody waits for what becomes of {}: wait for one of its metrics",
+                number + 1,
+                harmed.actor
+            );
+        }
+    }
     if scenario.expect.nothing_left && !any(|step| matches!(step, Step::Delete(_))) {
         bail!("nothing_left needs a pod that was deleted");
     }
@@ -206,6 +217,7 @@ journal = { AssignPrivateIpAddresses = 0 }
                 "do = \"actor\"\nactor = \"warm-pool\"\norder = \"panic\"\nmilliseconds = 1",
                 "panic has no milliseconds",
             ),
+            ("do = \"start\"", "do = \"actor\"\nactor = \"warm-pool\"\norder = \"panic\"", "nobody waits"),
             ("do = \"start\"", "do = \"actor\"\nactor = \"a b\"\norder = \"panic\"", "no actor's name"),
             ("do = \"start\"", "do = \"actor\"\nactor = \"warm-pool\"\norder = \"tickle\"", "tickle"),
             (
