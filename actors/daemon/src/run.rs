@@ -264,14 +264,14 @@ mod tests {
 
     #[test]
     fn a_call_is_stalled_only_after_its_own_timeout_however_patient_the_settings_are() {
-        let of = |timeout: &str| {
-            let environment = [("HTTP_TIMEOUT".to_owned(), timeout.to_owned())];
-            let settings = Settings::load(None, environment).unwrap().settings;
+        let of = |timeout: u32| {
+            let file = format!("[ec2]\ncall_timeout_seconds = {timeout}\n");
+            let settings = Settings::load(Some((PathBuf::from("enid.toml"), file)), []).unwrap().settings;
             aws_timeout(&aws(&settings, &BTreeMap::new()))
         };
-        assert_eq!(of("300"), Duration::from_secs(300));
-        assert_eq!(of("10"), Duration::from_secs(10));
-        assert_eq!(of("1"), AwsSettings::default().imds_timeout);
+        assert_eq!(of(300), Duration::from_secs(300));
+        assert_eq!(of(10), Duration::from_secs(10));
+        assert_eq!(of(1), AwsSettings::default().imds_timeout);
     }
 
     #[test]
