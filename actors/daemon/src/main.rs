@@ -1,6 +1,7 @@
 //! The `enid` command. `run` is the daemon; the rest tells about it.
 
 mod command_line;
+mod fault_socket;
 mod gaps;
 mod log;
 mod node_time;

@@ -224,8 +224,9 @@ fn pool_config(settings: &Settings) -> PoolConfig {
 
 fn subnet_scout(inbox: Inbox<SubnetMail>, house: &Household, boards: &Boards) -> Spec<SubnetScout> {
     let (ec2, publish) = (house.world.ec2.clone(), boards.subnets.clone());
+    let port_timeout = house.world.aws_timeout;
     let start = move |_seat| {
-        let performer = ScoutPerformer { ec2: ec2.clone(), publish: publish.clone() };
+        let performer = ScoutPerformer { ec2: ec2.clone(), port_timeout, publish: publish.clone() };
         std::future::ready(Ok(made(SubnetScout::default(), performer)))
     };
     Spec::new("subnet-scout", Policy::default(), inbox, start)
@@ -235,11 +236,13 @@ fn subnet_scout(inbox: Inbox<SubnetMail>, house: &Household, boards: &Boards) ->
 fn eni_manager(inbox: Inbox<EniMail>, house: &Household, boards: &Boards, links: &Links) -> Spec<EniManager> {
     let config = EniConfig { seed: house.seed };
     let (ec2, imds) = (house.world.ec2.clone(), house.world.imds.clone());
+    let port_timeout = house.world.aws_timeout;
     let (scout, place, publish) = (links.scout.clone(), boards.place.clone(), boards.enis.clone());
     let start = move |_seat| {
         let performer = EniPerformer {
             ec2: ec2.clone(),
             imds: imds.clone(),
+            port_timeout,
             scout: scout.clone(),
             place: place.clone(),
             publish: publish.clone(),

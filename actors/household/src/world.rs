@@ -1,6 +1,7 @@
 //! What the children are made with.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use config::Settings;
 use contract::model::VethPrefix;
@@ -19,6 +20,8 @@ pub struct World {
     pub ec2: Arc<dyn Ec2>,
     /// The metadata service.
     pub imds: Arc<dyn Imds>,
+    /// Both answer within this.
+    pub aws_timeout: Duration,
     /// The disk.
     pub checkpoint: Arc<dyn Checkpoint>,
     /// A new connection to the kernel's network. Each room that reads the kernel has its own: a lost one costs its owner alone.

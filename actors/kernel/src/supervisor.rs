@@ -7,7 +7,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::fence::Fence;
 use crate::nest::{House, Nest, Seated};
-use crate::tree::TreeConfig;
+use crate::order::{Given, Order, OrderError};
+use crate::tree::{Strategy, TreeConfig};
 use crate::undertaker::Undertaker;
 use crate::verdict::{Child, Command, Death, Life, Signal, step};
 use crate::vitals::Vitals;
@@ -221,6 +222,30 @@ impl Supervisor {
                 let _ = news.send(News { child: index, incarnation, what: What::Heard }).await;
             }
         });
+    }
+
+    /// Has a child do harm, and says whether it will.
+    pub(crate) fn order(&self, given: Given) {
+        // Whoever gave it may have gone.
+        let _ = given.answer.send(self.pass_on(given.child, given.order));
+    }
+
+    fn pass_on(&self, child: String, order: Order) -> Result<(), OrderError> {
+        let Some(index) = self.nests.iter().position(|nest| nest.name() == child) else {
+            let known = self.nests.iter().map(|nest| nest.name()).collect();
+            return Err(OrderError::UnknownChild { child, known });
+        };
+        if matches!(order, Order::Flood(_)) && self.config.strategy == Strategy::OneRuntime {
+            return Err(OrderError::NeedsThread);
+        }
+        match self.seated.get(index) {
+            Some(Some(seated)) if (seated.order)(order) => Ok(()),
+            _ => {
+                let vitals = self.published.get(index);
+                let (child, state) = vitals.map_or(("", "idle"), |vitals| (vitals.name, vitals.state));
+                Err(OrderError::NotRunning { child, state })
+            }
+        }
     }
 
     pub(crate) fn publish(&mut self) {

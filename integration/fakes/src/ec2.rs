@@ -17,8 +17,11 @@ use tokio::time::sleep;
 use crate::shared::SharedWorld;
 use crate::weather::{Fate, Journey};
 
-/// `ENID_EC2_CALL_TIMEOUT`'s default.
+/// As the driver is made with by default.
 const TIMEOUT_SECONDS: u64 = 10;
+
+/// EC2 and the metadata service answer within this.
+pub const AWS_TIMEOUT: Duration = Duration::from_secs(TIMEOUT_SECONDS);
 
 /// The EC2 port.
 #[derive(Clone)]

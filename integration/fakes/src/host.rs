@@ -124,9 +124,9 @@ impl Host for FakeHost {
         let host = self.clone();
         async move {
             let journey = host.there("replace a table").await?;
-            let replaced = host.world.with(|world| world.linux.replace_nft_table(world.host, table));
+            let replaced = host.world.with(|world| world.linux.replace_nft_table(world.host, &table));
             host.back(journey, "replace a table").await?;
-            replaced.map_err(|errno| refused("replace a table".to_owned(), errno))
+            replaced.map_err(|why| HostError::Nft { detail: why.to_string() })
         }
         .boxed()
     }
@@ -139,10 +139,9 @@ impl Host for FakeHost {
         let host = self.clone();
         async move {
             let journey = host.there("read a table").await?;
-            let body =
-                host.world.with(|world| world.linux.nft_body(world.host, family, name).map(str::to_owned));
+            let read = host.world.with(|world| world.linux.nft_table(world.host, family, name));
             host.back(journey, "read a table").await?;
-            Ok(body.map(|body| body.lines().map(|line| line.trim().to_owned()).collect()))
+            Ok(read)
         }
         .boxed()
     }

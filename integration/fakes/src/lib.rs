@@ -16,7 +16,7 @@ mod world;
 
 pub use checkpoint::FakeCheckpoint;
 pub use dice::Dice;
-pub use ec2::FakeEc2;
+pub use ec2::{AWS_TIMEOUT, FakeEc2};
 pub use host::FakeHost;
 pub use imds::FakeImds;
 pub use shared::{Shared, SharedWorld};

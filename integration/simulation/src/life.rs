@@ -108,6 +108,7 @@ fn world(stage: &Stage) -> World {
     World {
         ec2: Plant::in_ec2(plant, ec2, of.clone()),
         imds: Arc::new(FakeImds::new(of.clone())),
+        aws_timeout: fakes::AWS_TIMEOUT,
         checkpoint: Plant::in_checkpoint(plant, checkpoint),
         connect_host: Arc::new(move || {
             let host: Arc<dyn Host> = Arc::new(FakeHost::connect(of.clone()));
