@@ -213,12 +213,7 @@ async fn a_dropped_call_ends_its_connection_and_what_was_applied_stays() {
         return;
     }
     let mut world = World::create(&WorldSpec {
-        faults: vec![FaultRule {
-            action: "CreateTags".to_owned(),
-            caller: None,
-            when: When::First(1),
-            fault: Fault::ApplyThenDrop,
-        }],
+        faults: vec![FaultRule::new("CreateTags", When::First(1), Fault::ApplyThenDrop)],
         ..spec()
     })
     .await

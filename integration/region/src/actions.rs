@@ -9,7 +9,6 @@ mod describe_instances;
 mod describe_interfaces;
 mod describe_networks;
 
-#[cfg(test)]
 pub(crate) use filter::matches as filter_matches;
 mod filter;
 mod modify;

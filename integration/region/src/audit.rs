@@ -7,7 +7,6 @@ use std::net::Ipv4Addr;
 use crate::bitmap::RESERVED;
 use crate::eni::Eni;
 use crate::ids::{EniId, SubnetId};
-use crate::instance::InstanceState;
 use crate::region::Region;
 use crate::subnet::Subnet;
 
@@ -59,7 +58,7 @@ impl Region {
                 ));
             }
             match self.instances.get(&attachment.instance) {
-                Some(instance) if instance.state == InstanceState::Running => {
+                Some(instance) if instance.state.is_up() => {
                     if eni.slots() > instance.limits.ipv4_per_eni {
                         broken.push(format!(
                             "{} has {} slots, too many for {}",
@@ -79,7 +78,7 @@ impl Region {
     }
 
     fn audit_instances(&self, broken: &mut Vec<String>) {
-        for instance in self.instances.values().filter(|instance| instance.state == InstanceState::Running) {
+        for instance in self.instances.values().filter(|instance| instance.state.is_up()) {
             let enis = self.enis_of(&instance.id);
             let mut per_card: BTreeMap<u32, u32> = BTreeMap::new();
             for attachment in enis.iter().filter_map(|eni| eni.attachment.as_ref()) {

@@ -92,6 +92,16 @@ id!(
     "The networkInterfaceAttachment ID '{}' does not exist"
 );
 
+// === impl InstanceId ===
+
+impl InstanceId {
+    /// The last 12 digits, upper case: enough to tell instances apart in names that must not hold an id.
+    pub(crate) fn tail(&self) -> String {
+        let at = self.0.len().saturating_sub(12);
+        self.0.get(at..).unwrap_or(&self.0).to_uppercase()
+    }
+}
+
 /// A MAC address; locally administered (02:…), unique in the region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Mac(pub [u8; 6]);

@@ -75,6 +75,34 @@ impl Region {
         Ok(std::mem::take(&mut self.effects))
     }
 
+    /// Tells an instance to stop. It stays on its way down until it is terminated.
+    ///
+    /// # Errors
+    /// There is no such instance, or it does not run.
+    pub fn stop_instance(&mut self, id: &InstanceId, now: Duration) -> Result<(), ApiError> {
+        self.settle(now);
+        let instance = self.instances.get_mut(id).ok_or_else(|| id.not_found())?;
+        if instance.state != InstanceState::Running {
+            return Err(instance.not_valid_for_this());
+        }
+        instance.state = InstanceState::Stopping;
+        Ok(())
+    }
+
+    /// Lets EC2 forget an instance that has terminated: nobody knows its id any more.
+    ///
+    /// # Errors
+    /// There is no such instance, or it has not terminated.
+    pub fn forget_instance(&mut self, id: &InstanceId, now: Duration) -> Result<(), ApiError> {
+        self.settle(now);
+        let instance = self.instances.get(id).ok_or_else(|| id.not_found())?;
+        if instance.state != InstanceState::Terminated {
+            return Err(instance.not_valid_for_this());
+        }
+        self.instances.remove(id);
+        Ok(())
+    }
+
     fn try_launch(&mut self, spec: InstanceSpec) -> Result<(InstanceId, Vec<EniId>), RegionError> {
         let limits = limits_of(&spec.instance_type)
             .ok_or_else(|| RegionError::UnknownInstanceType(spec.instance_type.clone()))?;
@@ -100,6 +128,7 @@ impl Region {
                 state: InstanceState::Running,
                 role: spec.role,
                 launched_at: self.clock,
+                credentials_since: Duration::ZERO,
                 tags: spec.tags,
             },
         );

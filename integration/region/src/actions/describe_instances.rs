@@ -71,6 +71,7 @@ fn facts(instance: &Instance, filter: &str) -> Vec<String> {
 fn state(instance: &Instance) -> (u32, &'static str) {
     match instance.state {
         InstanceState::Running => (16, "running"),
+        InstanceState::Stopping => (64, "stopping"),
         InstanceState::Terminated => (48, "terminated"),
     }
 }

@@ -1,9 +1,11 @@
 //! Pages of the Describe calls. A token says where the last page ended and for which call it is good; it survives changes in
 //! between, because it names a key and not a position.
 
+use std::time::Duration;
+
 use crate::error::ApiError;
 use crate::ids::mix;
-use crate::params::Params;
+use crate::params::{Paging, Params};
 
 /// One page of a list that is ordered by its key.
 #[derive(Debug)]
@@ -49,14 +51,17 @@ impl PageRule {
                 self.size_max
             )));
         }
-        let call = self.fingerprint(params);
-        let after = token.map(|token| decoded(token, call)).transpose()?;
+        let (call, paging) = (self.fingerprint(params), params.paging());
+        if paging.knobs.first_is_empty && asked.is_some() && token.is_none() {
+            return Ok(Page { items: Vec::new(), next_token: Some(encoded(call, paging.now, "")) });
+        }
+        let after = token.map(|token| decoded(token, call, paging)).transpose()?;
         let mut rest: Vec<T> =
             items.into_iter().filter(|item| after.as_ref().is_none_or(|last| key(item) > *last)).collect();
         let size = asked.or(self.default_size).map_or(usize::MAX, |size| size as usize);
         let more = rest.len() > size;
         rest.truncate(size);
-        let next_token = rest.last().filter(|_| more).map(|last| encoded(call, &key(last)));
+        let next_token = rest.last().filter(|_| more).map(|last| encoded(call, paging.now, &key(last)));
         Ok(Page { items: rest, next_token })
     }
 
@@ -68,16 +73,20 @@ impl PageRule {
     }
 }
 
-fn encoded(call: u64, last: &str) -> String {
+fn encoded(call: u64, now: Duration, last: &str) -> String {
     let key: String = last.bytes().map(|byte| format!("{byte:02x}")).collect();
-    format!("{call:016x}{key}")
+    format!("{call:016x}{:016x}{key}", now.as_millis())
 }
 
-fn decoded(token: &str, call: u64) -> Result<String, ApiError> {
-    let refused = || {
-        ApiError::new("InvalidPaginationToken", "The specified pagination token is not valid or is expired.")
-    };
-    let key = token.strip_prefix(&format!("{call:016x}")).ok_or_else(refused)?;
+fn decoded(token: &str, call: u64, paging: &Paging) -> Result<String, ApiError> {
+    let refused = || paging.knobs.refusal.error();
+    let rest = token.strip_prefix(&format!("{call:016x}")).ok_or_else(refused)?;
+    let (issued, key) = rest.split_at_checked(16).ok_or_else(refused)?;
+    let issued_at = Duration::from_millis(u64::from_str_radix(issued, 16).map_err(|_| refused())?);
+    let age = paging.now.saturating_sub(issued_at);
+    if paging.knobs.token_life_milliseconds.is_some_and(|life| age >= Duration::from_millis(life)) {
+        return Err(refused());
+    }
     let bytes: Option<Vec<u8>> =
         (0..key.len()).step_by(2).map(|at| u8::from_str_radix(key.get(at..at + 2)?, 16).ok()).collect();
     bytes.and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(refused)

@@ -4,11 +4,16 @@ use super::support::{World, milliseconds, text};
 use crate::{BucketSpec, Delivery, Fault, FaultRule, QueryRequest, When};
 
 fn rule(action: &str, when: When, fault: Fault) -> FaultRule {
-    FaultRule { action: action.to_owned(), caller: None, when, fault }
+    FaultRule::new(action, when, fault)
 }
 
 fn error(code: &str, status: u16) -> Fault {
-    Fault::Error { code: code.to_owned(), message: "scripted".to_owned(), status }
+    Fault::Error {
+        code: code.to_owned(),
+        message: "scripted".to_owned(),
+        status,
+        retry_after_milliseconds: None,
+    }
 }
 
 fn describe() -> QueryRequest {
@@ -61,6 +66,7 @@ fn the_second_spelling_of_a_full_subnet_can_be_scripted() {
         code: "InvalidParameterValue".to_owned(),
         message: "There aren't sufficient free Ipv4 addresses or prefixes".to_owned(),
         status: 400,
+        retry_after_milliseconds: None,
     };
     world
         .region
@@ -132,7 +138,7 @@ fn latency_and_scripted_delays_add_up() {
 #[test]
 fn a_bucket_throttles_one_action_and_fills_again() {
     let mut world = World::new();
-    let bucket = BucketSpec { capacity: 2, refill_per_second: 5 };
+    let bucket = BucketSpec::new(2, 5);
     world.knobs(|knobs| {
         knobs.buckets.insert("DescribeVpcs".to_owned(), bucket);
     });
