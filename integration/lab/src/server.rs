@@ -50,7 +50,7 @@ type Answer = Result<Response<Sent>, Dropped>;
 /// Serves connections of a listener with one answer per request, until the returned task is aborted. While `refuses` says so,
 /// nobody listens.
 fn serve<F, A>(
-    listener: TcpListener,
+    mut listener: TcpListener,
     mut doors: watch::Receiver<Doors>,
     refuses: impl Fn(&Doors) -> bool + Send + Sync + 'static,
     answer: F,
@@ -64,9 +64,10 @@ where
         loop {
             if refuses(&doors.borrow_and_update()) {
                 connections.shutdown().await;
-                if stay_shut(&listener, &mut doors, &refuses).await.is_err() {
-                    return;
-                }
+                listener = match stay_shut(listener, &mut doors, &refuses).await {
+                    Ok(listener) => listener,
+                    Err(_) => return,
+                };
             }
             while connections.try_join_next().is_some() {}
             if connections.len() >= CONNECTIONS_MAX {
@@ -82,15 +83,19 @@ where
     })
 }
 
-/// Stops listening, on the same socket, until the door opens: whoever connects meanwhile is refused by the kernel.
+/// Stops listening, on the same socket, until the door opens: whoever connects meanwhile is refused by the kernel. It keeps its
+/// port if that was asked for by number.
 async fn stay_shut(
-    listener: &TcpListener,
+    listener: TcpListener,
     doors: &mut watch::Receiver<Doors>,
     refuses: impl Fn(&Doors) -> bool,
-) -> io::Result<()> {
-    rustix::net::shutdown(listener, Shutdown::Both)?;
+) -> io::Result<TcpListener> {
+    // Tokio would never forget that the socket it waits on was shut.
+    let socket = listener.into_std()?;
+    rustix::net::shutdown(&socket, Shutdown::Both)?;
     doors.wait_for(|doors| !refuses(doors)).await.map_err(io::Error::other)?;
-    Ok(rustix::net::listen(listener, BACKLOG)?)
+    rustix::net::listen(&socket, BACKLOG)?;
+    TcpListener::from_std(socket)
 }
 
 async fn converse<F, A>(socket: TcpStream, peer: SocketAddr, answer: F)
