@@ -12,6 +12,8 @@ mod imds;
 mod life;
 mod limits;
 mod parameters;
+mod past;
 mod property;
 mod refusals;
 mod tokens;
+mod when;
