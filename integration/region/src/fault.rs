@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::RegionError;
 use crate::ids::InstanceId;
-use crate::when::{Facts, Trigger, When};
+use crate::rules::{Rule, Rules};
+use crate::when::{Facts, When};
 
 /// One scripted fault. Of several rules that fire on a call, delays add up and the first other fault counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,16 +109,6 @@ pub enum Fault {
     },
 }
 
-#[derive(Debug, Clone)]
-struct Armed {
-    rule: FaultRule,
-    trigger: Trigger,
-}
-
-/// The rules in force.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Faults(Vec<Armed>);
-
 /// What the rules say about one call.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Verdict {
@@ -130,27 +120,9 @@ fn client_error() -> u16 {
     400
 }
 
-// === impl Faults ===
+// === impl Rules ===
 
-impl Faults {
-    pub(crate) fn add(&mut self, rule: FaultRule) -> Result<(), RegionError> {
-        let whole = rule.action == "*" && rule.caller.is_none() && rule.hits_max.is_none();
-        if rule.fault == Fault::Refuse && !(whole && rule.when.is_by_time()) {
-            return Err(RegionError::RefusesByTime);
-        }
-        let trigger = Trigger::new(rule.when.clone(), rule.hits_max)?;
-        self.0.push(Armed { rule, trigger });
-        Ok(())
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.0.clear();
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
+impl Rules<FaultRule> {
     /// Counts the call on every rule it concerns, and says what happens to it.
     pub(crate) fn verdict(
         &mut self,
@@ -160,32 +132,39 @@ impl Faults {
         facts: &impl Facts,
     ) -> Verdict {
         let mut verdict = Verdict::default();
-        for armed in self.0.iter_mut().filter(|armed| armed.rule.concerns(action, caller)) {
-            if !armed.trigger.fires(now, facts) {
-                continue;
-            }
-            match &armed.rule.fault {
+        for fault in self.fired(|rule| rule.concerns(action, caller), now, facts) {
+            match fault {
                 Fault::Delay { milliseconds } => {
-                    verdict.delay = verdict.delay.saturating_add(Duration::from_millis(*milliseconds));
+                    verdict.delay = verdict.delay.saturating_add(Duration::from_millis(milliseconds));
                 }
-                fault => verdict.fault = verdict.fault.or_else(|| Some(fault.clone())),
+                fault => verdict.fault = verdict.fault.or(Some(fault)),
             }
         }
         verdict
     }
+}
 
-    /// Whether nobody listens now.
-    pub(crate) fn refuses(&self, now: Duration) -> bool {
-        self.refusals().any(|trigger| trigger.covers(now))
+impl Rule for FaultRule {
+    type Fault = Fault;
+
+    fn when(&self) -> &When {
+        &self.when
     }
 
-    /// When that next changes, at the earliest.
-    pub(crate) fn refusal_turns_after(&self, now: Duration) -> Option<Duration> {
-        self.refusals().filter_map(|trigger| trigger.turns_after(now)).min()
+    fn hits_max(&self) -> Option<u64> {
+        self.hits_max
     }
 
-    fn refusals(&self) -> impl Iterator<Item = &Trigger> {
-        self.0.iter().filter(|armed| armed.rule.fault == Fault::Refuse).map(|armed| &armed.trigger)
+    fn fault(&self) -> &Fault {
+        &self.fault
+    }
+
+    fn is_refusal(&self) -> bool {
+        self.fault == Fault::Refuse
+    }
+
+    fn is_of_all(&self) -> bool {
+        self.action == "*" && self.caller.is_none()
     }
 }
 

@@ -132,7 +132,7 @@ impl Region {
     /// Whether nobody listens where EC2 should at this time.
     #[must_use]
     pub fn ec2_refuses(&self, now: Duration) -> bool {
-        self.faults.refuses(now.max(self.clock))
+        self.faults.refuses(|_| true, now.max(self.clock))
     }
 
     /// EC2's refusal of a call for want of permission.

@@ -14,7 +14,6 @@ use crate::ids::InstanceId;
 use crate::instance::Instance;
 use crate::region::Region;
 
-pub(crate) use fault::ImdsFaults;
 pub use fault::{ImdsFault, ImdsFaultRule};
 pub(crate) use identity::IMAGE;
 pub(crate) use publication::{Publications, View};

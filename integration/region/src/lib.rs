@@ -47,6 +47,7 @@ mod outcome;
 mod params;
 mod past;
 mod region;
+mod rules;
 mod security_group;
 mod subnet;
 mod tags;

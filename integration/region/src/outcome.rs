@@ -85,7 +85,7 @@ impl Fault {
         })
     }
 
-    /// What becomes of a call that was done. One that EC2 refuses by itself keeps its own error.
+    /// What becomes of a call that was done. One that EC2 refuses by itself keeps its own error before a scripted one.
     pub(crate) fn damage(self, outcome: &mut Outcome) {
         match self {
             Self::ApplyThenError { code, message, status } => {

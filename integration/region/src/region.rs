@@ -10,13 +10,14 @@ use crate::actions;
 use crate::effect::Effect;
 use crate::eni::Eni;
 use crate::error::{ApiError, RegionError};
-use crate::fault::{FaultRule, Faults};
+use crate::fault::FaultRule;
 use crate::ids::{EniId, InstanceId, Mint, SecurityGroupId, SubnetId, VpcId};
-use crate::imds::{ImdsFaultRule, ImdsFaults, Publications, TokenStore};
+use crate::imds::{ImdsFaultRule, Publications, TokenStore};
 use crate::instance::Instance;
 use crate::journal::Journal;
 use crate::knobs::Knobs;
 use crate::past::Past;
+use crate::rules::Rules;
 use crate::security_group::SecurityGroup;
 use crate::subnet::Subnet;
 use crate::tags::{self, Tags};
@@ -53,8 +54,8 @@ pub struct Region {
     pub(crate) queue: Queue,
     pub(crate) imds: Publications,
     pub(crate) imds_tokens: TokenStore,
-    pub(crate) faults: Faults,
-    pub(crate) imds_faults: ImdsFaults,
+    pub(crate) faults: Rules<FaultRule>,
+    pub(crate) imds_faults: Rules<ImdsFaultRule>,
     pub(crate) past: Past,
     pub(crate) buckets: Buckets,
     pub(crate) journal: Journal,
@@ -97,8 +98,8 @@ impl Region {
             queue: Queue::default(),
             imds: Publications::default(),
             imds_tokens: TokenStore::default(),
-            faults: Faults::default(),
-            imds_faults: ImdsFaults::default(),
+            faults: Rules::default(),
+            imds_faults: Rules::default(),
             past: Past::default(),
             buckets: Buckets::default(),
             journal: Journal::default(),
@@ -210,6 +211,9 @@ impl Region {
     /// # Errors
     /// A rate that is none, a path that no request can have, or connections refused by anything but time.
     pub fn add_imds_fault(&mut self, rule: ImdsFaultRule) -> Result<(), RegionError> {
+        if !rule.has_a_path() {
+            return Err(RegionError::Path(rule.path));
+        }
         self.imds_faults.add(rule)
     }
 

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::actions::filter_matches;
 use crate::delivery::Delivery;
-use crate::error::RegionError;
 use crate::ids::InstanceId;
-use crate::when::{Facts, Trigger, When};
+use crate::rules::{Rule, Rules};
+use crate::when::{Facts, When};
 
 /// One scripted fault of the metadata service. Of several rules that fire on a request, delays add up, changes of the text are
 /// made one after the other, and of the other faults the first counts.
@@ -90,16 +90,6 @@ pub enum ImdsFault {
     },
 }
 
-#[derive(Debug, Clone)]
-struct Armed {
-    rule: ImdsFaultRule,
-    trigger: Trigger,
-}
-
-/// The rules in force.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct ImdsFaults(Vec<Armed>);
-
 /// What the rules say about one request.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct ImdsVerdict {
@@ -112,30 +102,9 @@ fn every_path() -> String {
     "*".to_owned()
 }
 
-// === impl ImdsFaults ===
+// === impl Rules ===
 
-impl ImdsFaults {
-    pub(crate) fn add(&mut self, rule: ImdsFaultRule) -> Result<(), RegionError> {
-        if !rule.path.starts_with(['/', '*']) {
-            return Err(RegionError::Path(rule.path));
-        }
-        let whole = rule.path == "*" && rule.hits_max.is_none();
-        if rule.fault == ImdsFault::Refuse && !(whole && rule.when.is_by_time()) {
-            return Err(RegionError::RefusesByTime);
-        }
-        let trigger = Trigger::new(rule.when.clone(), rule.hits_max)?;
-        self.0.push(Armed { rule, trigger });
-        Ok(())
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.0.clear();
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
+impl Rules<ImdsFaultRule> {
     /// Counts the request on every rule it concerns, and says what happens to it.
     pub(crate) fn verdict(
         &mut self,
@@ -145,33 +114,40 @@ impl ImdsFaults {
         facts: &impl Facts,
     ) -> ImdsVerdict {
         let mut verdict = ImdsVerdict::default();
-        for armed in self.0.iter_mut().filter(|armed| armed.rule.concerns(instance, path)) {
-            if !armed.trigger.fires(now, facts) {
-                continue;
-            }
-            match &armed.rule.fault {
+        for fault in self.fired(|rule| rule.concerns(instance, path), now, facts) {
+            match fault {
                 ImdsFault::Delay { milliseconds } => {
-                    verdict.delay = verdict.delay.saturating_add(Duration::from_millis(*milliseconds));
+                    verdict.delay = verdict.delay.saturating_add(Duration::from_millis(milliseconds));
                 }
-                fault if fault.is_edit() => verdict.edits.push(fault.clone()),
-                fault => verdict.fault = verdict.fault.or_else(|| Some(fault.clone())),
+                fault if fault.is_edit() => verdict.edits.push(fault),
+                fault => verdict.fault = verdict.fault.or(Some(fault)),
             }
         }
         verdict
     }
+}
 
-    /// Whether nobody listens on this instance now.
-    pub(crate) fn refuses(&self, instance: &InstanceId, now: Duration) -> bool {
-        self.refusals().any(|armed| armed.rule.is_of(instance) && armed.trigger.covers(now))
+impl Rule for ImdsFaultRule {
+    type Fault = ImdsFault;
+
+    fn when(&self) -> &When {
+        &self.when
     }
 
-    /// When that next changes on any instance, at the earliest.
-    pub(crate) fn refusal_turns_after(&self, now: Duration) -> Option<Duration> {
-        self.refusals().filter_map(|armed| armed.trigger.turns_after(now)).min()
+    fn hits_max(&self) -> Option<u64> {
+        self.hits_max
     }
 
-    fn refusals(&self) -> impl Iterator<Item = &Armed> {
-        self.0.iter().filter(|armed| armed.rule.fault == ImdsFault::Refuse)
+    fn fault(&self) -> &ImdsFault {
+        &self.fault
+    }
+
+    fn is_refusal(&self) -> bool {
+        self.fault == ImdsFault::Refuse
+    }
+
+    fn is_of_all(&self) -> bool {
+        self.path == "*"
     }
 }
 
@@ -184,11 +160,16 @@ impl ImdsFaultRule {
         Self { instance: None, path: path.to_owned(), when, hits_max: None, fault }
     }
 
+    /// Whether a request can have such a path.
+    pub(crate) fn has_a_path(&self) -> bool {
+        self.path.starts_with(['/', '*'])
+    }
+
     fn concerns(&self, instance: &InstanceId, path: &str) -> bool {
         self.is_of(instance) && filter_matches(&self.path, path)
     }
 
-    fn is_of(&self, instance: &InstanceId) -> bool {
+    pub(crate) fn is_of(&self, instance: &InstanceId) -> bool {
         self.instance.as_ref().is_none_or(|expected| expected == instance)
     }
 }

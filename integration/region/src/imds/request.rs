@@ -80,7 +80,10 @@ impl Region {
             return BTreeSet::new();
         }
         let now = now.max(self.clock);
-        let refused = self.instances.keys().filter(|instance| self.imds_faults.refuses(instance, now));
+        let refused = self
+            .instances
+            .keys()
+            .filter(|instance| self.imds_faults.refuses(|rule| rule.is_of(instance), now));
         refused.cloned().collect()
     }
 
