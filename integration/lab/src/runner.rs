@@ -1,6 +1,7 @@
 //! Runs a scenario: builds its world, takes its steps, and judges the end. Stops at the first step that does not do what was
 //! expected: what comes after it would only repeat that.
 
+mod actor;
 mod daemon;
 mod judge;
 mod kernel;
@@ -18,7 +19,7 @@ use crate::binaries::Binaries;
 use crate::node::Settings;
 use crate::pod::Pod;
 use crate::report::{Measured, Report, StepReport};
-use crate::scenario::{NodePart, Scenario, Step};
+use crate::scenario::{FAULT_SOCKET, NodePart, Scenario, Step};
 use crate::world::{EC2_ADDRESS, World, WorldSpec};
 
 /// Says one line to whoever watches.
@@ -139,6 +140,7 @@ impl<'a> Stage<'a> {
             Step::Wait(step) => self.wait(step).await,
             Step::WriteFile(step) => self.write_file(step),
             Step::Plugin(step) => self.plugin(step).await,
+            Step::Actor(step) => self.actor(step).await,
         }
     }
 
@@ -156,6 +158,9 @@ impl<'a> Stage<'a> {
     fn settings(&self, node: &str, more: &BTreeMap<String, String>, file: Option<&String>) -> Settings {
         let mut environment =
             BTreeMap::from([("AWS_ENDPOINT_URL_EC2".to_owned(), format!("http://{EC2_ADDRESS}"))]);
+        if self.scenario.step.iter().any(|step| matches!(step, Step::Actor(_))) {
+            environment.insert("ENID_FAULT_SOCKET".to_owned(), FAULT_SOCKET.to_owned());
+        }
         let own = self.scenario.node.iter().find(|part| part.name == node);
         environment.extend(own.map(|part| part.settings.clone()).unwrap_or_default());
         environment.extend(more.clone());
@@ -221,5 +226,6 @@ fn title(step: &Step) -> &'static str {
         Step::Wait(_) => "wait",
         Step::WriteFile(_) => "file",
         Step::Plugin(_) => "plugin",
+        Step::Actor(_) => "actor",
     }
 }

@@ -1,9 +1,13 @@
 //! The language of scenario files: a region, nodes, steps, and what must hold. Parsed once into these types; a key that is not
 //! here is an error. `integration/scenarios/README.md` explains it to whoever writes one.
 
+mod actor;
 mod check;
+mod sabotage;
 mod step;
 
+pub use actor::{Actor, FAULT_SOCKET, Order};
+pub use sabotage::Sabotage;
 pub use step::{
     Add, DaemonRefuses, Delete, Plugin, Probe, Reach, Restart, Start, Step, Stop, Wait, WriteFile,
 };
@@ -23,11 +27,12 @@ pub const TIME_LIMIT_SECONDS_MAX: u32 = 120;
 pub struct Scenario {
     /// What it shows, in one sentence.
     pub summary: String,
-    /// What to break in the product so that it turns red.
-    pub sabotage: String,
     /// Everything together, seconds.
     #[serde(default = "sixty")]
     pub time_limit_seconds: u32,
+    /// What to break in the product so that it turns red. A scenario that comes with the lab has at least one.
+    #[serde(default)]
+    pub sabotage: Vec<Sabotage>,
     /// The region.
     pub region: RegionPart,
     /// The nodes.

@@ -86,26 +86,25 @@ impl Default for CredentialKnobs {
 
 impl CredentialRefusal {
     fn error(self) -> ApiError {
-        let (code, message, status) = match self {
-            Self::RequestExpired => ("RequestExpired", "Request has expired.", 400),
+        match self {
+            Self::RequestExpired => ApiError::new("RequestExpired", "Request has expired."),
             Self::ExpiredToken => {
-                ("ExpiredToken", "The security token included in the request is expired", 400)
+                ApiError::new("ExpiredToken", "The security token included in the request is expired")
             }
             Self::AuthFailure => {
-                ("AuthFailure", "AWS was not able to validate the provided access credentials", 401)
+                let message = "AWS was not able to validate the provided access credentials";
+                ApiError::new("AuthFailure", message).with_status(401)
             }
-            Self::SignatureDoesNotMatch => (
-                "SignatureDoesNotMatch",
-                "The request signature we calculated does not match the signature you provided.",
-                403,
-            ),
-            Self::RequestTimeTooSkewed => (
-                "RequestTimeTooSkewed",
-                "The difference between the request time and the current time is too large.",
-                403,
-            ),
-        };
-        ApiError::new(code, message).with_status(status)
+            Self::SignatureDoesNotMatch => {
+                let message =
+                    "The request signature we calculated does not match the signature you provided.";
+                ApiError::new("SignatureDoesNotMatch", message).with_status(403)
+            }
+            Self::RequestTimeTooSkewed => {
+                let message = "The difference between the request time and the current time is too large.";
+                ApiError::new("RequestTimeTooSkewed", message).with_status(403)
+            }
+        }
     }
 }
 

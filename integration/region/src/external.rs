@@ -7,14 +7,15 @@ use ipnet::Ipv4Net;
 
 use crate::delivery::Delivery;
 use crate::effect::Effect;
+use crate::eni::InterfaceKind;
 use crate::error::ApiError;
 use crate::handle::{QueryRequest, known};
 use crate::ids::{EniId, SecurityGroupId, SubnetId};
 use crate::interface::NewInterface;
 use crate::journal::Entry;
 use crate::region::Region;
-use crate::subnet::Want;
 use crate::tags::Tags;
+use crate::want::{Want, Want6};
 
 /// Length of a single address, as a block.
 const SINGLE: u8 = 32;
@@ -125,9 +126,11 @@ impl Region {
     ) -> Result<(EniId, Vec<Effect>), ApiError> {
         self.settle(now);
         let new = NewInterface {
+            kind: InterfaceKind::Interface,
             subnet: subnet.clone(),
             primary: None,
             more: Want::default(),
+            more6: Want6::default(),
             groups: Vec::new(),
             description: description.to_owned(),
             tags,

@@ -85,7 +85,7 @@ pub struct DescribeLag {
 pub struct ViewLag {
     /// Addresses, prefixes, groups and description of an ENI.
     pub addresses_milliseconds: u64,
-    /// The attachment of an ENI, and with it its status.
+    /// The attachment of an ENI and the association of a branch, and with them its status.
     pub attachment_milliseconds: u64,
     /// Tags of ENIs and instances.
     pub tags_milliseconds: u64,
@@ -94,13 +94,13 @@ pub struct ViewLag {
 }
 
 /// What the pages of Describe calls are like.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PageKnobs {
     /// The first page of a call that asks for pages is empty, and says that there is more.
     pub first_is_empty: bool,
-    /// How long a token is good; without it, for ever.
-    pub token_life_milliseconds: Option<u64>,
+    /// How long a token is good.
+    pub token_life_milliseconds: u64,
     /// How a token is refused that is none or has expired.
     pub refusal: PageRefusal,
 }
@@ -185,15 +185,28 @@ impl ViewLag {
     }
 }
 
+// === impl PageKnobs ===
+
+impl Default for PageKnobs {
+    fn default() -> Self {
+        Self {
+            first_is_empty: false,
+            // EC2 promises no length; a day is what its other tokens have.
+            token_life_milliseconds: 24 * 3_600_000,
+            refusal: PageRefusal::default(),
+        }
+    }
+}
+
 // === impl PageRefusal ===
 
 impl PageRefusal {
     pub(crate) fn error(self) -> ApiError {
-        let code = match self {
-            Self::InvalidPaginationToken => "InvalidPaginationToken",
-            Self::InvalidNextToken => "InvalidNextToken",
-        };
-        ApiError::new(code, "The specified pagination token is not valid or is expired.")
+        let message = "The specified pagination token is not valid or is expired.";
+        match self {
+            Self::InvalidPaginationToken => ApiError::new("InvalidPaginationToken", message),
+            Self::InvalidNextToken => ApiError::new("InvalidNextToken", message),
+        }
     }
 }
 

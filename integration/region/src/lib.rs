@@ -25,6 +25,7 @@ mod actions;
 mod attachment;
 mod audit;
 mod bitmap;
+mod client_tokens;
 mod credentials;
 mod delivery;
 mod effect;
@@ -39,35 +40,44 @@ mod imds;
 mod instance;
 mod instant;
 mod interface;
+mod ipv6_space;
 mod journal;
 mod knobs;
 mod launch;
 mod limits;
+mod networks;
 mod outcome;
 mod params;
 mod past;
 mod region;
+mod reservation;
 mod rules;
 mod security_group;
 mod subnet;
 mod tags;
 mod throttle;
 mod transition;
+mod trunk;
+mod unconfirmed;
 mod vpc;
+mod want;
 mod when;
 mod xml;
 
 #[cfg(test)]
 mod tests;
 
+pub use actions::names as action_names;
 pub use credentials::{CredentialKnobs, CredentialRefusal, Presented};
 pub use delivery::Delivery;
 pub use effect::Effect;
-pub use eni::{Attachment, AttachmentState, Eni};
+pub use eni::{Attachment, AttachmentState, Eni, InterfaceKind};
 pub use error::{ApiError, RegionError};
 pub use fault::{Fault, FaultRule};
 pub use handle::{QueryReply, QueryRequest};
-pub use ids::{AttachmentId, EniId, InstanceId, Mac, SecurityGroupId, SubnetId, VpcId};
+pub use ids::{
+    AssociationId, AttachmentId, EniId, InstanceId, Mac, SecurityGroupId, SubnetId, VlanId, VpcId,
+};
 pub use imds::{ImdsAnswer, ImdsFault, ImdsFaultRule, ImdsReply, ImdsRequest, TOKEN_TTL_SECONDS_MAX};
 pub use instance::{Instance, InstanceSpec, InstanceState, InterfaceSpec};
 pub use journal::{Entry, Journal};
@@ -75,9 +85,11 @@ pub use knobs::{DescribeLag, ImdsLag, Knobs, NEVER_MILLISECONDS, NoRoom, PageKno
 pub use launch::Launch;
 pub use limits::{Limits, instance_types, limits_of};
 pub use region::{Region, RegionSpec};
+pub use reservation::{CidrReservation, ReservationKind};
 pub use security_group::SecurityGroup;
 pub use subnet::Subnet;
 pub use tags::Tags;
 pub use throttle::{BucketSpec, ThrottleCode};
+pub use trunk::Association;
 pub use vpc::Vpc;
 pub use when::{State, When};

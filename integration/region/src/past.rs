@@ -90,7 +90,9 @@ impl Region {
                 _ => shown(versions, at(milliseconds)).or_else(|| last(versions)),
             };
             let mut eni = stage(view.addresses_milliseconds)?.clone();
-            eni.attachment.clone_from(&stage(view.attachment_milliseconds)?.attachment);
+            let place = stage(view.attachment_milliseconds)?;
+            eni.attachment.clone_from(&place.attachment);
+            eni.association.clone_from(&place.association);
             eni.tags.clone_from(&stage(view.tags_milliseconds)?.tags);
             Some((id.clone(), eni))
         });

@@ -1,21 +1,20 @@
 //! Does a scenario make sense? Names that it refers to exist, and it expects nothing that would hold without anything having
 //! been tried. Pure.
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use std::collections::BTreeSet;
 
-use super::{Scenario, Step, TIME_LIMIT_SECONDS_MAX};
+use super::{Sabotage, Scenario, Step, TIME_LIMIT_SECONDS_MAX};
 
 /// Refuses a scenario that could not mean what it says.
 pub(super) fn sense(scenario: &Scenario) -> Result<()> {
     if scenario.time_limit_seconds == 0 || scenario.time_limit_seconds > TIME_LIMIT_SECONDS_MAX {
         bail!("time_limit_seconds must be 1 to {TIME_LIMIT_SECONDS_MAX}");
     }
-    for (key, text) in [("summary", &scenario.summary), ("sabotage", &scenario.sabotage)] {
-        if text.trim().is_empty() {
-            bail!("{key} must say something");
-        }
+    if scenario.summary.trim().is_empty() {
+        bail!("summary must say something");
     }
+    scenario.sabotage.iter().try_for_each(Sabotage::sense)?;
     names(scenario)?;
     pods(scenario)?;
     tried(scenario)
@@ -68,6 +67,7 @@ fn node_of(step: &Step) -> Option<Option<&str>> {
         Step::Wait(step) => &step.node,
         Step::WriteFile(step) => &step.node,
         Step::Plugin(step) => &step.node,
+        Step::Actor(step) => &step.node,
         Step::Delete(_) | Step::Probe(_) => return None,
     };
     Some(node.as_deref())
@@ -106,6 +106,7 @@ fn pods(scenario: &Scenario) -> Result<()> {
                     bail!("step {number}: wait for exactly one of ready, journal, metric, readyz_says, file");
                 }
             }
+            Step::Actor(actor) => actor.sense().with_context(|| format!("step {number}"))?,
             Step::DaemonRefuses(refusal) if refusal.says.is_empty() => {
                 bail!("step {number}: a refusal must say something: give says")
             }
@@ -120,6 +121,17 @@ fn tried(scenario: &Scenario) -> Result<()> {
     let any = |wanted: fn(&Step) -> bool| scenario.step.iter().any(wanted);
     if !any(|step| matches!(step, Step::Add(_) | Step::DaemonRefuses(_) | Step::Plugin(_) | Step::Start(_))) {
         bail!("a scenario that tries nothing shows nothing");
+    }
+    for (number, step) in scenario.step.iter().enumerate() {
+        let Step::Actor(harmed) = step else { continue };
+        let mut later = scenario.step.iter().skip(number + 1);
+        if !later.any(|step| matches!(step, Step::Wait(wait) if harmed.is_in(wait.metric.as_deref()))) {
+            bail!(
+                "step {}: nobody waits for what becomes of {}: wait for one of its metrics",
+                number + 1,
+                harmed.actor
+            );
+        }
     }
     if scenario.expect.nothing_left && !any(|step| matches!(step, Step::Delete(_))) {
         bail!("nothing_left needs a pod that was deleted");
@@ -139,7 +151,11 @@ mod tests {
 
     const GOOD: &str = r#"
 summary = "a pod"
-sabotage = "break it"
+[[sabotage]]
+breaks = "something"
+file = "config/src/load.rs"
+find = "true"
+replace = "false"
 [region]
 subnet = [{ name = "a", cidr = "10.0.0.0/24" }]
 [[node]]
@@ -181,6 +197,7 @@ journal = { AssignPrivateIpAddresses = 0 }
             ("do = \"probe\"", "do = \"probe\"\nreech = \"neither\""),
             ("nothing_left", "nothing_gone = true\nnothing_left"),
             ("cidr = ", "zone = \"x\", cidr = "),
+            ("find = ", "where = \"x\"\nfind = "),
         ] {
             let text = GOOD.replacen(at, extra, 1);
             assert!(Scenario::parse(&text).is_err(), "{extra}");
@@ -195,13 +212,28 @@ journal = { AssignPrivateIpAddresses = 0 }
             ("do = \"start\"", "do = \"dance\"", "dance"),
             ("do = \"start\"", "do = \"wait\"", "exactly one of"),
             (
+                "do = \"start\"",
+                "do = \"actor\"\nactor = \"warm-pool\"\norder = \"stall\"",
+                "stall needs milliseconds",
+            ),
+            (
+                "do = \"start\"",
+                "do = \"actor\"\nactor = \"warm-pool\"\norder = \"panic\"\nmilliseconds = 1",
+                "panic has no milliseconds",
+            ),
+            ("do = \"start\"", "do = \"actor\"\nactor = \"warm-pool\"\norder = \"panic\"", "nobody waits"),
+            ("do = \"start\"", "do = \"actor\"\nactor = \"a b\"\norder = \"panic\"", "no actor's name"),
+            ("do = \"start\"", "do = \"actor\"\nactor = \"warm-pool\"\norder = \"tickle\"", "tickle"),
+            (
                 "pod = \"web\"\n[[step]]\ndo = \"delete\"",
                 "pod = \"api\"\n[[step]]\ndo = \"delete\"",
                 "no pod api",
             ),
             ("[[step]]\ndo = \"delete\"\npod = \"web\"", "", "nothing_left needs"),
             ("[[step]]\ndo = \"probe\"\npod = \"web\"", "", "needs a probe"),
-            ("sabotage = \"break it\"", "sabotage = \" \"", "sabotage must say"),
+            ("breaks = \"something\"", "breaks = \" \"", "must say what it breaks"),
+            ("file = \"config/", "file = \"integration/", "can be broken"),
+            ("summary = \"a pod\"", "summary = \"\"", "summary must say"),
             ("name = \"node\"", "name = \"vpc\"", "node name"),
             ("do = \"add\"", "do = \"add\"\ncause = \"PoolEmpty\"", "give its code"),
         ] {

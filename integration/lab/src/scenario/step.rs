@@ -3,6 +3,8 @@
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
+use super::Actor;
+
 /// One step.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
@@ -29,6 +31,8 @@ pub enum Step {
     WriteFile(WriteFile),
     /// Executes the plugin with any environment and stdin.
     Plugin(Plugin),
+    /// Harms one actor of the daemon.
+    Actor(Actor),
 }
 
 /// See [`Step::Start`].

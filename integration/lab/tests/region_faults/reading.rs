@@ -93,8 +93,7 @@ async fn row_03_describe_lags_and_what_changes_something_judges_the_truth() {
 
 #[tokio::test]
 async fn row_28_a_page_may_be_empty_and_its_token_expires() {
-    let pages =
-        PageKnobs { first_is_empty: true, token_life_milliseconds: Some(60_000), ..PageKnobs::default() };
+    let pages = PageKnobs { first_is_empty: true, token_life_milliseconds: 60_000, ..PageKnobs::default() };
     let mut rig = Rig::with(Knobs { pages, ..Knobs::default() }).await;
     let first = QueryRequest::new("DescribeNetworkInterfaces").with("MaxResults", 5);
     let body = rig.done(first.clone()).await;

@@ -1,4 +1,4 @@
-//! Pages of the Describe calls. A token says where the last page ended and for which call it is good; it survives changes in
+//! Pages of the Describe calls. A token says where the last page ended, for which call it is good and since when; it survives changes in
 //! between, because it names a key and not a position.
 
 use std::time::Duration;
@@ -18,8 +18,8 @@ pub(crate) struct Page<T> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PageRule {
     pub(crate) action: &'static str,
-    /// The parameter that names resources one by one, which excludes pages.
-    pub(crate) ids: &'static str,
+    /// The parameters that name resources one by one, which excludes pages.
+    pub(crate) ids: &'static [&'static str],
     /// Items of a page when the call does not say; `None`: all.
     pub(crate) default_size: Option<u32>,
     pub(crate) size_max: u32,
@@ -37,10 +37,9 @@ impl PageRule {
     ) -> Result<Page<T>, ApiError> {
         let asked = params.integer("MaxResults");
         let token = params.text("NextToken").filter(|token| !token.is_empty());
-        if !params.list(self.ids).is_empty() {
+        if let Some(ids) = self.ids.iter().find(|ids| !params.list(ids).is_empty()) {
             if asked.is_some() {
-                let message =
-                    format!("The parameter {} cannot be used with the parameter MaxResults", self.ids);
+                let message = format!("The parameter {ids} cannot be used with the parameter MaxResults");
                 return Err(ApiError::combination(message));
             }
             return Ok(Page { items, next_token: None });
@@ -84,7 +83,7 @@ fn decoded(token: &str, call: u64, paging: &Paging) -> Result<String, ApiError> 
     let (issued, key) = rest.split_at_checked(16).ok_or_else(refused)?;
     let issued_at = Duration::from_millis(u64::from_str_radix(issued, 16).map_err(|_| refused())?);
     let age = paging.now.saturating_sub(issued_at);
-    if paging.knobs.token_life_milliseconds.is_some_and(|life| age >= Duration::from_millis(life)) {
+    if age >= Duration::from_millis(paging.knobs.token_life_milliseconds) {
         return Err(refused());
     }
     let bytes: Option<Vec<u8>> =
