@@ -19,3 +19,4 @@ mod reading;
 mod rig;
 mod room;
 mod transport;
+mod trunk;

@@ -1,6 +1,6 @@
-//! Room in subnets, on ENIs and in the account: rows 12, 13, 14, 15, 16, 18 and 27.
+//! Room in subnets, on ENIs and in the account: rows 12 to 18 and 27.
 
-use region::{Knobs, NoRoom, QueryRequest, SubnetId};
+use region::{Knobs, NoRoom, QueryRequest, ReservationKind, SubnetId};
 
 use crate::rig::{Rig, assign, assign_prefixes, text, texts};
 
@@ -95,6 +95,29 @@ async fn row_16_five_addresses_are_kept_and_no_prefix_lies_over_them() {
     assert_eq!(rig.refused(assign_prefixes(&wide, 15)).await.1, "InsufficientCidrBlocks");
     rig.done(assign_prefixes(&wide, 14)).await;
     assert_eq!(free(&rig, &rig.subnet).await, "25", "a prefix counts sixteen");
+}
+
+async fn reserve(rig: &Rig, cidr: &'static str, kind: ReservationKind) {
+    let subnet = rig.medium.clone();
+    let reserved =
+        move |region: &mut region::Region| region.add_cidr_reservation(&subnet, cidr.parse().unwrap(), kind);
+    rig.region(reserved).await.unwrap();
+}
+
+#[tokio::test]
+async fn row_17_prefixes_come_out_of_their_reservation_first_and_nothing_counted_out_of_an_explicit_one() {
+    let rig = Rig::new().await;
+    reserve(&rig, "10.0.3.32/28", ReservationKind::Prefix).await;
+    reserve(&rig, "10.0.3.16/28", ReservationKind::Explicit).await;
+    let eni = rig.create(&rig.medium).await;
+    assert_eq!(text(&rig.done(assign_prefixes(&eni, 1)).await, "ipv4Prefix"), "10.0.3.32/28");
+    let refused = (400, "InsufficientCidrBlocks".to_owned(), NO_BLOCK.to_owned());
+    assert_eq!(rig.refused(assign_prefixes(&eni, 1)).await, refused, "a whole block is free, and set aside");
+    rig.done(assign(&eni, 26)).await;
+    assert_eq!(free(&rig, &rig.medium).await, "16", "only what is set aside is left");
+    let refused = (400, "InsufficientFreeAddressesInSubnet".to_owned(), NO_ADDRESS.to_owned());
+    assert_eq!(rig.refused(assign(&eni, 1)).await, refused);
+    rig.done(named(&eni, "10.0.3.20")).await;
 }
 
 #[tokio::test]

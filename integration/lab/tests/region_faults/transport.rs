@@ -106,6 +106,8 @@ async fn row_21_ec2_fails_or_a_gateway_in_front_of_it() {
     }
 }
 
+// The row's failing DNS is no region's matter: a name is asked of a resolver before any packet goes to EC2, and the lab's clients
+// are given addresses. A client sees it as a connection that was never made, as in `row_22_nobody_listens_for_a_time`.
 #[tokio::test]
 async fn row_22_a_connection_is_reset_before_during_or_after_the_headers() {
     let rig = Rig::new().await;
