@@ -25,6 +25,7 @@ fn spec() -> WorldSpec {
         ],
         knobs: Knobs::default(),
         faults: Vec::new(),
+        imds_faults: Vec::new(),
     }
 }
 
