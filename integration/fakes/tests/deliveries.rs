@@ -11,7 +11,6 @@ use contract::ports::ec2::Ec2;
 use contract::ports::imds::Imds;
 use fakes::{FakeEc2, FakeImds, NodeSpec, SharedWorld, World};
 use region::{Fault, ImdsFault, ImdsFaultRule, Knobs, When};
-use std::time::Duration;
 
 /// A node with two ENIs.
 fn world() -> SharedWorld {
@@ -68,7 +67,6 @@ async fn what_comes_slowly_or_ends_a_kept_connection_is_an_answer() {
 async fn shown(path: &str, when: When, fault: ImdsFault, has_session: bool) -> Result<usize, Cause> {
     let world = world();
     let imds = FakeImds::new(world.clone());
-    tokio::time::sleep(Duration::from_secs(1)).await;
     if has_session {
         imds.node().await.unwrap();
     }
