@@ -32,7 +32,7 @@ fn always(fate: impl FnOnce(&mut Odds)) -> Odds {
 
 fn primary(world: &SharedWorld) -> (InstanceId, EniId, SubnetId) {
     world.with(|world| {
-        let eni = world.region.enis_of(&world.instance)[0];
+        let eni = *world.region.enis_of(&world.instance).first().unwrap();
         (
             InstanceId::new(world.instance.as_str()),
             EniId::new(eni.id.as_str()),
