@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
-use lab::{Binaries, Report, Scenario};
+use lab::{Binaries, Report, ScenarioFile};
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -25,6 +25,9 @@ enum Verb {
         /// Where the report goes, as JSON
         #[arg(long, value_name = "OUT")]
         json: Option<PathBuf>,
+        /// The value of one of its parameters; may be given several times
+        #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
+        set: Vec<(String, String)>,
     },
     /// Lists the scenarios
     List {
@@ -53,8 +56,8 @@ async fn main() -> ExitCode {
 async fn act(verb: Option<Verb>) -> Result<bool> {
     match verb {
         None => show().await,
-        Some(Verb::Run { scenario, json }) => {
-            let report = scenario_run(&scenario).await?;
+        Some(Verb::Run { scenario, json, set }) => {
+            let report = scenario_run(&scenario, &set).await?;
             if let Some(path) = json {
                 let text = serde_json::to_string_pretty(&report)?;
                 std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
@@ -73,7 +76,7 @@ async fn act(verb: Option<Verb>) -> Result<bool> {
 
 /// The way in: `add_pod`, with what to try next.
 async fn show() -> Result<bool> {
-    let report = scenario_run("add_pod").await?;
+    let report = scenario_run("add_pod", &[]).await?;
     say("");
     say("Next: `cargo lab list` for all scenarios, `cargo lab run NAME` for one of them,");
     say(
@@ -82,18 +85,23 @@ async fn show() -> Result<bool> {
     conclude(&report)
 }
 
-async fn scenario_run(name: &str) -> Result<Report> {
+/// `key=value`, as `--set` takes it.
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("give it as key=value")?;
+    Ok((key.trim().to_owned(), value.trim().to_owned()))
+}
+
+async fn scenario_run(name: &str, set: &[(String, String)]) -> Result<Report> {
     let (name, path) = lab::find(name)?;
-    let scenario = Scenario::read(&path)?;
+    let scenario = ScenarioFile::read(&path, set)?;
     needs_root()?;
     let binaries = Binaries::locate()?;
     binaries.verify().await?;
-    say(&format!("{name}: {}", scenario.summary));
+    say(&format!("{name}: {}", scenario.summary()));
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let mut watch = |line: &str| say(line);
     tokio::select! {
-        report = lab::run(&name, &scenario, &binaries, &mut watch) => Ok(report),
+        report = lab::run(&name, &scenario, &binaries, &say) => Ok(report),
         // Leaving the run drops its world, and with it everything that it made.
         _ = interrupt.recv() => bail!("interrupted; everything the run made is removed"),
         _ = terminate.recv() => bail!("told to end; everything the run made is removed"),
@@ -113,8 +121,8 @@ fn list(names_only: bool) -> Result<bool> {
         if names_only {
             say(&name);
         } else {
-            let scenario = Scenario::read(&lab::find(&name)?.1)?;
-            say(&format!("{name:<30} {}", scenario.summary));
+            let scenario = ScenarioFile::read(&lab::find(&name)?.1, &[])?;
+            say(&format!("{name:<30} {}", scenario.summary()));
         }
     }
     Ok(true)

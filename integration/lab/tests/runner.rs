@@ -6,7 +6,7 @@
     reason = "helpers of tests are tests, which the lint sees only in functions that are marked so"
 )]
 
-use lab::{Binaries, Report, Scenario, is_root, run};
+use lab::{Binaries, Report, ScenarioFile, is_root, run};
 use std::path::Path;
 
 /// Wires the pod on the primary ENI, whose first secondary address is 10.0.0.5, and keeps a checkpoint of its own.
@@ -45,28 +45,39 @@ name = "node"
 subnet = "a"
 secondary_addresses = 1
 [[step]]
+do = "watch_start"
+[[step]]
 do = "add"
 pod = "web"
 device = 0
+[[step]]
+do = "traffic_start"
+pod = "web"
 [[step]]
 do = "probe"
 pod = "web"
 count = 5
 [[step]]
+do = "traffic_stop"
+[[step]]
 do = "delete"
 pod = "web"
+[[step]]
+do = "watch_stop"
+deletions = { min = 3 }
 [expect]
-journal = { AssignPrivateIpAddresses = 0 }
 nothing_left = true
 spoofed_packets = 0
+packets_lost = 0
+netlink_deletions = { min = 3 }
 "#;
 
 async fn play(directory: &Path, plugin: &str, scenario: &str) -> Report {
     let shim = directory.join("enid-cni");
     lab::program::write(&shim, plugin).unwrap();
     let binaries = Binaries { daemon: "/bin/false".into(), shim };
-    let scenario = Scenario::parse(scenario).unwrap();
-    run("stand_in", &scenario, &binaries, &mut |_| {}).await
+    let scenario = ScenarioFile::parse(scenario, &[]).unwrap();
+    run("stand_in", &scenario, &binaries, &|_| {}).await
 }
 
 #[tokio::test]
@@ -78,9 +89,11 @@ async fn a_pod_that_is_wired_reached_and_gone_holds() {
     let directory = tempfile::tempdir().unwrap();
     let report = play(directory.path(), PLUGIN, SCENARIO).await;
     assert!(report.holds, "{:?}", report.failures);
-    assert_eq!(report.steps.len(), 3);
-    assert_eq!(report.measured.leaks, Some(0));
-    assert!(report.figure.ends_with("probes 10/10 both ways, 0 leaks"), "{}", report.figure);
+    let cell = &report.cells[0];
+    assert_eq!(cell.steps.len(), 7);
+    assert_eq!(cell.measured.leaks, Some(0));
+    assert!(cell.expectations.iter().all(|seen| seen.holds) && cell.expectations.len() == 5, "{cell:?}");
+    assert!(report.figure.contains("probes 10/10 both ways, traffic 0 of "), "{}", report.figure);
 }
 
 #[tokio::test]
@@ -97,8 +110,8 @@ async fn every_expectation_turns_red_when_what_it_expects_is_broken() {
             "",
             "left of pod web: allocation",
         ),
-        ("ip route add 10.0.0.5/32", "true", "VPC to web 0/5"),
-        ("ip -n \"$pod\" route add default", "true", "web to VPC 0/5"),
+        ("ip route add 10.0.0.5/32", "true", "VPC to web: no answer within"),
+        ("ip -n \"$pod\" route add default", "true", "web to VPC: no answer within"),
         ("10.0.0.5/32\\\"}]}\"", "10.0.0.6/32\\\"}]}\"", "on no ENI of node"),
         ("set -e\n", "exit 1\n", "ADD failed"),
     ];
@@ -111,17 +124,29 @@ async fn every_expectation_turns_red_when_what_it_expects_is_broken() {
         assert!(report.figure.contains("DOES NOT HOLD"), "{}", report.figure);
     }
     let broken_scenario = [
-        ("AssignPrivateIpAddresses = 0", "AssignPrivateIpAddresses = 1", "was called 0 times instead of 1"),
-        ("spoofed_packets = 0", "spoofed_packets = 1", "0 packets were dropped"),
+        ("packets_lost = 0", "packets_lost = 1", "packets_lost: expected 1, seen 0"),
+        ("netlink_deletions = { min = 3 }", "netlink_deletions = 1", "netlink_deletions: expected 1"),
+        ("deletions = { min = 3 }", "deletions = 0", "deletions instead of 0"),
+        ("spoofed_packets = 0", "spoofed_packets = 1", "spoofed_packets: expected 1, seen 0"),
         ("count = 5", "count = 5\nreach = \"neither\"", "expected silence"),
         ("device = 0", "device = 1", "device 0 instead of 1"),
         ("device = 0", "code = 11", "expected a refusal with code 11"),
         ("device = 0", "at_least_milliseconds = 60000", "cannot have waited"),
         ("device = 0", "within_milliseconds = 0", "instead of 0 ms"),
+        // The stand-in never asks EC2 for anything: what holds holds only because of that.
+        ("nothing_left = true", "journal = { AttachNetworkInterface = 0 }", "only because nothing was tried"),
+        ("nothing_left = true", "journal = { AttachNetworkInterface = 1 }", "expected 1, seen 0"),
+        ("nothing_left = true", "mutating_calls = { max = 3 }", "only because nothing was tried"),
+        (
+            "[[step]]\ndo = \"delete\"\npod = \"web\"",
+            "[[step]]\ndo = \"watch_stop\"\ndeletions = { max = 99 }\n[[step]]\ndo = \"watch_start\"",
+            "nothing was done on it",
+        ),
     ];
     for (from, to, reason) in broken_scenario {
         assert!(SCENARIO.contains(from), "{from}");
-        let report = play(directory.path(), PLUGIN, &SCENARIO.replacen(from, to, 1)).await;
+        let scenario = SCENARIO.replacen(from, to, 1).replace("nothing_left = true\n", "");
+        let report = play(directory.path(), PLUGIN, &scenario).await;
         let said = report.failures.join("\n");
         assert!(!report.holds && said.contains(reason), "{reason} is not in:\n{said}");
     }

@@ -47,7 +47,7 @@ const ROWS: &[Row<'_>] = &[
     Row { path: "config", may_name: &["contract"] },
     Row { path: "integration/region", may_name: NONE },
     Row { path: "integration/host", may_name: &["contract", "linux"] },
-    Row { path: "integration/lab", may_name: &["region", "source-digest"] },
+    Row { path: "integration/lab", may_name: &["config", "region", "source-digest"] },
     Row { path: "integration/flows", may_name: &["lab", "protocol", "region", "source-digest"] },
     Row { path: "integration/rules", may_name: NONE },
     Row { path: "integration/launcher", may_name: NONE },

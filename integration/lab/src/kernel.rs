@@ -26,6 +26,11 @@ pub(crate) async fn dump(netns: &Netns) -> Result<Dump> {
     })
 }
 
+/// The rules, one line each, as `ip rule` prints them.
+pub(crate) async fn rules(netns: &Netns) -> Result<Vec<String>> {
+    Ok(netns.ip(&["rule"]).await?.lines().map(str::to_owned).collect())
+}
+
 /// Traces of a pod on its node, each in words: its host link, and rules, routes and neighbours with its address.
 ///
 /// # Errors
