@@ -55,7 +55,7 @@ pub(crate) struct Watched {
 }
 
 /// What daemons told about themselves, the last thing before they ended.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Lives {
     /// Daemons that told.
     told: u32,

@@ -1,5 +1,10 @@
 //! Every example of the page is a whole scenario, and holds with the real daemon and the real shim. Needs root.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "helpers of tests are tests, which the lint sees only in functions that are marked so"
+)]
+
 use lab::{Binaries, ScenarioFile, is_root, run, workspace_root};
 
 const PAGE: &str = "integration/scenarios/README.md";

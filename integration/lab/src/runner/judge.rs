@@ -5,6 +5,7 @@ use anyhow::{Result, bail};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
+use tokio::time::Instant;
 
 use super::{Say, Stage};
 use crate::kernel;
@@ -17,15 +18,18 @@ use crate::until;
 /// A namespace's links go a moment after it; rules are removed before DEL answers.
 const GONE_SECONDS_MAX: u64 = 3;
 
+/// Enough calls to see why there were too many.
+const CALLS_SHOWN_MAX: usize = 10;
+
+/// What a daemon tells lags what it did by a publication.
+const TOLD_SECONDS_MAX: u64 = 3;
+
 /// The actors that are not named.
 const OTHERS: &str = "*";
 
 impl Stage<'_> {
     pub(super) async fn judge(&mut self, report: &mut CellReport, say: Say<'_>) -> Result<()> {
-        let names: Vec<String> = self.world.node_names().map(str::to_owned).collect();
-        for name in &names {
-            self.note_life(name).await;
-        }
+        self.note_last_lives().await;
         let mut seen = vec![self.of_region().await?];
         seen.extend(self.of_journal().await?);
         seen.extend(self.of_packets().await?);
@@ -43,6 +47,23 @@ impl Stage<'_> {
             return Ok(());
         }
         bail!("{}{}", wrong.join("\n"), self.logs())
+    }
+
+    /// What the daemons that still run tell, once it is what was expected of them or will not be any more.
+    async fn note_last_lives(&mut self) {
+        let names: Vec<String> = self.world.node_names().map(str::to_owned).collect();
+        let before = self.lives.clone();
+        let deadline = Instant::now() + Duration::from_secs(TOLD_SECONDS_MAX);
+        loop {
+            self.lives = before.clone();
+            for name in &names {
+                self.note_life(name).await;
+            }
+            if self.of_lives().iter().all(|seen| seen.holds) || Instant::now() > deadline {
+                return;
+            }
+            until::pause().await;
+        }
     }
 
     /// The region's own rules.
@@ -65,14 +86,15 @@ impl Stage<'_> {
         let expect = &self.scenario.expect;
         let calls = self.journal().await?;
         let idle = calls.is_empty().then_some("no call at all was made to EC2");
-        let mut seen: Vec<Seen> = expect
-            .journal
-            .iter()
-            .map(|(action, count)| {
-                let made = calls.get(action).copied().unwrap_or_default();
-                Seen::counted(&format!("journal.{action}"), *count, made, idle)
-            })
-            .collect();
+        let mut seen = Vec::new();
+        for (action, count) in &expect.journal {
+            let made = calls.get(action).copied().unwrap_or_default();
+            let mut one = Seen::counted(&format!("journal.{action}"), *count, made, idle);
+            if !one.holds && made > 0 {
+                one.seen.push_str(&self.calls_of(action.clone()).await?);
+            }
+            seen.push(one);
+        }
         if let Some(count) = expect.mutating_calls {
             seen.push(Seen::counted("mutating_calls", count, self.mutations().await?, idle));
         }
@@ -82,6 +104,22 @@ impl Stage<'_> {
             seen.push(Seen::list("no_other_changes", "no other action changed anything", foreign.collect()));
         }
         Ok(seen)
+    }
+
+    /// The calls of one action, each on a line: when, what was asked, what was answered.
+    async fn calls_of(&self, action: String) -> Result<String> {
+        self.world
+            .region()
+            .ask(move |desk| {
+                let entries = desk.region.journal().entries().filter(|entry| entry.action == action);
+                let lines = entries.take(CALLS_SHOWN_MAX).map(|entry| {
+                    let asked = entry.params.iter().filter(|(key, _)| key != "Action" && key != "Version");
+                    let asked: Vec<String> = asked.map(|(key, value)| format!("{key}={value}")).collect();
+                    format!("\n  at {} ms, {}: {}", entry.at.as_millis(), asked.join(" "), entry.outcome)
+                });
+                lines.collect()
+            })
+            .await
     }
 
     /// The action of every call that changed something.

@@ -72,7 +72,7 @@ fn an_unknown_key_is_told_with_its_line_and_the_one_that_was_meant_at_every_leve
         ("[[node]]", "knob = {}\n[[node]]", 6, "knobs"),
         ("secondary_addresses", "instance_typ = 1\nsecondary_addresses", 9, "instance_type"),
         ("do = \"start\"", "do = \"start\"\nwithin_millisecond = 1", 12, "within_milliseconds"),
-        ("do = \"add\"", "do = \"add\"\ncod = 11", 14, "code"),
+        ("do = \"add\"", "do = \"add\"\ncodee = 11", 14, "code"),
         ("do = \"probe\"", "do = \"probe\"\nreech = \"neither\"", 17, "reach"),
         ("do = \"probe\"", "do = \"probe\"\nreach = \"neether\"", 17, "neither"),
         ("do = \"probe\"", "do = \"prob\"", 16, "probe"),
