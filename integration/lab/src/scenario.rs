@@ -9,6 +9,7 @@ mod file;
 #[cfg(test)]
 mod keys;
 mod parameters;
+mod sabotage;
 
 pub(crate) use check::{Plan, is_of};
 pub use count::Count;
@@ -17,6 +18,7 @@ pub use expect::Expect;
 pub use file::{Cell, ScenarioFile};
 #[cfg(test)]
 pub(crate) use keys::keys_of;
+pub use sabotage::Sabotage;
 
 use anyhow::{Context, Result, bail};
 use ipnet::Ipv4Net;
@@ -35,8 +37,9 @@ pub const TIME_LIMIT_SECONDS_MAX: u32 = 120;
 pub struct Scenario {
     /// What it shows, in one sentence.
     pub summary: String,
-    /// What to break in the product so that it turns red.
-    pub sabotage: String,
+    /// Ways to break the product so that it turns red.
+    #[serde(default)]
+    pub sabotage: Vec<Sabotage>,
     /// Everything together, seconds.
     #[serde(default = "sixty")]
     pub time_limit_seconds: u32,

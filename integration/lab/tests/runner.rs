@@ -37,7 +37,6 @@ echo "{\"cniVersion\":\"1.0.0\",\"interfaces\":[{\"name\":\"$link\"},{\"name\":\
 
 const SCENARIO: &str = r#"
 summary = "a pod that a stand-in wires"
-sabotage = "see the test"
 [region]
 subnet = [{ name = "a", cidr = "10.0.0.0/24" }]
 [[node]]

@@ -4,18 +4,17 @@
 use anyhow::{Context, Result, bail, ensure};
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Scenario, TIME_LIMIT_SECONDS_MAX};
+use super::{Sabotage, Scenario, TIME_LIMIT_SECONDS_MAX};
 
 /// Refuses a scenario that could not mean what it says.
 pub(super) fn sense(scenario: &Scenario) -> Result<()> {
     if scenario.time_limit_seconds == 0 || scenario.time_limit_seconds > TIME_LIMIT_SECONDS_MAX {
         bail!("time_limit_seconds must be 1 to {TIME_LIMIT_SECONDS_MAX}");
     }
-    for (key, text) in [("summary", &scenario.summary), ("sabotage", &scenario.sabotage)] {
-        if text.trim().is_empty() {
-            bail!("{key} must say something");
-        }
+    if scenario.summary.trim().is_empty() {
+        bail!("summary must say something");
     }
+    scenario.sabotage.iter().try_for_each(Sabotage::sense)?;
     let mut plan = Plan { nodes: names(scenario)?, ..Plan::default() };
     for (placed, number) in scenario.step.iter().zip(1..) {
         placed

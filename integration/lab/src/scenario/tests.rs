@@ -5,7 +5,11 @@ use crate::step::{VERBS, keys};
 
 const GOOD: &str = r#"
 summary = "a pod"
-sabotage = "break it"
+[[sabotage]]
+breaks = "something"
+file = "config/src/load.rs"
+find = "true"
+replace = "false"
 [region]
 subnet = [{ name = "a", cidr = "10.0.0.0/24" }]
 [[node]]
@@ -61,7 +65,7 @@ fn a_whole_scenario_is_understood() {
     let file = ScenarioFile::parse(GOOD, &[]).unwrap();
     let [cell] = file.cells.as_slice() else { panic!("one cell: {file:?}") };
     assert_eq!(cell.scenario.step.len(), 4);
-    assert_eq!(cell.scenario.step[1].line, 12);
+    assert_eq!(cell.scenario.step[1].line, 16);
     assert_eq!(cell.scenario.node[0].instance_type, "m5.large");
 }
 
@@ -69,15 +73,15 @@ fn a_whole_scenario_is_understood() {
 fn an_unknown_key_is_told_with_its_line_and_the_one_that_was_meant_at_every_level() {
     for (at, extra, line, meant) in [
         ("summary", "sumary = 1\nsummary", 2, "summary"),
-        ("[[node]]", "knob = {}\n[[node]]", 6, "knobs"),
-        ("secondary_addresses", "instance_typ = 1\nsecondary_addresses", 9, "instance_type"),
-        ("do = \"start\"", "do = \"start\"\nwithin_millisecond = 1", 12, "within_milliseconds"),
-        ("do = \"add\"", "do = \"add\"\ncodee = 11", 14, "code"),
-        ("do = \"probe\"", "do = \"probe\"\nreech = \"neither\"", 17, "reach"),
-        ("do = \"probe\"", "do = \"probe\"\nreach = \"neether\"", 17, "neither"),
-        ("do = \"probe\"", "do = \"prob\"", 16, "probe"),
-        ("nothing_left", "nothing_lefd = true\nnothing_left", 22, "nothing_left"),
-        ("cidr = ", "namee = \"x\", cidr = ", 5, "name"),
+        ("[[node]]", "knob = {}\n[[node]]", 10, "knobs"),
+        ("secondary_addresses", "instance_typ = 1\nsecondary_addresses", 13, "instance_type"),
+        ("do = \"start\"", "do = \"start\"\nwithin_millisecond = 1", 16, "within_milliseconds"),
+        ("do = \"add\"", "do = \"add\"\ncodee = 11", 18, "code"),
+        ("do = \"probe\"", "do = \"probe\"\nreech = \"neither\"", 21, "reach"),
+        ("do = \"probe\"", "do = \"probe\"\nreach = \"neether\"", 21, "neither"),
+        ("do = \"probe\"", "do = \"prob\"", 20, "probe"),
+        ("nothing_left", "nothing_lefd = true\nnothing_left", 26, "nothing_left"),
+        ("cidr = ", "namee = \"x\", cidr = ", 9, "name"),
     ] {
         let error = said_with(at, extra);
         assert!(error.contains(&format!("line {line}: unknown ")), "{extra}: {error}");
@@ -93,7 +97,7 @@ fn an_unknown_key_is_told_with_its_line_and_the_one_that_was_meant_at_every_leve
 fn a_scenario_that_cannot_mean_what_it_says_is_refused() {
     for (from, to, reason) in [
         ("subnet = \"a\"", "subnet = \"b\"", "no subnet b"),
-        ("do = \"start\"", "do = \"start\"\nnode = \"x\"", "line 10: step 1 (start): there is no node x"),
+        ("do = \"start\"", "do = \"start\"\nnode = \"x\"", "line 14: step 1 (start): there is no node x"),
         ("do = \"start\"", "do = \"wait\"", "exactly one of"),
         ("do = \"start\"", "", "needs a `do`"),
         ("do = \"probe\"\npod = \"web\"", "do = \"probe\"\npod = \"api\"", "no pod api"),
@@ -106,7 +110,8 @@ fn a_scenario_that_cannot_mean_what_it_says_is_refused() {
         ("[[step]]\ndo = \"probe\"\npod = \"web\"", "", "needs a probe"),
         ("nothing_left = true", "netlink_deletions = 0", "needs a watch_start"),
         ("do = \"start\"", "do = \"change_kernel\"\nchange = \"link_down\"", "needs device"),
-        ("sabotage = \"break it\"", "sabotage = \" \"", "sabotage must say"),
+        ("breaks = \"something\"", "breaks = \" \"", "must say what it breaks"),
+        ("config/src/load.rs", "integration/lab/src/run.rs", "can be broken"),
         ("name = \"node\"", "name = \"vpc\"", "node name"),
         ("do = \"add\"", "do = \"add\"\ncause = \"PoolEmpty\"", "give its code"),
         (
@@ -122,7 +127,11 @@ fn a_scenario_that_cannot_mean_what_it_says_is_refused() {
 
 const TABLE: &str = r#"
 summary = "not ${here}"
-sabotage = "nor ${there}"
+[[sabotage]]
+breaks = "nor ${there}"
+file = "config/src/load.rs"
+find = "true"
+replace = "false"
 [parameters]
 addresses = 3
 rule = "always"
@@ -164,11 +173,11 @@ fn a_table_is_a_scenario_for_each_of_its_rows() {
 #[test]
 fn a_parameter_that_is_unknown_unused_or_missing_is_refused() {
     for (from, to, reason) in [
-        ("\"${rule}\"", "\"${ruler}\"", "line 18: unknown parameter `ruler`: did you mean `rule`?"),
-        ("\"${rule}\"", "\"always\"", "line 6: the parameter `rule` is used nowhere"),
+        ("\"${rule}\"", "\"${ruler}\"", "line 22: unknown parameter `ruler`: did you mean `rule`?"),
+        ("\"${rule}\"", "\"always\"", "line 10: the parameter `rule` is used nowhere"),
         ("what = \"hang\"\n", "", "the cell `slow` has no `what`, and [parameters] has no default"),
         ("name = \"slow\"\n", "", "needs a `name`"),
-        ("name = \"broken\"", "name = \"slow\"", "line 10: there is a cell `slow` already"),
+        ("name = \"broken\"", "name = \"slow\"", "line 14: there is a cell `slow` already"),
         ("\"n${addresses}\"", "\"n${addresses\"", "a `${` without its `}`"),
         ("subnet = \"a\"\n", "subnet = \"a\"\nsettings = { A = \"x ${what}\" }\n", "it can only stand alone"),
     ] {
@@ -206,6 +215,7 @@ fn every_key_of_the_language_is_in_the_page() {
     look("region", &keys_of::<RegionPart>());
     look("subnet", &keys_of::<SubnetPart>());
     look("node", &keys_of::<NodePart>());
+    look("sabotage", &keys_of::<Sabotage>());
     look("eni", &keys_of::<EniPart>());
     look("knobs", &keys_of::<region::Knobs>());
     look("imds", &keys_of::<region::ImdsLag>());
