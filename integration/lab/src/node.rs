@@ -7,6 +7,7 @@ pub use daemon::{Ended, Settings};
 
 use anyhow::{Context, Result, bail};
 use ipnet::Ipv4Net;
+use std::cell::{Cell, RefCell};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -48,9 +49,10 @@ pub struct Node {
     /// Keeps the mount view; ends when `_holder_stdin` closes.
     holder: Child,
     _holder_stdin: ChildStdin,
-    daemon: Option<daemon::Daemon>,
+    /// In a cell, so that a daemon can come and go while plugins are executed on the node.
+    daemon: RefCell<Option<daemon::Daemon>>,
     /// How many daemons were started: each has its own log.
-    started: u32,
+    started: Cell<u32>,
 }
 
 impl Node {
@@ -75,8 +77,8 @@ impl Node {
             binaries: binaries.clone(),
             holder,
             _holder_stdin,
-            daemon: None,
-            started: 0,
+            daemon: RefCell::new(None),
+            started: Cell::new(0),
         };
         node.held().await?;
         Ok(node)

@@ -42,7 +42,7 @@ impl Take for Add {
     async fn take(&self, stage: &mut Stage<'_>) -> Result<String> {
         let node = stage.node_name(self.node.as_deref())?;
         let mut outcome = String::new();
-        for Asked { name, pod, execution } in ask(stage, &node, vec![self.pod.clone()]).await? {
+        for Asked { name, pod, execution } in ask(stage, &node, vec![self.pod.clone()], None).await? {
             within(execution.took, self.within_milliseconds, "ADD ended")?;
             not_before(execution.took, self.at_least_milliseconds, "ADD")?;
             outcome = if let Some(code) = self.code {

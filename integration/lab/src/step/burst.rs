@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 use std::time::Duration;
 
-use super::pods::{Asked, ask, refused, wired};
+use super::pods::{Asked, Kills, ask, refused, wired};
 use super::{Take, not_before, within};
 use crate::runner::Stage;
 use crate::scenario::Plan;
@@ -34,6 +34,9 @@ pub(crate) struct Burst {
     at_least_milliseconds: Option<u64>,
     /// EC2 is asked to change something at most this often, from the first ADD to the last one's end.
     mutating_calls_max: Option<u64>,
+    /// Meanwhile the daemon is killed and started again so often, each time with ADDs under way.
+    #[serde(default)]
+    daemon_kills: u32,
 }
 
 impl Take for Burst {
@@ -50,7 +53,9 @@ impl Take for Burst {
     async fn take(&self, stage: &mut Stage<'_>) -> Result<String> {
         let node = stage.node_name(self.node.as_deref())?;
         let before = stage.mutations().await?;
-        let asked = ask(stage, &node, self.names()).await?;
+        let settings = stage.settings(&node, &Default::default(), None);
+        let kills = Kills { times: self.daemon_kills, settings };
+        let asked = ask(stage, &node, self.names(), Some(&kills)).await?;
         let mutations = stage.mutations().await? - before;
         let slowest = asked.iter().map(|asked| asked.execution.took).max().unwrap_or_default();
         let succeeded = self.judge(stage, &node, asked).await?;

@@ -1,13 +1,15 @@
 //! What steps about pods share: which pods they mean, how pods come to be, and where datagrams go.
 
 use anyhow::{Context, Result, bail, ensure};
-use futures::future::try_join_all;
+use futures::future::{join, try_join_all};
 use region::EniId;
 use serde_json::Value;
+use std::cell::Cell;
 use std::net::Ipv4Addr;
 
 use crate::cni::Execution;
 use crate::netns::Netns;
+use crate::node::Settings;
 use crate::pod::Pod;
 use crate::probe::Echo;
 use crate::runner::Stage;
@@ -55,8 +57,20 @@ pub(super) struct Asked {
     pub(super) execution: Execution,
 }
 
+/// What happens to the daemon while ADDs are under way.
+pub(super) struct Kills {
+    pub(super) times: u32,
+    /// What it is started with again.
+    pub(super) settings: Settings,
+}
+
 /// The runtime makes a sandbox for each pod, and executes their ADDs at once.
-pub(super) async fn ask(stage: &mut Stage<'_>, node: &str, names: Vec<String>) -> Result<Vec<Asked>> {
+pub(super) async fn ask(
+    stage: &mut Stage<'_>,
+    node: &str,
+    names: Vec<String>,
+    kills: Option<&Kills>,
+) -> Result<Vec<Asked>> {
     stage.acted(node);
     let numbered: Vec<(String, u32)> = names.into_iter().map(|name| (name, stage.next_sandbox())).collect();
     let run = stage.world.run();
@@ -66,11 +80,29 @@ pub(super) async fn ask(stage: &mut Stage<'_>, node: &str, names: Vec<String>) -
         anyhow::Ok((name, pod))
     });
     let sandboxes = try_join_all(sandboxes).await?;
+    let over = Cell::new(false);
     let adds = sandboxes.into_iter().map(|(name, mut pod)| async move {
         let execution = pod.add(node).await.with_context(|| format!("pod {name}"))?;
         anyhow::Ok(Asked { name, pod, execution })
     });
-    try_join_all(adds).await
+    let adds = async {
+        let asked = try_join_all(adds).await;
+        over.set(true);
+        asked
+    };
+    let killed = async {
+        let Some(kills) = kills else { return Ok(()) };
+        for time in 1..=kills.times {
+            ensure!(!over.get(), "all ADDs had ended before the daemon was killed for the {time}. time");
+            node.kill_daemon().await?;
+            node.start_daemon(&kills.settings).await?;
+        }
+        anyhow::Ok(())
+    };
+    // Both to their ends: a daemon that does not come back is told of before the ADDs that miss it.
+    let (asked, killed) = join(adds, killed).await;
+    killed?;
+    asked
 }
 
 /// An ADD that succeeded is held against the region: the address is a secondary one of an ENI of this very node, and no other
