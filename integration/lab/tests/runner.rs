@@ -164,3 +164,109 @@ async fn a_scenario_that_hangs_ends_with_its_time_and_names_its_last_step() {
     assert!(!report.holds);
     assert!(report.failures.concat().contains("not over after 2 s"), "{:?}", report.failures);
 }
+
+/// One pod, and everything that another hand can do to its node.
+const HANDS: &str = r#"
+summary = "another hand"
+[region]
+subnet = [{ name = "a", cidr = "10.0.0.0/24" }]
+[[node]]
+name = "node"
+subnet = "a"
+secondary_addresses = 1
+[[step]]
+do = "knobs"
+knobs = { latency_milliseconds = { "*" = 1 } }
+[[step]]
+do = "fault"
+action = "*"
+when = "always"
+fault = "hang"
+[[step]]
+do = "clear_faults"
+[[step]]
+do = "add"
+pod = "web"
+[[step]]
+do = "wait"
+pod_rules = { pod = "web", count = 1 }
+[[step]]
+do = "change_kernel"
+change = "delete_rules_at"
+priority = 512
+[[step]]
+do = "wait"
+pod_rules = { pod = "web", count = 0 }
+[[step]]
+do = "change_kernel"
+change = "delete_pod_route"
+pod = "web"
+[[step]]
+do = "probe"
+pod = "web"
+count = 2
+reach = "neither"
+[[step]]
+do = "change_kernel"
+change = "delete_pod_link"
+pod = "web"
+[[step]]
+do = "change_kernel"
+change = "set_rp_filter"
+device = 0
+value = 2
+[[step]]
+do = "change_kernel"
+change = "delete_eni_address"
+device = 0
+[[step]]
+do = "change_kernel"
+change = "link_down"
+device = 0
+[[step]]
+do = "reboot"
+[[step]]
+do = "change_kernel"
+change = "delete_eni_address"
+device = 0
+[expect]
+"#;
+
+#[tokio::test]
+async fn another_hand_changes_what_is_there_and_says_so_where_nothing_is() {
+    if !is_root() {
+        println!("SKIPPED another hand: not root");
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let report = play(directory.path(), PLUGIN, HANDS).await;
+    assert!(report.holds, "{:?}", report.failures);
+    for (from, to, reason) in [
+        ("priority = 512", "priority = 51", "there is no such rule"),
+        (
+            "do = \"reboot\"",
+            "do = \"wait\"\npod_rules = { pod = \"web\", count = 2 }\nwithin_seconds = 0",
+            "not after 0 s",
+        ),
+        (
+            "change = \"link_down\"\ndevice = 0",
+            "change = \"delete_nft_table\"\nnft_table = \"ip none\"",
+            "No such file",
+        ),
+        (
+            "change = \"link_down\"\ndevice = 0",
+            "change = \"delete_table_routes\"\ntable = 77",
+            "has no route",
+        ),
+        (
+            "change = \"link_down\"\ndevice = 0",
+            "change = \"delete_eni_address\"\ndevice = 0",
+            "has no address",
+        ),
+    ] {
+        assert!(HANDS.contains(from), "{from}");
+        let report = play(directory.path(), PLUGIN, &HANDS.replacen(from, to, 1)).await;
+        let said = report.failures.join("\n");
+        assert!(!report.holds && said.contains(reason), "{reason} is not in:\n{said}");
+    }
+}
