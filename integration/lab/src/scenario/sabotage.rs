@@ -3,7 +3,7 @@
 
 use anyhow::{Result, bail, ensure};
 use serde::Deserialize;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, PathBuf};
 
 /// Where the product's sources are, from the workspace's root.
 const PRODUCT: [&str; 3] = ["actors", "cni-shim", "config"];
@@ -53,12 +53,6 @@ impl Sabotage {
             0 => bail!("{} does not hold `{}` any more", self.file.display(), self.find),
             several => bail!("{} holds `{}` {several} times", self.file.display(), self.find),
         }
-    }
-
-    /// Is this the file it breaks?
-    #[must_use]
-    pub fn is_in(&self, file: &Path) -> bool {
-        self.file == file
     }
 }
 
