@@ -150,10 +150,13 @@ impl std::fmt::Display for Verdict {
     }
 }
 
-/// A failure without the logs that it quotes: its first line is what failed, or, behind a log, its last.
+/// The first line of a failure that is not of a log that it quotes.
 fn in_short(failure: &str) -> &str {
-    let told = failure.rsplit("\n---\n").next().unwrap_or(failure).trim_start_matches([':', ' ', '\n']);
-    told.lines().next().unwrap_or(told)
+    let mut parts = failure.split("\n--- log of ");
+    let before = parts.next();
+    let behind = parts.filter_map(|part| part.split_once("\n---\n").map(|(_, rest)| rest));
+    let told = before.into_iter().chain(behind).map(|part| part.trim_start_matches([':', ';', ' ', '\n']));
+    told.flat_map(str::lines).find(|line| !line.is_empty()).unwrap_or(failure)
 }
 
 #[cfg(test)]
@@ -213,6 +216,8 @@ mod tests {
     fn a_failure_is_shown_without_the_log_that_it_quotes() {
         let failure = "\n--- log of the daemon on node ends:\nline\n---\n: step 2 (ADD): ADD failed";
         assert_eq!(in_short(failure), "step 2 (ADD): ADD failed");
+        let failure = "left of pod web: a rule\n--- log of the daemon on node ends:\nline\n---\n";
+        assert_eq!(in_short(failure), "left of pod web: a rule");
         assert_eq!(in_short("journal: two\nand more"), "journal: two");
     }
 }
