@@ -1,7 +1,7 @@
 //! The lab: a simulated region behind the real EC2 query protocol and IMDSv2, a VPC made of network namespaces that drops what
 //! EC2 would drop, nodes that run the real daemon and the real shim, and scenarios that say what must hold.
 //!
-//! It runs on one machine, as root, in namespaces of its own, and leaves nothing behind.
+//! It runs on one machine, in namespaces of its own, as root or as an ordinary user, and leaves nothing behind.
 
 mod binaries;
 pub mod cgroups;
@@ -20,8 +20,10 @@ pub mod probe;
 pub mod program;
 mod region_task;
 pub mod report;
+pub mod rootless;
 pub mod run;
 mod runner;
+pub mod sabotage;
 pub mod scenario;
 pub mod server;
 mod step;

@@ -1,7 +1,9 @@
 //! `lab`: shows a pod being wired, or runs scenarios. The last line it prints is the figure.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::{Parser, Subcommand};
+use lab::rootless;
+use lab::sabotage::{Verdict, Workshop};
 use lab::{Binaries, Report, ScenarioFile};
 use std::io::Write;
 use std::path::PathBuf;
@@ -37,12 +39,33 @@ enum Verb {
     },
     /// Removes what killed runs left on this machine
     Clean,
+    /// The lab's part of `cargo lab sabotage`, between the launcher's builds
+    #[command(hide = true)]
+    Sabotage {
+        /// A scenario of the lab, or the path of a file
+        scenario: String,
+        #[command(subcommand)]
+        part: SabotagePart,
+    },
+}
+
+#[derive(Subcommand)]
+enum SabotagePart {
+    /// Says what each sabotage of the scenario breaks, one a line
+    List,
+    /// Makes the broken copy of the sources
+    Copy { number: usize, directory: PathBuf },
+    /// Runs the scenario against what was built from it; exits 0 only if it turns red
+    Judge { number: usize, directory: PathBuf },
 }
 
 // One thread: what the lab does itself is little, and the kernel ends its children with the thread that started them.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if arguments.makes_namespaces() && !lab::is_root() {
+        return as_ordinary_user().await;
+    }
     match act(arguments.verb).await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -51,6 +74,26 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+impl Arguments {
+    fn makes_namespaces(&self) -> bool {
+        match &self.verb {
+            None | Some(Verb::Run { .. } | Verb::Sabotage { part: SabotagePart::Judge { .. }, .. }) => true,
+            Some(Verb::List { .. } | Verb::Clean | Verb::Sabotage { .. }) => false,
+        }
+    }
+}
+
+async fn as_ordinary_user() -> ExitCode {
+    if let Err(error) = rootless::able().await {
+        eprintln!("{error:#}");
+        return ExitCode::from(rootless::EXIT_UNABLE);
+    }
+    rootless::again(std::env::args_os().skip(1)).await.unwrap_or_else(|error| {
+        eprintln!("{error:#}");
+        ExitCode::FAILURE
+    })
 }
 
 async fn act(verb: Option<Verb>) -> Result<bool> {
@@ -66,11 +109,12 @@ async fn act(verb: Option<Verb>) -> Result<bool> {
         }
         Some(Verb::List { names }) => list(names),
         Some(Verb::Clean) => {
-            needs_root()?;
+            ensure!(lab::is_root(), "only root's runs can leave anything, and only root can remove it");
             let cleared = lab::clear_leftovers()?;
             say(&format!("{} dead runs cleared", cleared.len()));
             Ok(true)
         }
+        Some(Verb::Sabotage { scenario, part }) => sabotage(&scenario, part).await,
     }
 }
 
@@ -94,14 +138,48 @@ fn pair(text: &str) -> Result<(String, String), String> {
 async fn scenario_run(name: &str, set: &[(String, String)]) -> Result<Report> {
     let (name, path) = lab::find(name)?;
     let scenario = ScenarioFile::read(&path, set)?;
-    needs_root()?;
     let binaries = Binaries::locate()?;
     binaries.verify().await?;
     say(&format!("{name}: {}", scenario.summary()));
+    run_unless_told_to_end(&name, &scenario, &binaries, &say).await
+}
+
+async fn sabotage(name: &str, part: SabotagePart) -> Result<bool> {
+    let (name, path) = lab::find(name)?;
+    let scenario = ScenarioFile::read(&path, &[])?;
+    let numbered = |number: usize| {
+        let found = number.checked_sub(1).and_then(|index| scenario.sabotages().get(index));
+        found.with_context(|| format!("{name} has no sabotage {number}"))
+    };
+    match part {
+        SabotagePart::List => scenario.sabotages().iter().for_each(|sabotage| say(&sabotage.breaks)),
+        SabotagePart::Copy { number, directory } => {
+            Workshop::at(directory).copy(&lab::workspace_root()?, numbered(number)?)?;
+        }
+        SabotagePart::Judge { number, directory } => {
+            let sabotage = numbered(number)?;
+            let shop = Workshop::at(directory);
+            let binaries = shop.binaries();
+            binaries.made_from(&shop.tree()).await?;
+            let report = run_unless_told_to_end(&name, &scenario, &binaries, &|_| {}).await?;
+            let verdict = Verdict::of(sabotage, &report);
+            say(&verdict.to_string());
+            return Ok(verdict.seen());
+        }
+    }
+    Ok(true)
+}
+
+async fn run_unless_told_to_end(
+    name: &str,
+    scenario: &ScenarioFile,
+    binaries: &Binaries,
+    watch: lab::Say<'_>,
+) -> Result<Report> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
-        report = lab::run(&name, &scenario, &binaries, &say) => Ok(report),
+        report = lab::run(name, scenario, binaries, watch) => Ok(report),
         // Leaving the run drops its world, and with it everything that it made.
         _ = interrupt.recv() => bail!("interrupted; everything the run made is removed"),
         _ = terminate.recv() => bail!("told to end; everything the run made is removed"),
@@ -126,15 +204,6 @@ fn list(names_only: bool) -> Result<bool> {
         }
     }
     Ok(true)
-}
-
-fn needs_root() -> Result<()> {
-    if lab::is_root() {
-        return Ok(());
-    }
-    bail!(
-        "the lab needs root: it makes network namespaces of its own (named enid-…), and removes them again. Try: sudo -E cargo lab"
-    )
 }
 
 /// A line for the reader; a reader who left (a closed pipe) does not stop the run.

@@ -4,6 +4,7 @@
 mod cargo;
 mod lanes;
 mod packages;
+mod sabotage;
 mod tally;
 mod verify;
 
@@ -15,16 +16,23 @@ const USAGE: &str = "\
 cargo lab                      wires a pod before your eyes
 cargo lab list                 the scenarios
 cargo lab run NAME|FILE        runs one  [--json OUT]
+cargo lab sabotage NAME|FILE   breaks the product in the ways a scenario names, and shows it red
+cargo lab sabotage --all       the same for every scenario
 cargo lab clean                removes what killed runs left
-cargo verify                   everything that is checked, as CI does";
+cargo verify                   everything that is checked, as CI does
+cargo verify --sabotage        and that every scenario can turn red";
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
     let verb = arguments.next().unwrap_or_default();
     let rest: Vec<OsString> = arguments.collect();
     match verb.to_str() {
-        Some("lab") => lab(&rest),
-        Some("verify") if rest.is_empty() => verify::run(),
+        Some("lab") => match rest.split_first() {
+            Some((first, names)) if first == "sabotage" => sabotage::run(names),
+            _ => lab(&rest),
+        },
+        Some("verify") if rest.is_empty() => verify::run(false),
+        Some("verify") if rest == ["--sabotage"] => verify::run(true),
         _ => {
             eprintln!("{USAGE}");
             ExitCode::from(2)

@@ -8,7 +8,7 @@ use toml::de::DeTable;
 
 use super::document::{Document, take_tables};
 use super::parameters::{Row, rows, substitute};
-use super::{PlacedStep, Scenario, check};
+use super::{PlacedStep, Sabotage, Scenario, check};
 use crate::step::Step;
 
 /// A scenario file, understood and checked.
@@ -59,6 +59,12 @@ impl ScenarioFile {
     #[must_use]
     pub fn summary(&self) -> &str {
         self.cells.first().map_or("", |cell| cell.scenario.summary.as_str())
+    }
+
+    /// Ways to break the product so that it turns red; the same for every cell.
+    #[must_use]
+    pub fn sabotages(&self) -> &[Sabotage] {
+        self.cells.first().map_or(&[], |cell| cell.scenario.sabotage.as_slice())
     }
 }
 
