@@ -53,5 +53,6 @@ fn meaning(row: &Row) -> String {
         Standing::InForce => row.meaning.to_owned(),
         Standing::Only { otherwise, .. } => format!("{} Refused: {otherwise}.", row.meaning),
         Standing::Warned(why) => format!("{} A warning: {why}.", row.meaning),
+        Standing::NotShipped(_) => format!("{} Refused by a build for shipping.", row.meaning),
     }
 }

@@ -9,7 +9,7 @@ use figment::value::Value;
 
 use crate::layers::{self, Findings};
 use crate::problems::{ConfigErrors, Problem, Provenance, Warning};
-use crate::rules;
+use crate::rules::{self, Build};
 use crate::settings::Settings;
 use crate::shown::shown;
 use crate::table::SETTINGS;
@@ -57,6 +57,14 @@ impl Settings {
         file: Option<(PathBuf, String)>,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Loaded, ConfigErrors> {
+        Self::load_in(Build::this(), file, environment)
+    }
+
+    fn load_in(
+        build: Build,
+        file: Option<(PathBuf, String)>,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Loaded, ConfigErrors> {
         let mut findings = Findings::default();
         let variables: BTreeMap<String, String> = environment.into_iter().collect();
 
@@ -67,7 +75,7 @@ impl Settings {
         stack = stack.merge(layers::of_environment(&variables, &mut findings));
 
         let provenance = explain(&stack);
-        rules::standing(&provenance, &mut findings);
+        rules::standing(build, &provenance, &mut findings);
         let settings = match stack.extract::<Settings>() {
             Ok(settings) => settings,
             Err(error) => {
@@ -118,5 +126,50 @@ pub(crate) fn as_text(value: &Value) -> Option<String> {
                 .join(","),
         ),
         Value::Empty(..) | Value::Dict(..) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_fault_socket(build: Build, path: &str) -> Result<Option<PathBuf>, String> {
+        let environment = [("ENID_FAULT_SOCKET".to_owned(), path.to_owned())];
+        let loaded = Settings::load_in(build, None, environment).map_err(|errors| errors.to_string())?;
+        Ok(loaded.settings.fault.socket)
+    }
+
+    #[test]
+    fn a_build_for_shipping_refuses_the_fault_socket_by_name_and_one_for_tests_takes_it() {
+        let path = "/var/run/aws-node/fault.sock";
+        let refused = with_fault_socket(Build::ForShipping, path).unwrap_err();
+        assert!(
+            refused.starts_with("ENID_FAULT_SOCKET=\"/var/run/aws-node/fault.sock\" is refused"),
+            "{refused}"
+        );
+        assert_eq!(with_fault_socket(Build::ForTests, path), Ok(Some(PathBuf::from(path))));
+        let file = Some((PathBuf::from("enid.toml"), format!("[fault]\nsocket = {path:?}\n")));
+        let refused = Settings::load_in(Build::ForShipping, file, []).unwrap_err().to_string();
+        assert!(refused.starts_with("fault.socket="), "{refused}");
+    }
+
+    #[test]
+    fn no_build_minds_the_fault_socket_that_is_not_asked_for() {
+        for build in [Build::ForShipping, Build::ForTests] {
+            assert_eq!(Settings::load_in(build, None, []).unwrap().settings.fault.socket, None);
+        }
+    }
+
+    #[test]
+    fn the_fault_socket_is_in_the_state_directory_and_nothing_elses() {
+        for elsewhere in ["/tmp/fault.sock", "/var/run/aws-node/deeper/fault.sock", "/var/run/aws-node/.."] {
+            let refused = with_fault_socket(Build::ForTests, elsewhere).unwrap_err();
+            assert!(
+                refused.contains("not directly in daemon.state_directory, \"/var/run/aws-node\""),
+                "{refused}"
+            );
+        }
+        let refused = with_fault_socket(Build::ForTests, "/var/run/aws-node/enid.sock").unwrap_err();
+        assert!(refused.contains("daemon.socket_path (default) are both"), "{refused}");
     }
 }

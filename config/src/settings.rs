@@ -25,6 +25,9 @@ pub struct Settings {
     pub cni: Cni,
     /// The process itself.
     pub daemon: Daemon,
+    /// What tests may do to it.
+    #[serde(default)]
+    pub fault: Fault,
 }
 
 /// `[pool]`
@@ -145,6 +148,14 @@ pub struct Daemon {
     pub log_level: LogLevel,
     /// Where the log goes.
     pub log_destination: LogDestination,
+}
+
+/// `[fault]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// Where orders to harm the daemon's own actors are taken, in the state directory. Always `None` in a build for shipping.
+    pub socket: Option<PathBuf>,
 }
 
 /// How SNAT chooses source ports.

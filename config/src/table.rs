@@ -114,6 +114,8 @@ pub enum Standing {
     },
     /// Any value of a layer above the defaults is taken with this warning.
     Warned(&'static str),
+    /// A build for shipping refuses every value, and says this.
+    NotShipped(&'static str),
 }
 
 /// The peer's GetBoolAsStringEnvVar, and its integers with a default.

@@ -8,12 +8,13 @@ use contract::mail::cni_server::CniMail;
 use contract::mail::route_programmer::RouteMail;
 use contract::mail::warm_pool::{LeaseGrant, LeaseRequest, PoolMail, StreamId};
 use contract::model::{AttachmentKey, HostSide, HostVeth, PodWiring};
+use futures::{Stream, StreamExt};
 use kernel::Link;
 use protocol::{AddResult, FromDaemon, FromShim, Waiting, from_daemon, from_shim};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::Sender;
-use tonic::{Status, Streaming};
+use tonic::Status;
 
 use crate::front::{Front, failure, frame, no_answer};
 use crate::translate::{self, CheckedAdd};
@@ -24,8 +25,9 @@ const FIRST_FRAME: Duration = Duration::from_secs(5);
 /// Wiring a pod takes the shim milliseconds; a node that swaps may need more.
 const WIRING: Duration = Duration::from_secs(30);
 
-/// A step of a room takes milliseconds; a room that is being restarted may need more.
-const STEP: Duration = Duration::from_secs(15);
+/// A step of a room takes milliseconds. The longest is one over which a call of the room's own never answers (30 s in
+/// RouteProgrammer, and a grace of 5 s), which costs it a restart; the step is asked again then, and no ADD need fail for it.
+const STEP: Duration = Duration::from_secs(60);
 
 /// The room answers by the deadline itself; this is for its answer to arrive.
 const SLACK: Duration = Duration::from_secs(2);
@@ -37,7 +39,8 @@ const TELL_WHY_EVERY: Duration = Duration::from_secs(1);
 const GOODBYE_EVERY: Duration = Duration::from_millis(100);
 const GOODBYES_MAX: u32 = 300;
 
-type Outgoing = Sender<Result<FromDaemon, Status>>;
+/// Frames to one shim.
+pub type Outgoing = Sender<Result<FromDaemon, Status>>;
 
 /// How an ADD ended without a result.
 enum End {
@@ -53,8 +56,13 @@ impl From<Cause> for End {
     }
 }
 
+/// The frames of one shim.
+pub trait Incoming: Stream<Item = Result<FromShim, Status>> + Send + Unpin {}
+
+impl<S: Stream<Item = Result<FromShim, Status>> + Send + Unpin> Incoming for S {}
+
 /// Serves one ADD stream to its end.
-pub(crate) async fn serve(front: Arc<Front>, mut incoming: Streaming<FromShim>, outgoing: Outgoing) {
+pub async fn serve(front: Arc<Front>, mut incoming: impl Incoming, outgoing: Outgoing) {
     front.count(CniMail::AddBegan);
     let mut of = (String::new(), String::new());
     let ended = match first(&front, &mut incoming).await {
@@ -89,10 +97,10 @@ pub(crate) async fn serve(front: Arc<Front>, mut incoming: Streaming<FromShim>, 
     let _ = outgoing.send(frame(last)).await;
 }
 
-async fn first(front: &Front, incoming: &mut Streaming<FromShim>) -> Result<CheckedAdd, End> {
+async fn first(front: &Front, incoming: &mut impl Incoming) -> Result<CheckedAdd, End> {
     let missing = |problem: &str| Cause::BadRequest { field: "first frame", problem: problem.to_owned() };
-    let first = tokio::time::timeout(FIRST_FRAME, incoming.message()).await;
-    let frame = first.map_err(|_| missing("none came"))?.map_err(|_| End::ShimGone)?.ok_or(End::ShimGone)?;
+    let first = tokio::time::timeout(FIRST_FRAME, incoming.next()).await;
+    let frame = heard(first.map_err(|_| missing("none came"))?)?;
     match frame.frame {
         Some(from_shim::Frame::Add(request)) => {
             let config = &front.config;
@@ -102,11 +110,16 @@ async fn first(front: &Front, incoming: &mut Streaming<FromShim>) -> Result<Chec
     }
 }
 
+/// A stream that has ended, or broken, is a shim that is gone.
+fn heard(message: Option<Result<FromShim, Status>>) -> Result<FromShim, End> {
+    message.and_then(Result::ok).ok_or(End::ShimGone)
+}
+
 async fn saga(
     front: &Front,
     add: CheckedAdd,
     stream: StreamId,
-    incoming: &mut Streaming<FromShim>,
+    incoming: &mut impl Incoming,
     outgoing: &Outgoing,
 ) -> Result<AddResult, End> {
     let grant = lease(front, &add, stream, incoming, outgoing).await?;
@@ -133,7 +146,7 @@ async fn lease(
     front: &Front,
     add: &CheckedAdd,
     stream: StreamId,
-    incoming: &mut Streaming<FromShim>,
+    incoming: &mut impl Incoming,
     outgoing: &Outgoing,
 ) -> Result<LeaseGrant, End> {
     let now = front.clock.now();
@@ -158,9 +171,9 @@ async fn lease(
         tokio::select! {
             biased;
             answer = &mut asked => return Ok(answer.map_err(no_answer("warm-pool"))??),
-            heard = incoming.message() => match heard {
-                Ok(None) | Err(_) => return Err(End::ShimGone),
-                Ok(Some(_)) => {
+            heard = incoming.next() => match heard {
+                None | Some(Err(_)) => return Err(End::ShimGone),
+                Some(Ok(_)) => {
                     let problem = "nothing is to be said while an ADD waits".to_owned();
                     return Err(Cause::BadRequest { field: "frame", problem }.into());
                 }
@@ -179,12 +192,12 @@ fn tell_why(front: &Front, outgoing: &Outgoing) {
 }
 
 /// What the shim made of the plan.
-async fn made(incoming: &mut Streaming<FromShim>) -> Result<HostSide, End> {
+async fn made(incoming: &mut impl Incoming) -> Result<HostSide, End> {
     let step =
         |detail: &str| Cause::PodWiring { step: "carry the plan out".to_owned(), detail: detail.to_owned() };
-    let answer = tokio::time::timeout(WIRING, incoming.message()).await;
+    let answer = tokio::time::timeout(WIRING, incoming.next()).await;
     let answer = answer.map_err(|_| step("the shim has not answered"))?;
-    match answer.map_err(|_| End::ShimGone)?.ok_or(End::ShimGone)?.frame {
+    match heard(answer)?.frame {
         Some(from_shim::Frame::Wired(wired)) => Ok(translate::host_side(&wired)?),
         Some(from_shim::Frame::Failed(failed)) => {
             Err(Cause::PodWiring { step: failed.step, detail: failed.detail }.into())

@@ -12,7 +12,11 @@ use crate::translate;
 /// The shim gives a DEL ten seconds before it spools it.
 const RELEASE_DEADLINE: Duration = Duration::from_secs(9);
 
-pub(crate) async fn serve(front: &Front, request: DelRequest) -> Result<(), Cause> {
+/// Serves one DEL.
+///
+/// # Errors
+/// Why the attachment is not released yet; one that nobody knows is.
+pub async fn serve(front: &Front, request: DelRequest) -> Result<(), Cause> {
     let released =
         match translate::spoken(request.protocol).and_then(|()| translate::attachment(request.attachment)) {
             Ok((key, _)) => release(front, key).await,

@@ -14,5 +14,7 @@ mod state;
 mod translate;
 
 pub use actor::{CniAction, CniOutcome, CniPerformer};
+pub use add::{Incoming, Outgoing, serve as serve_add};
+pub use del::serve as serve_del;
 pub use front::{Front, FrontConfig};
 pub use state::CniServer;

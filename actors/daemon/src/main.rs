@@ -1,13 +1,12 @@
 //! The `enid` command. `run` is the daemon; the rest tells about it.
 
-mod children;
 mod command_line;
+mod fault_socket;
 mod gaps;
 mod log;
 mod node_time;
 mod one_writer;
 mod run;
-mod vitals;
 
 use clap::Parser;
 use std::process::ExitCode;

@@ -4,7 +4,9 @@ use checkpoint::{CheckpointPaths, FileCheckpoint};
 use config::{Loaded, Settings};
 use contract::model::VethPrefix;
 use ec2::AwsSettings;
+use household::{Children, Household, Sockets, World};
 use kernel::{Clock, Ended, Publisher, Strategy, Tree, TreeConfig, watch_over};
+use linux::LinuxHost;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -13,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::children::{Household, World, add_all};
+use crate::fault_socket::FaultSocket;
 use crate::gaps::gaps;
 use crate::{log, node_time, one_writer};
 
@@ -34,6 +36,9 @@ const IO_THREADS: usize = 2;
 
 /// A disk that does not answer within this has failed the write, which is tried again.
 const DISK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// One netlink call, with all its messages.
+const NETLINK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The kernel's loop turns twice a second; without a turn for this long, the process is stuck.
 const PULSE_LIMIT: Duration = Duration::from_secs(20);
@@ -92,8 +97,17 @@ fn serve(file: Option<PathBuf>) -> Result<(), Failed> {
     let boot_id = node_time::boot_id();
     let paths = CheckpointPaths::beside(&daemon.checkpoint_path);
     let checkpoint = FileCheckpoint::open(paths, &boot_id, DISK_TIMEOUT).map_err(failed(EXIT_SYSTEM))?;
-    let (ec2, imds) = ec2::connect(aws(&settings, &environment));
-    let world = World { ec2, imds, checkpoint: Arc::new(checkpoint) };
+    let aws = aws(&settings, &environment);
+    let aws_timeout = aws_timeout(&aws);
+    let (ec2, imds) = ec2::connect(aws);
+    let world = World {
+        ec2,
+        imds,
+        aws_timeout,
+        checkpoint: Arc::new(checkpoint),
+        connect_host: Arc::new(|| Ok(Arc::new(LinuxHost::connect(NETLINK_TIMEOUT)?))),
+        wall: node_time::unix_nanoseconds,
+    };
     supervise(Arc::new(settings), veth_prefix, world, seed(&boot_id))
 }
 
@@ -115,6 +129,7 @@ fn supervise(
         let io = io.clone();
         move || io
     });
+    let faults = fault_socket(&settings)?;
     let pulse = Arc::new(AtomicU64::new(0));
     // Whoever is stuck cannot stop in order; what it owns is on disk and in the kernel.
     let watchdog =
@@ -123,6 +138,7 @@ fn supervise(
         let clock = Clock::new(node_time::boottime());
         let vitals = Publisher::new();
         let alive = Arc::new(alive(pulse.clone(), clock));
+        let orders = faults.map(|socket| socket.serve(&handle));
         let mut tree = Tree::new(TreeConfig {
             strategy: Strategy::Threads,
             io: handle,
@@ -131,7 +147,12 @@ fn supervise(
             vitals: vitals.clone(),
             pulse: pulse.clone(),
         });
-        add_all(&mut tree, &Household { settings, veth_prefix, world, vitals, alive, clock, seed });
+        let doors = Arc::new(Sockets);
+        let house = Household { settings, veth_prefix, world, doors, vitals, alive, clock, seed };
+        Children::of(&house).live_in(&mut tree);
+        if let Some(orders) = orders {
+            tree.take_orders_from(orders);
+        }
         tree.run(asked_to_stop()).await
     });
     pulse.store(u64::MAX, Ordering::Relaxed);
@@ -140,6 +161,16 @@ fn supervise(
         Ended::Stopped => Ok(()),
         Ended::Escalated { reason } => Err(Failed { code: EXIT_ESCALATED, words: reason }),
     }
+}
+
+/// The socket over which tests harm the actors, if there is to be one.
+fn fault_socket(settings: &Settings) -> Result<Option<FaultSocket>, Failed> {
+    let Some(path) = &settings.fault.socket else {
+        return Ok(None);
+    };
+    let failed =
+        |error| failed(EXIT_SYSTEM)(format!("cannot open the fault socket {}: {error}", path.display()));
+    FaultSocket::open(path).map(Some).map_err(failed)
 }
 
 /// `/livez`: the kernel's loop has turned lately. Asked by several, so what was seen last is an atomic pair.
@@ -205,6 +236,12 @@ fn aws(settings: &Settings, environment: &BTreeMap<String, String>) -> AwsSettin
     }
 }
 
+/// By when either port has answered by its own timeout. What takes longer is a stalled call, and costs its actor a restart: a
+/// patient setting must not make a slow EC2 one, and an impatient one need not wait long to see it.
+fn aws_timeout(aws: &AwsSettings) -> Duration {
+    aws.ec2_timeout.max(aws.imds_timeout)
+}
+
 /// Nodes of a fleet differ in their boot id: FNV-1a of it.
 fn seed(boot_id: &str) -> u64 {
     boot_id
@@ -236,6 +273,18 @@ mod tests {
         let refused = load(Some(missing), &BTreeMap::new()).map(|_| ()).unwrap_err();
         assert_eq!(refused.code, EXIT_SETTINGS);
         assert!(refused.words.contains("/nonexistent/enid.toml"));
+    }
+
+    #[test]
+    fn a_call_is_stalled_only_after_its_own_timeout_however_patient_the_settings_are() {
+        let of = |timeout: u32| {
+            let file = format!("[ec2]\ncall_timeout_seconds = {timeout}\n");
+            let settings = Settings::load(Some((PathBuf::from("enid.toml"), file)), []).unwrap().settings;
+            aws_timeout(&aws(&settings, &BTreeMap::new()))
+        };
+        assert_eq!(of(300), Duration::from_secs(300));
+        assert_eq!(of(10), Duration::from_secs(10));
+        assert_eq!(of(1), AwsSettings::default().imds_timeout);
     }
 
     #[test]

@@ -17,9 +17,6 @@ use std::time::Duration;
 
 use crate::state::EniManager;
 
-/// Ports answer by their own timeouts, at most this.
-const PORT_TIMEOUT: Duration = Duration::from_secs(60);
-
 /// What EniManager has done for it.
 #[derive(Debug)]
 pub enum EniAction {
@@ -125,6 +122,8 @@ pub struct EniPerformer {
     pub ec2: Arc<dyn Ec2>,
     /// The metadata service.
     pub imds: Arc<dyn Imds>,
+    /// Both answer within this, by their own timeouts.
+    pub port_timeout: Duration,
     /// SubnetScout, for hints.
     pub scout: Link<SubnetMail>,
     /// Where SubnetScout learns where we are.
@@ -135,7 +134,7 @@ pub struct EniPerformer {
 
 impl Performer<EniManager> for EniPerformer {
     fn timeout(&self, _action: &EniAction) -> Duration {
-        PORT_TIMEOUT
+        self.port_timeout
     }
 
     fn perform_now(&self, action: EniAction) -> Option<EniAction> {

@@ -16,7 +16,8 @@ use crate::clock::Clock;
 use crate::core::{Core, Performer};
 use crate::fence::Fence;
 use crate::link::{Door, Envelope, Way};
-use crate::room::{Counters, Pulse, Room, words_of};
+use crate::order::Order;
+use crate::room::{Counters, Pulse, Room, Standing, words_of};
 use crate::spec::{Policy, Seat, Spec};
 use crate::tree::Strategy;
 use crate::verdict::Death;
@@ -38,6 +39,8 @@ pub(crate) struct Seated {
     pub(crate) ended: oneshot::Receiver<()>,
     /// Asks the room whether it turns; `false` if it is gone.
     pub(crate) pulse: Box<dyn Fn() -> BoxFuture<'static, bool>>,
+    /// Has the room do harm; `false` if it is gone.
+    pub(crate) order: Box<dyn Fn(Order) -> bool>,
 }
 
 /// One child, whatever its core.
@@ -160,6 +163,8 @@ fn seat<C: Core>(
         _alive: alive,
         wake_at: None,
         timer: None,
+        has_thread: house.strategy == Strategy::Threads,
+        standing: Standing::default(),
     };
     // Without a bound of actix's: mail takes a slot first, and all else is bounded by what is under way.
     let (sender, receiver) = channel(0);
@@ -181,11 +186,13 @@ fn seat<C: Core>(
     let slots = Arc::new(Semaphore::new(spec.policy.mailbox.min(Semaphore::MAX_PERMITS)));
     let way = Way { mailbox, fence, slots };
     spec.inbox.door.set(Door::Open(way));
+    let ordered = address.clone();
+    let order = move |order| ordered.try_send(order).is_ok();
     let pulse = move || {
         let answer = address.send(Pulse);
         async move { answer.await.is_ok() }.boxed()
     };
-    Ok(Seated { arbiter, ended, pulse: Box::new(pulse) })
+    Ok(Seated { arbiter, ended, pulse: Box::new(pulse), order: Box::new(order) })
 }
 
 /// Puts the newest snapshots into the mailbox, and keeps delivering newer ones.

@@ -20,6 +20,10 @@ use crate::fence::Fence;
 use crate::link::Envelope;
 use crate::verdict::Death;
 
+mod ordered;
+
+pub(crate) use ordered::Standing;
+
 /// A core that asks to be woken at once, again and again, still lets others speak.
 const WAKE_MIN: Duration = Duration::from_millis(1);
 
@@ -46,6 +50,10 @@ pub(crate) struct Room<C: Core> {
     /// The one timer, and when it rings. It may ring early, and is set anew then: a burst of mail that moves `wake_at` on and
     /// on leaves no heap of cancelled timers behind.
     pub(crate) timer: Option<(Duration, SpawnHandle)>,
+    /// It is alone on its thread.
+    pub(crate) has_thread: bool,
+    /// Harm it was ordered to do.
+    pub(crate) standing: Standing,
 }
 
 /// An outcome on its way back.
@@ -72,7 +80,7 @@ impl<C: Core> Actor for Room<C> {
         // Where the room has no thread of its own to be thrown away, this is its end.
         let fence = self.fence.clone();
         let over = async move { fence.revoked().await }.into_actor(self);
-        ctx.spawn(over.map(|(), _, ctx| ctx.terminate()));
+        ctx.spawn(over.map(|(), _, ctx| ctx.stop()));
         self.take_step(None, Death::Panic, ctx);
     }
 }
@@ -124,11 +132,12 @@ impl<C: Core> Room<C> {
         ctx: &mut Context<Self>,
     ) -> Turn {
         if self.fence.is_over() {
-            ctx.terminate();
+            ctx.stop();
             return Turn::Done;
         }
         let now = self.clock.now();
         let turned = catch_unwind(AssertUnwindSafe(|| {
+            self.standing.panic_if_ordered();
             if let Some(event) = event {
                 self.core.apply(event, now);
             }
@@ -146,9 +155,10 @@ impl<C: Core> Room<C> {
         Turn::Done
     }
 
+    /// Stopped, not terminated: a context that is terminated in the turn that cancelled a timer polls itself for ever.
     fn end(&mut self, death: Death, ctx: &mut Context<Self>) {
         self.fence.condemn(death);
-        ctx.terminate();
+        ctx.stop();
     }
 
     /// Hands the plan's actions on; the reason, if the core gives itself up.
@@ -158,7 +168,13 @@ impl<C: Core> Room<C> {
                 return None;
             }
             if let Some(action) = self.performer.perform_now(action) {
-                self.spawn_effect(action, ctx);
+                let timeout = self.performer.timeout(&action);
+                let (performer, stalls) = (self.performer.clone(), self.standing.effects_stall);
+                let effect = async move {
+                    let done = performer.perform(action).await;
+                    if stalls { std::future::pending().await } else { done }
+                };
+                self.spawn_effect(effect, timeout, ctx);
             }
         }
         self.wake_at = plan.wake_at;
@@ -193,13 +209,18 @@ impl<C: Core> Room<C> {
     }
 
     /// Two tasks, so that an effect that blocks its thread and is never polled again is still overdue.
-    fn spawn_effect(&self, action: C::Action, ctx: &mut Context<Self>) {
-        let at_most = self.performer.timeout(&action).saturating_add(self.grace);
+    fn spawn_effect(
+        &self,
+        effect: impl Future<Output = Result<Option<C::Outcome>, Broken>> + Send + 'static,
+        timeout: Duration,
+        ctx: &mut Context<Self>,
+    ) {
+        let at_most = timeout.saturating_add(self.grace);
         let under_way = Arc::new(UnderWay::new(self.counters.clone()));
-        let (performer, within, counted) = (self.performer.clone(), self.fence.clone(), under_way.clone());
+        let (within, counted) = (self.fence.clone(), under_way.clone());
         let effect = self.io.spawn(async move {
             let _counted = counted;
-            within.within(async move { performer.perform(action).await }).await
+            within.within(effect).await
         });
         let (room, fence) = (ctx.address(), self.fence.clone());
         self.io.spawn(async move {

@@ -140,6 +140,22 @@ impl<C: Core> Spec<C> {
         }));
         self
     }
+
+    /// The same child around another core that hears the same mail: each incarnation is made as before, and then dressed by
+    /// `dress`. So a test watches a core, or stands in its way, without the core knowing.
+    #[must_use]
+    pub fn dressed<W: Core<Mail = C::Mail>>(
+        self,
+        dress: impl Fn(C, Arc<dyn Performer<C>>) -> (W, Arc<dyn Performer<W>>) + Send + Sync + 'static,
+    ) -> Spec<W> {
+        let Self { name, policy, inbox, start, follows } = self;
+        let dress = Arc::new(dress);
+        let start = Arc::new(move |seat| {
+            let (made, dress) = (start(seat), dress.clone());
+            async move { made.await.map(|(core, performer)| dress(core, performer)) }.boxed()
+        });
+        Spec { name, policy, inbox, start, follows }
+    }
 }
 
 async fn deliver<T, M>(

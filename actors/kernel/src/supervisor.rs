@@ -7,7 +7,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::fence::Fence;
 use crate::nest::{House, Nest, Seated};
-use crate::tree::TreeConfig;
+use crate::order::{Given, Order, OrderError};
+use crate::tree::{Strategy, TreeConfig};
 use crate::undertaker::Undertaker;
 use crate::verdict::{Child, Command, Death, Life, Signal, step};
 use crate::vitals::Vitals;
@@ -66,8 +67,8 @@ impl Supervisor {
         self.escalated.is_some()
     }
 
-    pub(crate) fn escalated(self) -> Option<String> {
-        self.escalated
+    pub(crate) fn escalated(&mut self) -> Option<String> {
+        self.escalated.take()
     }
 
     /// When to tick next: now at the earliest, and a tick's length from now at the latest.
@@ -223,6 +224,30 @@ impl Supervisor {
         });
     }
 
+    /// Has a child do harm, and says whether it will.
+    pub(crate) fn order(&self, given: Given) {
+        // Whoever gave it may have gone.
+        let _ = given.answer.send(self.pass_on(given.child, given.order));
+    }
+
+    fn pass_on(&self, child: String, order: Order) -> Result<(), OrderError> {
+        let Some(index) = self.nests.iter().position(|nest| nest.name() == child) else {
+            let known = self.nests.iter().map(|nest| nest.name()).collect();
+            return Err(OrderError::UnknownChild { child, known });
+        };
+        if matches!(order, Order::Flood(_)) && self.config.strategy == Strategy::OneRuntime {
+            return Err(OrderError::NeedsThread);
+        }
+        match self.seated.get(index) {
+            Some(Some(seated)) if (seated.order)(order) => Ok(()),
+            _ => {
+                let vitals = self.published.get(index);
+                let (child, state) = vitals.map_or(("", "idle"), |vitals| (vitals.name, vitals.state));
+                Err(OrderError::NotRunning { child, state })
+            }
+        }
+    }
+
     pub(crate) fn publish(&mut self) {
         let vitals: Vec<Vitals> = self
             .nests
@@ -256,6 +281,19 @@ impl Supervisor {
         self.dice = self.dice.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.dice ^ (self.dice >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed ^ (mixed >> 31)
+    }
+}
+
+/// A loop that is dropped instead of ended takes every child along at once, as the end of a process does: nothing of them starts
+/// any more, and nobody waits for them.
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        for (fence, nest) in self.fences.iter().zip(&self.nests) {
+            if let Some(fence) = fence {
+                fence.revoke();
+            }
+            nest.shut();
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use crate::board::Publisher;
 use crate::clock::Clock;
 use crate::core::Core;
 use crate::nest::{Nest, NestOf};
+use crate::order::OrderBook;
 use crate::spec::Spec;
 use crate::supervisor::Supervisor;
 use crate::vitals::Vitals;
@@ -59,13 +60,14 @@ pub enum Ended {
 pub struct Tree {
     config: TreeConfig,
     nests: Vec<Box<dyn Nest>>,
+    orders: Option<OrderBook>,
 }
 
 impl Tree {
     /// An empty tree.
     #[must_use]
     pub fn new(config: TreeConfig) -> Self {
-        Self { config, nests: Vec::new() }
+        Self { config, nests: Vec::new(), orders: None }
     }
 
     /// Adds a child: started after those before it, stopped before them.
@@ -73,9 +75,14 @@ impl Tree {
         self.nests.push(Box::new(NestOf::new(spec)));
     }
 
+    /// From now on its children can be harmed by order.
+    pub fn take_orders_from(&mut self, orders: OrderBook) {
+        self.orders = Some(orders);
+    }
+
     /// Starts the children one after another, each ready or past its deadline before the next, and supervises them until
     /// `stop` resolves or something escalates. Runs on the thread of an actix system.
-    pub async fn run(self, stop: impl Future<Output = ()>) -> Ended {
+    pub async fn run(mut self, stop: impl Future<Output = ()>) -> Ended {
         let (news, mut heard) = mpsc::channel(SIGNALS_MAX);
         let clock = self.config.clock;
         let mut supervisor = Supervisor::new(self.config, self.nests, news);
@@ -96,6 +103,7 @@ impl Tree {
                     supervisor.tick(due);
                     due = supervisor.next_due();
                 }
+                Some(given) = OrderBook::next(self.orders.as_mut()) => supervisor.order(given),
             }
             supervisor.publish();
         }

@@ -13,9 +13,6 @@ use std::time::Duration;
 
 use crate::state::SubnetScout;
 
-/// The EC2 port answers by its own timeout, at most this.
-const PORT_TIMEOUT: Duration = Duration::from_secs(60);
-
 /// What SubnetScout has done for it.
 #[derive(Debug)]
 pub enum ScoutAction {
@@ -59,13 +56,15 @@ impl Core for SubnetScout {
 pub struct ScoutPerformer {
     /// EC2.
     pub ec2: Arc<dyn Ec2>,
+    /// It answers within this, by its own timeout.
+    pub port_timeout: Duration,
     /// Who is told.
     pub publish: Publisher<SubnetView>,
 }
 
 impl Performer<SubnetScout> for ScoutPerformer {
     fn timeout(&self, _action: &ScoutAction) -> Duration {
-        PORT_TIMEOUT
+        self.port_timeout
     }
 
     fn perform_now(&self, action: ScoutAction) -> Option<ScoutAction> {

@@ -46,7 +46,7 @@ pub enum PoolAction {
         /// The address.
         address: Ipv4Addr,
     },
-    /// Read the kernel: is what is pinned still in use?
+    /// Read the kernel: is what is pinned still in use, and what has rested in use by nobody?
     ReadUse,
     /// Answer a question.
     Answer(Answer),

@@ -12,6 +12,7 @@ mod plan;
 mod recover;
 mod state;
 mod targets;
+mod usage;
 
 pub use actor::{PoolAction, PoolOutcome, PoolPerformer, PoolPublishers, recover_from_world};
 pub use recover::{Facts, recover};

@@ -10,7 +10,6 @@ use contract::ports::checkpoint::{CheckpointImage, Cooling};
 use kernel::Plan;
 use std::cmp::Reverse;
 use std::net::Ipv4Addr;
-use std::time::Duration;
 
 use crate::actor::PoolAction;
 use crate::state::{Answer, Pool};
@@ -18,12 +17,8 @@ use crate::state::{Answer, Pool};
 /// Host sides taken down at a time: each is one short netlink transaction in RouteProgrammer.
 const UNWIRES_MAX: usize = 16;
 
-/// Pins are read again this often; a pin that stays costs an address, not correctness.
-const PIN_RECHECK: Duration = Duration::from_secs(30);
-
 impl Pool {
     pub(crate) fn plan_at(&mut self, now: Boottime) -> Plan<PoolAction> {
-        self.cooling.retain(|_, until| *until > now);
         let cooling = &self.cooling;
         self.last_of.retain(|_, address| cooling.contains_key(address));
         self.undo_the_abandoned(now);
@@ -35,7 +30,7 @@ impl Pool {
         self.plan_unwires(now, &mut actions);
         self.plan_sweeps(&mut actions);
         self.plan_write(now, &mut actions);
-        self.plan_pin_recheck(now, &mut actions);
+        self.plan_reading(now, &mut actions);
         actions.extend(self.ready.drain(..).map(PoolAction::Answer));
         self.plan_publication(now, &mut actions);
         Plan { actions, wake_at: self.next_wake(now), restart: None }
@@ -143,14 +138,6 @@ impl Pool {
         actions.push(PoolAction::Write { revision: self.disk.revision, image });
     }
 
-    fn plan_pin_recheck(&mut self, now: Boottime, actions: &mut Vec<PoolAction>) {
-        if !self.pinned.is_empty() && !self.rechecking_pins && self.recheck_pins_at <= now {
-            self.rechecking_pins = true;
-            self.recheck_pins_at = now + PIN_RECHECK;
-            actions.push(PoolAction::ReadUse);
-        }
-    }
-
     fn plan_publication(&mut self, now: Boottime, actions: &mut Vec<PoolAction>) {
         let view = self.view();
         let demand = self.demand(&view.counts);
@@ -225,14 +212,11 @@ impl Pool {
             .min();
         let write =
             (!self.disk.writing && self.disk.durable < self.disk.revision).then_some(self.disk.retry_at);
-        let pins = (!self.pinned.is_empty() && !self.rechecking_pins).then_some(self.recheck_pins_at);
-        let rested = self.cooling.values().min().copied();
         [
             undo,
             unwire,
             write,
-            pins,
-            rested,
+            self.next_reading(),
             self.line.next_deadline(),
             self.gather_until,
             self.patience_ends(),

@@ -8,11 +8,11 @@ use contract::ports::checkpoint::Loaded;
 use contract::ports::host::HostSnapshot;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
-use std::time::Duration;
 
 use crate::disk::Disk;
 use crate::line::Line;
 use crate::state::{Held, Pool, PoolConfig};
+use crate::usage::Usage;
 use contract::model::TableId;
 
 /// What is known at start.
@@ -63,7 +63,7 @@ pub fn recover(config: PoolConfig, facts: Facts) -> (Pool, Vec<String>) {
             pool.pinned.insert(address, ifindex);
         }
     }
-    pool.recheck_pins_at = now;
+    pool.usage.recheck_pins_at = now;
     // What was read need not be what is on disk now: the first write says it whole.
     pool.disk.revision = u64::from(!notes.is_empty());
     (pool, notes)
@@ -115,8 +115,7 @@ fn empty(config: PoolConfig) -> Pool {
         last_of: BTreeMap::new(),
         strays: BTreeSet::new(),
         pinned: BTreeMap::new(),
-        recheck_pins_at: Duration::ZERO,
-        rechecking_pins: false,
+        usage: Usage::default(),
         line: Line::default(),
         disk: Disk::default(),
         ready: Vec::new(),

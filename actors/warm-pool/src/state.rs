@@ -4,7 +4,6 @@ use contract::causes::Cause;
 use contract::mail::eni_manager::Demand;
 use contract::mail::warm_pool::{LeaseGrant, LeaseRequest, PoolMail, StreamId};
 use contract::model::{AttachmentKey, EniView, Growth, Lease, LeasePhase, LeaseView};
-use contract::ports::host::HostSnapshot;
 use contract::{Boottime, Reply};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
@@ -13,6 +12,7 @@ use std::time::Duration;
 use crate::disk::Disk;
 use crate::line::{Line, Waiter};
 use crate::targets::WarmTargets;
+use crate::usage::Usage;
 
 /// What the pool is told by the settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,8 +97,7 @@ pub struct Pool {
     pub(crate) strays: BTreeSet<Ipv4Addr>,
     /// In use by the kernel's word, by link, and nobody's lease.
     pub(crate) pinned: BTreeMap<Ipv4Addr, u32>,
-    pub(crate) recheck_pins_at: Boottime,
-    pub(crate) rechecking_pins: bool,
+    pub(crate) usage: Usage,
     pub(crate) line: Line,
     pub(crate) disk: Disk,
     /// Answers that wait for nothing.
@@ -278,22 +277,6 @@ impl Pool {
                 for reply in waiting {
                     self.confirm_when_durable(key, Answer::Release(reply, Ok(Some(address))), now);
                 }
-            }
-        }
-    }
-
-    /// The kernel was read again: pins that it no longer shows are gone. Absence in a partial reading means nothing.
-    /// Their user has only just left, so they rest.
-    pub(crate) fn use_read(&mut self, snapshot: Option<&HostSnapshot>, now: Boottime) {
-        self.rechecking_pins = false;
-        if let Some(snapshot) = snapshot
-            && let Some(used) = crate::recover::in_use(snapshot)
-        {
-            let left = self.pinned.extract_if(.., |address, _| !used.contains_key(address));
-            for (address, _) in left {
-                self.cooling.insert(address, now + self.config.cooldown);
-                self.strays.insert(address);
-                self.disk.revision += 1;
             }
         }
     }

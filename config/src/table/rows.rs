@@ -348,4 +348,14 @@ pub const SETTINGS: &[Row] = &[
         TOLERANT_OR_EMPTY,
         "Where the log goes; files and their rotation are the container runtime's.",
     ),
+    row(
+        "fault.socket",
+        "ENID_FAULT_SOCKET",
+        Kind::Path { bytes_max: SOCKET_PATH_BYTES_MAX },
+        STRICT,
+        "A socket in the state directory over which a test orders the daemon's own actors to panic, stall, flood or break; unset: none.",
+    )
+    .standing(Standing::NotShipped(
+        "it lets whoever reaches it sabotage the daemon, and this build, made without debug assertions as images are, is one for shipping",
+    )),
 ];

@@ -58,7 +58,7 @@ fn the_manifest_of_the_peer_loads_with_two_warnings() {
 #[test]
 fn the_manifest_of_the_peer_means_what_it_means_there() {
     let loaded = loaded(None, MANIFEST);
-    let Settings { pool, node, subnets, dataplane, ec2, cni, daemon } = loaded.settings.clone();
+    let Settings { pool, node, subnets, dataplane, ec2, cni, daemon, fault } = loaded.settings.clone();
     assert_eq!((pool.warm_eni_target, pool.warm_ip_target, pool.minimum_ip_target), (1, None, None));
     assert_eq!((pool.cooldown_seconds, pool.waiting_line_max, pool.gather_milliseconds), (30, 1024, 30));
     assert_eq!(node.name.as_deref(), Some("ip-10-0-0-10.eu-west-1.compute.internal"));
@@ -77,6 +77,7 @@ fn the_manifest_of_the_peer_means_what_it_means_there() {
     assert_eq!(daemon.socket_path, PathBuf::from("/var/run/aws-node/enid.sock"));
     assert_eq!(daemon.checkpoint_path, PathBuf::from("/var/run/aws-node/ipam.json"));
     assert!(daemon.metrics && daemon.introspection);
+    assert_eq!(fault.socket, None);
     assert_eq!(daemon.metrics_bind, SocketAddr::from(([0, 0, 0, 0], 61678)));
     assert_eq!(daemon.introspection_bind, SocketAddr::from(([127, 0, 0, 1], 61679)));
     assert_eq!((daemon.log_level, daemon.log_destination), (LogLevel::Debug, LogDestination::Stderr));

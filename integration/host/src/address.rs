@@ -4,7 +4,9 @@ use std::net::Ipv4Addr;
 
 use contract::ports::host::Route;
 
-use crate::namespace::{Errno, LOOPBACK, MAIN, Namespace};
+use crate::event::Event;
+use crate::machine::Errno;
+use crate::namespace::{LOOPBACK, MAIN, Namespace};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Address {
@@ -58,8 +60,19 @@ impl Namespace {
         link.addresses.push(new);
         self.addresses_added += 1;
         self.has_local = true;
+        self.events.tell(Event::Address(ifindex, address, prefix_length));
         self.connect(ifindex, new);
         Ok(())
+    }
+
+    /// As the shim adds one: what is there is put again, and told again.
+    pub(crate) fn put_address(&mut self, ifindex: u32, address: Ipv4Addr) -> Result<(), Errno> {
+        let mut known = self.link(ifindex)?.addresses.iter();
+        if known.any(|known| (known.address, known.prefix_length) == (address, 32)) {
+            self.events.tell(Event::Address(ifindex, address, 32));
+            return Ok(());
+        }
+        self.add_address(ifindex, address, 32, true)
     }
 
     /// Adds the route to an address's subnet, if its link is up. On `lo` it would be a local one, which is looked up and not
@@ -75,7 +88,9 @@ impl Namespace {
         }
         self.connections += 1;
         if ifindex != LOOPBACK && !address.secondary && address.prefix_length < 32 {
-            self.routes.push(subnet_route(ifindex, address));
+            let subnet = subnet_route(ifindex, address);
+            self.routes.add(subnet);
+            self.events.tell(Event::Route(subnet));
         }
     }
 
@@ -91,14 +106,39 @@ impl Namespace {
             .copied()
             .find(|known| (known.address, known.prefix_length) == (address, prefix_length))
             .ok_or(Errno::ADDRNOTAVAIL)?;
-        addresses.retain(|known| *known != gone && (gone.secondary || !known.same_subnet(&gone)));
+        let goes = |known: &Address| *known == gone || (!gone.secondary && known.same_subnet(&gone));
+        let going: Vec<Address> = addresses.iter().copied().filter(goes).collect();
+        addresses.retain(|known| !goes(known));
         let none_left = addresses.is_empty();
         let subnet = subnet_route(ifindex, gone);
-        self.routes.retain(|route| {
-            let with_link = none_left && route.ifindex == ifindex;
-            let with_subnet = !gone.secondary && prefix_length < 32 && *route == subnet;
-            !(with_link || with_subnet)
-        });
+        if !gone.secondary && prefix_length < 32 && self.routes.remove(&subnet) {
+            self.events.tell(Event::RouteGone(subnet));
+        }
+        for address in going {
+            self.events.tell(Event::AddressGone(ifindex, address.address, prefix_length));
+        }
+        if none_left {
+            self.routes.forget_link(ifindex);
+            self.forget_neighbours(ifindex);
+        }
+        Ok(())
+    }
+
+    /// Those of universe scope that are meant.
+    pub(crate) fn remove_global_addresses(
+        &mut self,
+        ifindex: u32,
+        meant: impl Fn(&Address) -> bool,
+    ) -> Result<(), Errno> {
+        for address in self.link(ifindex)?.addresses.clone() {
+            if address.global && meant(&address) {
+                match self.remove_address(ifindex, address.address, address.prefix_length) {
+                    // With the first of its subnet.
+                    Ok(()) | Err(Errno::ADDRNOTAVAIL) => {}
+                    Err(other) => return Err(other),
+                }
+            }
+        }
         Ok(())
     }
 }

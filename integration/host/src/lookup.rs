@@ -1,5 +1,4 @@
-//! Where a packet made here would go: rules in order, tables, the longest prefix. A packet that came in is not modelled:
-//! rp_filter and forwarding have no part here.
+//! Where a packet made here would go: rules in order, tables, the longest prefix.
 
 use std::net::Ipv4Addr;
 
@@ -7,7 +6,9 @@ use contract::model::TableId;
 use contract::ports::host::{RouteAnswer, RouteQuestion, Rule};
 
 use crate::address::network;
-use crate::namespace::{DEFAULT, Errno, LOCAL, LOOPBACK, Linux, MAIN, Namespace, NamespaceId};
+use crate::inbound::Inbound;
+use crate::machine::{Errno, Linux, NamespaceId};
+use crate::namespace::{DEFAULT, LOCAL, LOOPBACK, MAIN, Namespace};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -21,35 +22,33 @@ pub(crate) enum Kind {
 pub(crate) struct Found {
     pub(crate) kind: Kind,
     pub(crate) ifindex: u32,
-    via: Option<Ipv4Addr>,
+    pub(crate) via: Option<Ipv4Addr>,
     prefix_length: u8,
 }
 
 impl Linux {
-    /// Where a packet would go; `None` is nowhere, also for a source that is not an address of the namespace.
+    /// Where a packet would go; `None` is nowhere, also for one made here whose source is not an address of the namespace,
+    /// and for one that came in with a source that could not have come that way.
     ///
     /// # Errors
-    /// `INVAL` for a packet that came in without a source, `OPNOTSUPP` for any other that came in: not modelled.
+    /// `NODEV` for a link that is not there, `INVAL` for a packet that came in without a source.
     pub fn route(&self, id: NamespaceId, question: RouteQuestion) -> Result<Option<RouteAnswer>, Errno> {
         let namespace = self.namespaces.get(&id).ok_or(Errno::NODEV)?;
-        if question.in_by.is_some() {
-            return Err(question.from.map_or(Errno::INVAL, |_| Errno::OPNOTSUPP));
-        }
-        Ok(namespace.answer(question))
+        let Some(in_by) = question.in_by else {
+            return Ok(namespace.outbound(question));
+        };
+        let from = question.from.ok_or(Errno::INVAL)?;
+        let link = namespace.links.get(&in_by).ok_or(Errno::NODEV)?;
+        Ok(namespace.inbound(Inbound { in_by, link, from, question }))
     }
 }
 
 impl Namespace {
-    fn answer(&self, question: RouteQuestion) -> Option<RouteAnswer> {
+    fn outbound(&self, question: RouteQuestion) -> Option<RouteAnswer> {
         if let Some(from) = question.from {
             self.local(from).filter(|found| found.kind == Kind::Local)?;
         }
-        let (found, table) = if self.has_custom_rules {
-            let mut rules = self.rules.iter().filter(|rule| selects(rule, question));
-            rules.find_map(|rule| Some((self.in_table(rule.table, question.to)?, rule.table)))?
-        } else {
-            self.without_rules(question.to)?
-        };
+        let (found, table) = self.find(question)?;
         Some(RouteAnswer {
             out_by: match found.kind {
                 Kind::Local => LOOPBACK,
@@ -58,6 +57,15 @@ impl Namespace {
             via: found.via,
             table,
         })
+    }
+
+    /// The route that rules and tables give, and its table.
+    pub(crate) fn find(&self, question: RouteQuestion) -> Option<(Found, TableId)> {
+        if !self.has_custom_rules {
+            return self.without_rules(question.to);
+        }
+        let mut rules = self.rules.iter().filter(|rule| selects(rule, question));
+        rules.find_map(|rule| Some((self.in_table(rule.table, question.to)?, rule.table)))
     }
 
     /// `local` and `main` as one, then `default`.
@@ -72,18 +80,12 @@ impl Namespace {
     }
 
     fn unicast(&self, table: TableId, to: Ipv4Addr) -> Option<Found> {
-        let fitting = self
-            .routes
-            .iter()
-            .filter(|route| route.table == table && network(to, route.prefix_length) == route.to);
-        fitting
-            .map(|route| Found {
-                kind: Kind::Unicast,
-                ifindex: route.ifindex,
-                via: route.via,
-                prefix_length: route.prefix_length,
-            })
-            .reduce(longer)
+        self.routes.longest(table, to).map(|route| Found {
+            kind: Kind::Unicast,
+            ifindex: route.ifindex,
+            via: route.via,
+            prefix_length: route.prefix_length,
+        })
     }
 
     /// The table `local`: every address, also of a link that is down; the broadcast addresses of links that are up; on `lo`

@@ -3,7 +3,9 @@
 use contract::model::{Fwmark, TableId};
 use contract::ports::host::Rule;
 
-use crate::namespace::{Errno, Namespace};
+use crate::event::Event;
+use crate::machine::Errno;
+use crate::namespace::Namespace;
 
 impl Namespace {
     pub(crate) fn add_rule(&mut self, rule: Rule) -> Result<(), Errno> {
@@ -12,6 +14,7 @@ impl Namespace {
             let at = self.rules.partition_point(|known| known.priority <= rule.priority);
             self.rules.insert(at, rule);
             self.has_custom_rules = true;
+            self.events.tell(Event::Rule(rule));
         }
         Ok(())
     }
@@ -27,6 +30,7 @@ impl Namespace {
         }
         self.rules.retain(|known| *known != rule);
         self.has_custom_rules = true;
+        self.events.tell(Event::RuleGone(rule));
         Ok(())
     }
 }

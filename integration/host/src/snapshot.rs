@@ -3,10 +3,10 @@
 use contract::ports::host::{HostSnapshot, Link};
 
 use crate::link::Device;
-use crate::namespace::{Linux, NamespaceId};
+use crate::machine::{Linux, NamespaceId};
 
 impl Linux {
-    /// Links by index, routes in the order of making, rules in the order they are looked at; `None` for a namespace that is
+    /// Links by index, routes by table and destination, rules in the order they are looked at; `None` for a namespace that is
     /// not there.
     #[must_use]
     pub fn snapshot(&self, id: NamespaceId) -> Option<HostSnapshot> {
@@ -15,7 +15,7 @@ impl Linux {
         Some(HostSnapshot {
             complete: true,
             links: links.map(|(ifindex, link)| self.shown(id, *ifindex, link)).collect(),
-            routes: namespace.routes.clone(),
+            routes: namespace.routes.iter().copied().collect(),
             rules: namespace.rules.clone(),
         })
     }
@@ -35,7 +35,7 @@ impl Linux {
             mtu_bytes: link.mtu_bytes,
             up: link.up,
             veth_to_elsewhere: elsewhere.is_some(),
-            rp_filter: Some(link.rp_filter),
+            rp_filter: Some(link.settings.rp_filter),
             addresses: addresses.map(|address| (address.address, address.prefix_length)).collect(),
             behind,
         }

@@ -38,6 +38,13 @@ impl FabricHandle {
         (Self { mail }, tokio::spawn(follower.serve(inbox)))
     }
 
+    /// For a region that has no guests: whatever happens in it, nothing follows.
+    #[must_use]
+    pub fn nowhere() -> Self {
+        let (mail, _) = mpsc::channel(1);
+        Self { mail }
+    }
+
     /// The devices of this instance appear in this namespace.
     pub async fn host(&self, instance: InstanceId, netns: Netns) {
         let _ = self.mail.send(Mail::Host(instance, netns)).await;
@@ -144,6 +151,10 @@ impl Follower {
                 }
                 touched.insert(eni);
             }
+            // The fabric carries IPv4 alone: a node of the lab that asks for IPv6 is told of it, and has no packet of it.
+            Effect::Ipv6Added { .. } | Effect::Ipv6Removed { .. } => {}
+            // No VLANs either: a branch has its addresses, and no guest that could use them.
+            Effect::BranchAssociated { .. } | Effect::BranchDisassociated { .. } => {}
             Effect::EniVisible { .. } => {} // what metadata shows is the region's own
         }
         Ok(())

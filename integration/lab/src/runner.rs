@@ -18,6 +18,8 @@ use crate::node::Settings;
 use crate::pod::Pod;
 use crate::report::{CellReport, Measured, Report, StepReport};
 use crate::scenario::{Cell, NodePart, PlacedStep, Scenario, ScenarioFile, is_of};
+use crate::step::Step;
+use crate::step::actor::FAULT_SOCKET;
 use crate::traffic::Traffic;
 use crate::world::{EC2_ADDRESS, World, WorldSpec};
 
@@ -197,6 +199,9 @@ impl<'a> Stage<'a> {
     ) -> Settings {
         let mut environment =
             BTreeMap::from([("AWS_ENDPOINT_URL_EC2".to_owned(), format!("http://{EC2_ADDRESS}"))]);
+        if self.scenario.step.iter().any(|placed| matches!(placed.step, Step::Actor(_))) {
+            environment.insert("ENID_FAULT_SOCKET".to_owned(), FAULT_SOCKET.to_owned());
+        }
         let own = self.scenario.node.iter().find(|part| part.name == node);
         environment.extend(own.map(|part| part.settings.clone()).unwrap_or_default());
         environment.extend(more.clone());

@@ -1,6 +1,7 @@
 //! The steps of a scenario. A step is one line in the list below and one file: its keys, what must make sense before anything
 //! starts, and what it does.
 
+pub(crate) mod actor;
 mod add;
 mod burst;
 mod change_kernel;
@@ -121,6 +122,8 @@ steps! {
     "write_file" => WriteFile(write_file),
     /// Executes the plugin with any environment and stdin.
     "plugin" => Plugin(plugin),
+    /// Harms one actor of the daemon.
+    "actor" => Actor(actor),
 }
 
 /// The words that values of keys can be.
@@ -132,6 +135,7 @@ pub(crate) fn words() -> Vec<Vec<&'static str>> {
         keys_of::<change_kernel::Change>(),
         keys_of::<wait::WaitJournal>(),
         keys_of::<wait::WaitRules>(),
+        keys_of::<actor::Order>(),
     ]
 }
 

@@ -303,6 +303,7 @@ fn plugged(desk: &Desk, instance: &InstanceId) -> Vec<(Effect, Effect)> {
                 card: attachment.card,
                 subnet: eni.subnet.clone(),
                 addresses: eni.blocks(),
+                ipv6_addresses: eni.ipv6_blocks(),
             };
             (away, back)
         })

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// A program, and the package that brings it.
-const NEEDED: [(&str, &str); 7] = [
+/// A program, or what else is looked for by its whole path, and the package that brings it.
+const NEEDED: [(&str, &str); 8] = [
     ("nft", "nftables"),
     ("ip", "iproute2"),
     ("iptables", "iptables"),
@@ -12,6 +12,7 @@ const NEEDED: [(&str, &str); 7] = [
     ("runc", "runc"),
     ("nsenter", "util-linux"),
     ("setpriv", "util-linux"),
+    ("/usr/lib/python3/dist-packages/botocore", "python3-botocore"),
 ];
 
 /// Where programs for root live; a user's PATH may lack the half of it.

@@ -1,7 +1,7 @@
 //! Attaching and detaching: what EC2 checks before it does either, and what it sets going. When it has happened is the
 //! transitions' to say.
 
-use crate::eni::{Attachment, AttachmentState};
+use crate::eni::{Attachment, AttachmentState, InterfaceKind};
 use crate::error::ApiError;
 use crate::ids::{AttachmentId, EniId, InstanceId};
 use crate::instance::{Instance, InstanceState};
@@ -45,7 +45,12 @@ impl Region {
             return Err(ApiError::new("IncorrectState", message));
         }
         if eni.attachment.is_some() {
-            return Err(ApiError::new("InvalidNetworkInterface.InUse", format!("Interface: [{id}] in use.")));
+            return Err(ApiError::interface_in_use(id));
+        }
+        match eni.kind {
+            InterfaceKind::Interface => {}
+            InterfaceKind::Trunk => self.check_trunk(instance)?,
+            InterfaceKind::Branch => return Err(ApiError::branch_attached(id)),
         }
         if eni.zone != instance.zone {
             return Err(ApiError::combination(
@@ -55,6 +60,9 @@ impl Region {
         self.check_room(instance, place)?;
         if eni.slots() > instance.limits.ipv4_per_eni {
             return Err(ApiError::address_limit());
+        }
+        if eni.ipv6_slots() > instance.limits.ipv6_per_eni(&instance.instance_type) {
+            return Err(ApiError::ipv6_limit());
         }
         Ok(())
     }
@@ -102,6 +110,7 @@ impl Region {
         if let Some(eni) = self.enis.get_mut(id) {
             eni.attachment = Some(attachment);
         }
+        self.touch(id);
         made
     }
 
@@ -112,14 +121,14 @@ impl Region {
     ) -> Result<(), ApiError> {
         let (now, lag) = (self.clock, self.knobs.imds.clone());
         let detach = if force { 0 } else { self.knobs.detach_milliseconds };
-        let mut enis = self.enis.values_mut();
-        let (id, mac, attachment) = enis
-            .find_map(|eni| {
-                let attachment =
-                    eni.attachment.as_mut().filter(|attachment| attachment.id == *attachment_id)?;
-                Some((eni.id.clone(), eni.mac, attachment))
-            })
-            .ok_or_else(|| attachment_id.not_found())?;
+        let id = self.enis.values().find(|eni| eni.is_attached_by(attachment_id)).map(|eni| eni.id.clone());
+        let id = id.ok_or_else(|| attachment_id.not_found())?;
+        if self.branches_of(&id).next().is_some() {
+            return Err(ApiError::trunk_has_branches(&id));
+        }
+        let eni = self.enis.get_mut(&id).ok_or_else(|| attachment_id.not_found())?;
+        let mac = eni.mac;
+        let attachment = eni.attachment.as_mut().ok_or_else(|| attachment_id.not_found())?;
         if (attachment.card, attachment.device_index) == (0, 0) {
             return Err(ApiError::new(
                 "OperationNotPermitted",

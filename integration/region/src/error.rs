@@ -1,7 +1,7 @@
 //! EC2's refusals, each code and sentence written once, and what can go wrong when a region is built by plain calls.
 //! It never decides whether a call is to be refused.
 
-use ipnet::Ipv4Net;
+use ipnet::{IpNet, Ipv4Net};
 
 /// A refusal as EC2 gives it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -25,16 +25,18 @@ pub enum RegionError {
     #[error("a VPC needs at least one CIDR block")]
     NoCidr,
     /// A block whose length EC2 does not allow.
-    #[error("{cidr} is not between /16 and /28, or has host bits")]
+    #[error(
+        "{cidr} is not of a size EC2 takes (/16 to /28; IPv6: /44 to /60, or /64 for a subnet, in steps of 4), or has host bits"
+    )]
     BlockSize {
         /// The block.
-        cidr: Ipv4Net,
+        cidr: IpNet,
     },
     /// A subnet that none of its VPC's blocks holds.
     #[error("{cidr} is not inside any block of {vpc}")]
     OutsideVpc {
         /// The subnet's block.
-        cidr: Ipv4Net,
+        cidr: IpNet,
         /// The VPC.
         vpc: String,
     },
@@ -42,9 +44,23 @@ pub enum RegionError {
     #[error("{cidr} overlaps {other}")]
     Overlap {
         /// The block asked for.
-        cidr: Ipv4Net,
+        cidr: IpNet,
         /// The block that is there.
-        other: Ipv4Net,
+        other: IpNet,
+    },
+    /// A reservation whose block cannot be one.
+    #[error("{cidr} cannot be set aside: it has host bits, or is for prefixes and holds none")]
+    Reservation {
+        /// The block.
+        cidr: Ipv4Net,
+    },
+    /// A reservation that its subnet does not hold.
+    #[error("{cidr} is not inside {subnet}")]
+    OutsideSubnet {
+        /// The block.
+        cidr: Ipv4Net,
+        /// The subnet.
+        subnet: String,
     },
     /// No such type in the limits table.
     #[error("no limits are known for instance type {0}")]
@@ -117,6 +133,34 @@ impl ApiError {
 
     pub(crate) fn address_in_use(address: impl std::fmt::Display) -> Self {
         Self::new("InvalidIPAddress.InUse", format!("Address {address} is in use."))
+    }
+
+    pub(crate) fn outside_subnet() -> Self {
+        Self::invalid_value("Address does not fall within the subnet's address range")
+    }
+
+    pub(crate) fn reserved_address() -> Self {
+        Self::invalid_value("Address is in subnet's reserved address range")
+    }
+
+    pub(crate) fn prefix_outside_subnet(prefix: impl std::fmt::Display) -> Self {
+        Self::invalid_value(format!("Prefix {prefix} does not fall within the subnet's address range"))
+    }
+
+    pub(crate) fn not_assigned(eni: impl std::fmt::Display) -> Self {
+        Self::invalid_value(format!("Some of the specified addresses are not assigned to interface {eni}"))
+    }
+
+    pub(crate) fn interface_in_use(eni: impl std::fmt::Display) -> Self {
+        Self::new("InvalidNetworkInterface.InUse", format!("Interface: [{eni}] in use."))
+    }
+
+    pub(crate) fn group_not_found(group: impl std::fmt::Display) -> Self {
+        Self::new("InvalidGroup.NotFound", format!("The security group '{group}' does not exist"))
+    }
+
+    pub(crate) fn no_default_vpc() -> Self {
+        Self::new("VPCIdNotSpecified", "No default VPC for this user")
     }
 
     pub(crate) fn throttled() -> Self {

@@ -2,6 +2,9 @@
 //! counter. An id that was parsed is well formed; whether it exists is the region's to say.
 
 use std::fmt;
+use std::net::Ipv6Addr;
+
+use ipnet::Ipv6Net;
 
 use serde::{Deserialize, Serialize};
 
@@ -92,6 +95,44 @@ id!(
     "The networkInterfaceAttachment ID '{}' does not exist"
 );
 
+id!(
+    /// The association of a branch with a trunk.
+    AssociationId,
+    "trunk-assoc-",
+    "InvalidAssociationID.Malformed",
+    "InvalidAssociationID.NotFound",
+    "The association ID '{}' does not exist"
+);
+
+/// The id of a VLAN on a trunk: 1 to 4094.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct VlanId(u16);
+
+impl VlanId {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// It is no number, or 0, or one that 802.1Q keeps.
+    pub fn parse(text: &str) -> Result<Self, ApiError> {
+        let number = text.parse().ok().filter(|number| (1..=4094).contains(number));
+        number.map(Self).ok_or_else(|| {
+            ApiError::invalid_value(format!("Value ({text}) for parameter VlanId is invalid."))
+        })
+    }
+
+    /// The number.
+    #[must_use]
+    pub fn number(self) -> u16 {
+        self.0
+    }
+}
+
+impl fmt::Display for VlanId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// A MAC address; locally administered (02:…), unique in the region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Mac(pub [u8; 6]);
@@ -109,12 +150,13 @@ pub(crate) struct Mint {
     seed: u64,
     ids: u64,
     macs: u64,
+    blocks: u16,
     requests: u64,
 }
 
 impl Mint {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { seed: mix(seed), ids: 0, macs: 0, requests: 0 }
+        Self { seed: mix(seed), ids: 0, macs: 0, blocks: 0, requests: 0 }
     }
 
     fn id(&mut self, prefix: &str) -> String {
@@ -129,6 +171,14 @@ impl Mint {
         let number = self.macs.wrapping_mul(0x9e_3779_b97f).wrapping_add(self.seed);
         let [.., a, b, c, d, e] = number.to_be_bytes();
         Mac([0x02, a, b, c, d, e])
+    }
+
+    /// An IPv6 block of Amazon's: a /56, 65,536 of which pass before one repeats.
+    pub(crate) fn ipv6_block(&mut self) -> Ipv6Net {
+        self.blocks = self.blocks.wrapping_add(1);
+        let [high, low] = self.blocks.to_be_bytes();
+        let network = Ipv6Addr::new(0x2a05, 0xd018, high.into(), u16::from(low) << 8, 0, 0, 0, 0);
+        Ipv6Net::new_assert(network, 56)
     }
 
     /// A request id: a version 4 UUID by its shape.

@@ -156,14 +156,26 @@ impl Region {
         if !version.prefixes.is_empty() {
             put("ipv4-prefix", lines(&version.prefixes));
         }
+        if !version.ipv6_addresses.is_empty() {
+            put("ipv6s", lines(&version.ipv6_addresses));
+        }
+        if !version.ipv6_prefixes.is_empty() {
+            put("ipv6-prefix", lines(&version.ipv6_prefixes));
+        }
         if let Some(primary) = version.addresses.first() {
             put("local-hostname", self.hostname(*primary));
         }
         if let Some(subnet) = self.subnets.get(view.subnet) {
             put("subnet-ipv4-cidr-block", subnet.cidr.to_string());
+            if let Some(cidr) = subnet.ipv6_cidr() {
+                put("subnet-ipv6-cidr-blocks", cidr.to_string());
+            }
             put("vpc-id", subnet.vpc.to_string());
             if let Some(vpc) = self.vpcs.get(&subnet.vpc) {
                 put("vpc-ipv4-cidr-blocks", lines(&vpc.cidrs));
+                if !vpc.ipv6_cidrs.is_empty() {
+                    put("vpc-ipv6-cidr-blocks", lines(&vpc.ipv6_cidrs));
+                }
                 let first = vpc.cidrs.first().map(ToString::to_string);
                 put("vpc-ipv4-cidr-block", first.unwrap_or_default());
             }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::eni::InterfaceKind;
 use crate::ids::{InstanceId, SecurityGroupId, SubnetId, VpcId};
 use crate::limits::Limits;
 use crate::tags::Tags;
@@ -20,6 +21,8 @@ pub enum InstanceState {
 pub struct Instance {
     /// Its id.
     pub id: InstanceId,
+    /// The first of those that the same call launched: it itself, if it came alone.
+    pub launched_with: InstanceId,
     /// Its type.
     pub instance_type: String,
     /// What its type allows.
@@ -53,6 +56,10 @@ pub struct InstanceSpec {
     pub secondary_addresses: u32,
     /// Prefixes the primary ENI has from the start.
     pub prefixes: u32,
+    /// IPv6 addresses the primary ENI has from the start.
+    pub ipv6_addresses: u32,
+    /// IPv6 prefixes the primary ENI has from the start.
+    pub ipv6_prefixes: u32,
     /// More ENIs, attached from the start.
     pub interfaces: Vec<InterfaceSpec>,
     /// The role of its profile.
@@ -64,6 +71,8 @@ pub struct InstanceSpec {
 /// An ENI beyond the primary one, there from the start.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct InterfaceSpec {
+    /// What it is for.
+    pub kind: InterfaceKind,
     /// Device index on its card.
     pub device_index: u32,
     /// Network card.
@@ -76,12 +85,25 @@ pub struct InterfaceSpec {
     pub secondary_addresses: u32,
     /// Prefixes.
     pub prefixes: u32,
+    /// IPv6 addresses.
+    pub ipv6_addresses: u32,
+    /// IPv6 prefixes.
+    pub ipv6_prefixes: u32,
     /// Its description.
     pub description: String,
     /// Whether it goes with the instance.
     pub delete_on_termination: bool,
     /// Its tags.
     pub tags: Tags,
+}
+
+// === impl Instance ===
+
+impl Instance {
+    /// EC2's name for the call that launched it.
+    pub(crate) fn reservation(&self) -> String {
+        self.launched_with.as_str().replacen(InstanceId::PREFIX, "r-", 1)
+    }
 }
 
 // === impl InstanceSpec ===
@@ -96,6 +118,8 @@ impl InstanceSpec {
             groups: Vec::new(),
             secondary_addresses: 0,
             prefixes: 0,
+            ipv6_addresses: 0,
+            ipv6_prefixes: 0,
             interfaces: Vec::new(),
             role: Some("node".to_owned()),
             tags: Tags::new(),

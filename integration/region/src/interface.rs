@@ -4,22 +4,25 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use crate::effect::Effect;
-use crate::eni::Eni;
+use crate::eni::{Eni, InterfaceKind};
 use crate::error::ApiError;
 use crate::ids::{EniId, SecurityGroupId, SubnetId};
 use crate::limits;
 use crate::region::Region;
-use crate::subnet::{Granted, Want};
 use crate::tags::Tags;
+use crate::want::{Granted, Granted6, Want, Want6};
 
 /// An ENI to make.
 #[derive(Debug, Clone)]
 pub(crate) struct NewInterface {
+    pub(crate) kind: InterfaceKind,
     pub(crate) subnet: SubnetId,
     /// Its own address; `None`: the lowest free one.
     pub(crate) primary: Option<Ipv4Addr>,
     /// What it has beside its own address.
     pub(crate) more: Want,
+    /// What it has in IPv6.
+    pub(crate) more6: Want6,
     /// Empty: the VPC's default group.
     pub(crate) groups: Vec<SecurityGroupId>,
     pub(crate) description: String,
@@ -46,21 +49,28 @@ impl Region {
         if new.more.slots().saturating_add(1) > limits::slots_max() {
             return Err(ApiError::address_limit());
         }
-        let (primary, secondaries, granted) = self.allocate_for_new(&new)?;
+        if new.more6.slots() > limits::ipv6_slots_max() {
+            return Err(ApiError::ipv6_limit());
+        }
+        let (primary, granted, granted6) = self.allocate_for_new(&new)?;
         let eni = Eni {
             id: EniId::mint(&mut self.mint),
+            kind: new.kind,
             mac: self.mint.mac(),
             subnet: new.subnet,
             vpc,
             zone,
             primary,
-            secondaries,
+            secondaries: granted.addresses,
             prefixes: granted.prefixes,
+            ipv6_addresses: granted6.addresses,
+            ipv6_prefixes: granted6.prefixes,
             groups,
             description: new.description,
             tags: new.tags,
             source_dest_check: true,
             attachment: None,
+            association: None,
             visible_at,
         };
         let id = eni.id.clone();
@@ -69,16 +79,15 @@ impl Region {
             subnet: eni.subnet.clone(),
             mac: eni.mac,
             addresses: eni.blocks(),
+            ipv6_addresses: eni.ipv6_blocks(),
         });
         self.enis.insert(id.clone(), eni);
+        self.touch(&id);
         Ok(id)
     }
 
-    /// The primary address is the named one, or the first that was counted out.
-    fn allocate_for_new(
-        &mut self,
-        new: &NewInterface,
-    ) -> Result<(Ipv4Addr, Vec<Ipv4Addr>, Granted), ApiError> {
+    /// What was granted, the primary address apart: it is the named one, or the first that was counted out.
+    fn allocate_for_new(&mut self, new: &NewInterface) -> Result<(Ipv4Addr, Granted, Granted6), ApiError> {
         let mut want = new.more.clone();
         let primary_at = match new.primary {
             Some(primary) => {
@@ -91,14 +100,12 @@ impl Region {
             }
         };
         let subnet = self.subnets.get_mut(&new.subnet).ok_or_else(|| new.subnet.not_found())?;
-        let mut granted = subnet.allocate(&want)?;
-        let mut secondaries = std::mem::take(&mut granted.addresses);
-        let primary = if primary_at < secondaries.len() {
-            secondaries.remove(primary_at)
-        } else {
+        let (mut granted, granted6) = subnet.allocate_both(&want, &new.more6)?;
+        if primary_at >= granted.addresses.len() {
             return Err(ApiError::no_free_address());
-        };
-        Ok((primary, secondaries, granted))
+        }
+        let primary = granted.addresses.remove(primary_at);
+        Ok((primary, granted, granted6))
     }
 
     /// The groups as named, each in the subnet's VPC; or its default group.
@@ -124,7 +131,8 @@ impl Region {
     }
 
     pub(crate) fn delete_interface(&mut self, id: &EniId) -> Result<(), ApiError> {
-        if self.visible_eni(id)?.attachment.is_some() {
+        let eni = self.visible_eni(id)?;
+        if eni.attachment.is_some() || eni.association.is_some() {
             return Err(ApiError::invalid_value(format!("Network interface '{id}' is currently in use.")));
         }
         self.remove_interface(id);
@@ -133,9 +141,11 @@ impl Region {
 
     /// Takes an ENI out of the world, attached or not.
     pub(crate) fn remove_interface(&mut self, id: &EniId) {
+        self.touch(id);
         let Some(eni) = self.enis.remove(id) else { return };
         if let Some(subnet) = self.subnets.get_mut(&eni.subnet) {
             subnet.release(&eni.addresses(), &eni.prefixes);
+            subnet.release6(&eni.ipv6_addresses, &eni.ipv6_prefixes);
         }
         self.effects.push(Effect::EniDeleted { eni: id.clone() });
     }

@@ -6,6 +6,9 @@ use std::sync::OnceLock;
 
 use serde::Deserialize;
 
+/// Families that have no IPv6, as EC2's documentation lists them.
+const FAMILIES_WITHOUT_IPV6: [&str; 7] = ["c1", "cr1", "hs1", "m1", "m2", "m3", "t1"];
+
 /// The networking limits of one instance type.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Limits {
@@ -44,6 +47,11 @@ pub(crate) fn slots_max() -> u32 {
     instance_types().map(|(_, limits)| limits.ipv4_per_eni).max().unwrap_or(0)
 }
 
+/// The most IPv6 slots any ENI can have.
+pub(crate) fn ipv6_slots_max() -> u32 {
+    instance_types().map(|(name, limits)| limits.ipv6_per_eni(name)).max().unwrap_or(0)
+}
+
 /// The file is part of the crate, and a test counts its rows: an unreadable one never leaves the house.
 fn table() -> &'static BTreeMap<String, Limits> {
     static TABLE: OnceLock<BTreeMap<String, Limits>> = OnceLock::new();
@@ -61,6 +69,14 @@ impl Limits {
     #[must_use]
     pub fn enis(&self) -> u32 {
         self.network_cards.iter().sum()
+    }
+
+    /// IPv6 addresses per ENI. A prefix takes the place of one. The table has no such column: EC2's own numbers are those of
+    /// IPv4, but for the families from before IPv6.
+    #[must_use]
+    pub fn ipv6_per_eni(&self, instance_type: &str) -> u32 {
+        let family = instance_type.split('.').next().unwrap_or_default();
+        if FAMILIES_WITHOUT_IPV6.contains(&family) { 0 } else { self.ipv4_per_eni }
     }
 
     /// ENIs on one card; `None` if there is no such card.

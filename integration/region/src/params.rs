@@ -2,9 +2,7 @@
 //! repetition. It knows the shape of names, never what they mean.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
-
-use ipnet::Ipv4Net;
+use std::str::FromStr;
 
 use crate::error::ApiError;
 
@@ -54,7 +52,10 @@ pub(crate) const fn not_simulated(name: &'static str) -> Param {
     Param { name, kind: Kind::Text, need: Need::NotSimulated }
 }
 
-/// Checks everything but `Action` and `Version` against a table. `DryRun` belongs to every action.
+/// The row of every action that can be tried without being done.
+pub(crate) const DRY_RUN: Param = boolean("DryRun");
+
+/// Checks everything but `Action` and `Version` against a table.
 pub(crate) fn check(table: &[Param], asked: &[(String, String)]) -> Result<Params, ApiError> {
     let mut seen = BTreeSet::new();
     let mut passed = Vec::new();
@@ -79,9 +80,8 @@ pub(crate) fn check(table: &[Param], asked: &[(String, String)]) -> Result<Param
 }
 
 fn row(table: &[Param], name: &str) -> Option<Param> {
-    const DRY_RUN: Param = boolean("DryRun");
     let shape = shape(name)?;
-    table.iter().chain([&DRY_RUN]).find(|row| row.name == shape).copied()
+    table.iter().find(|row| row.name == shape).copied()
 }
 
 /// `Filter.2.Value.1` has the shape `Filter.N.Value.N`. An index from 1 on, without leading zeros; else there is no shape.
@@ -177,12 +177,7 @@ impl Params {
     }
 }
 
-/// An address out of a parameter.
-pub(crate) fn address(value: &str) -> Result<Ipv4Addr, ApiError> {
-    value.parse().map_err(|_| ApiError::invalid_value(format!("Invalid IPv4 address: {value}")))
-}
-
-/// A prefix out of a parameter.
-pub(crate) fn prefix(value: &str) -> Result<Ipv4Net, ApiError> {
-    value.parse().map_err(|_| ApiError::invalid_value(format!("Invalid IPv4 prefix: {value}")))
+/// An address or prefix out of a parameter; `what` is its kind, for the refusal (`IPv4 address`).
+pub(crate) fn parsed<T: FromStr>(value: &str, what: &str) -> Result<T, ApiError> {
+    value.parse().map_err(|_| ApiError::invalid_value(format!("Invalid {what}: {value}")))
 }

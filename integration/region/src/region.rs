@@ -4,14 +4,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ipnet::Ipv4Net;
-
 use crate::actions;
+use crate::audit::Touched;
+use crate::client_tokens::ClientTokens;
 use crate::effect::Effect;
 use crate::eni::Eni;
 use crate::error::{ApiError, RegionError};
 use crate::fault::{FaultRule, Faults};
-use crate::ids::{EniId, InstanceId, Mint, SecurityGroupId, SubnetId, VpcId};
+use crate::ids::{AssociationId, EniId, InstanceId, Mint, SecurityGroupId, SubnetId, VpcId};
 use crate::imds::{Publications, TokenStore};
 use crate::instance::Instance;
 use crate::journal::Journal;
@@ -21,7 +21,7 @@ use crate::subnet::Subnet;
 use crate::tags::{self, Tags};
 use crate::throttle::Buckets;
 use crate::transition::Queue;
-use crate::vpc::{self, Vpc};
+use crate::vpc::Vpc;
 
 /// What a region is called, and the seed of its ids.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,25 +47,20 @@ pub struct Region {
     pub(crate) groups: BTreeMap<SecurityGroupId, SecurityGroup>,
     pub(crate) instances: BTreeMap<InstanceId, Instance>,
     pub(crate) enis: BTreeMap<EniId, Eni>,
-    /// Creates that carried a ClientToken, by token.
-    pub(crate) client_tokens: BTreeMap<String, Remembered>,
+    pub(crate) create_tokens: ClientTokens<EniId>,
+    pub(crate) associate_tokens: ClientTokens<AssociationId>,
+    pub(crate) disassociate_tokens: ClientTokens<()>,
+    pub(crate) launch_tokens: ClientTokens<Vec<InstanceId>>,
     pub(crate) queue: Queue,
     pub(crate) imds: Publications,
     pub(crate) imds_tokens: TokenStore,
     pub(crate) faults: Faults,
     pub(crate) buckets: Buckets,
     pub(crate) journal: Journal,
+    /// What was changed and not audited yet.
+    pub(crate) touched: Touched,
     /// Effects nobody has taken yet.
     pub(crate) effects: Vec<Effect>,
-}
-
-/// A create that carried a ClientToken.
-#[derive(Debug, Clone)]
-pub(crate) struct Remembered {
-    /// Everything asked but the token, sorted.
-    pub(crate) params: Vec<(String, String)>,
-    pub(crate) eni: EniId,
-    pub(crate) at: Duration,
 }
 
 impl Default for RegionSpec {
@@ -90,76 +85,19 @@ impl Region {
             groups: BTreeMap::new(),
             instances: BTreeMap::new(),
             enis: BTreeMap::new(),
-            client_tokens: BTreeMap::new(),
+            create_tokens: ClientTokens::default(),
+            associate_tokens: ClientTokens::default(),
+            disassociate_tokens: ClientTokens::default(),
+            launch_tokens: ClientTokens::default(),
             queue: Queue::default(),
             imds: Publications::default(),
             imds_tokens: TokenStore::default(),
             faults: Faults::default(),
             buckets: Buckets::default(),
             journal: Journal::default(),
+            touched: Touched::default(),
             effects: Vec::new(),
         }
-    }
-
-    /// Makes a VPC, with a default security group.
-    ///
-    /// # Errors
-    /// No block, one of a size EC2 does not allow, or two that overlap.
-    pub fn add_vpc(&mut self, cidrs: &[Ipv4Net]) -> Result<VpcId, RegionError> {
-        if cidrs.is_empty() {
-            return Err(RegionError::NoCidr);
-        }
-        for (index, cidr) in cidrs.iter().enumerate() {
-            if !vpc::allowed_block(*cidr) {
-                return Err(RegionError::BlockSize { cidr: *cidr });
-            }
-            if let Some(other) = cidrs.iter().take(index).find(|other| vpc::overlap(other, cidr)) {
-                return Err(RegionError::Overlap { cidr: *cidr, other: *other });
-            }
-        }
-        let id = VpcId::mint(&mut self.mint);
-        let default_group = self.put_group(&id, "default");
-        let vpc = Vpc { id: id.clone(), cidrs: cidrs.to_vec(), default_group, tags: Tags::new() };
-        self.vpcs.insert(id.clone(), vpc);
-        Ok(id)
-    }
-
-    /// Makes a subnet in the zone with this letter.
-    ///
-    /// # Errors
-    /// No such VPC, a block outside it, one that overlaps another subnet's, or one of a size EC2 does not allow.
-    pub fn add_subnet(
-        &mut self,
-        vpc: &VpcId,
-        cidr: Ipv4Net,
-        zone_letter: &str,
-    ) -> Result<SubnetId, RegionError> {
-        let cidrs = &self.vpcs.get(vpc).ok_or_else(|| vpc.not_found())?.cidrs;
-        if !vpc::allowed_block(cidr) {
-            return Err(RegionError::BlockSize { cidr });
-        }
-        if !cidrs.iter().any(|block| block.contains(&cidr)) {
-            return Err(RegionError::OutsideVpc { cidr, vpc: vpc.to_string() });
-        }
-        let mut siblings = self.subnets.values().filter(|subnet| subnet.vpc == *vpc);
-        if let Some(other) = siblings.find(|subnet| vpc::overlap(&subnet.cidr, &cidr)) {
-            return Err(RegionError::Overlap { cidr, other: other.cidr });
-        }
-        let id = SubnetId::mint(&mut self.mint);
-        let zone = format!("{}{zone_letter}", self.spec.name);
-        self.subnets.insert(id.clone(), Subnet::new(id.clone(), vpc.clone(), cidr, zone));
-        Ok(id)
-    }
-
-    /// Makes a security group.
-    ///
-    /// # Errors
-    /// No such VPC.
-    pub fn add_security_group(&mut self, vpc: &VpcId, name: &str) -> Result<SecurityGroupId, RegionError> {
-        if !self.vpcs.contains_key(vpc) {
-            return Err(vpc.not_found().into());
-        }
-        Ok(self.put_group(vpc, name))
     }
 
     /// Puts a tag on a VPC, subnet, group, instance or ENI, as `CreateTags` does.
@@ -199,14 +137,6 @@ impl Region {
     /// Disarms every fault.
     pub fn clear_faults(&mut self) {
         self.faults.clear();
-    }
-
-    fn put_group(&mut self, vpc: &VpcId, name: &str) -> SecurityGroupId {
-        let id = SecurityGroupId::mint(&mut self.mint);
-        let group =
-            SecurityGroup { id: id.clone(), name: name.to_owned(), vpc: vpc.clone(), tags: Tags::new() };
-        self.groups.insert(id.clone(), group);
-        id
     }
 }
 
@@ -274,6 +204,16 @@ impl Region {
             eni.attachment.as_ref().map(|attachment| (attachment.card, attachment.device_index))
         });
         enis
+    }
+
+    /// The names of groups.
+    pub(crate) fn group_names(&self, groups: &[SecurityGroupId]) -> Vec<String> {
+        groups.iter().filter_map(|id| self.groups.get(id)).map(|group| group.name.clone()).collect()
+    }
+
+    /// What EC2 calls a resource in full.
+    pub(crate) fn arn(&self, kind: &str, id: &impl std::fmt::Display) -> String {
+        format!("arn:aws:ec2:{}:{}:{kind}/{id}", self.spec.name, self.spec.account)
     }
 
     /// The tags of whatever has this id.

@@ -1,4 +1,4 @@
-//! A security group, as far as ENIs need one: its id, name and VPC. Rules are not modelled.
+//! A security group, as far as ENIs need one: its names and its VPC. Rules are not modelled.
 
 use crate::ids::{SecurityGroupId, VpcId};
 use crate::tags::Tags;
@@ -10,6 +10,8 @@ pub struct SecurityGroup {
     pub id: SecurityGroupId,
     /// Its name.
     pub name: String,
+    /// Its description.
+    pub description: String,
     /// The VPC it belongs to.
     pub vpc: VpcId,
     /// Its tags.

@@ -1,14 +1,17 @@
 //! A subnet and who-knows-whose addresses: it owns the bitmap and answers what can be had, all or nothing. It never knows which
 //! ENI holds an address.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
-use ipnet::Ipv4Net;
+use ipnet::{Ipv4Net, Ipv6Net};
 
-use crate::bitmap::Bitmap;
+use crate::bitmap::{Bitmap, Span};
 use crate::error::ApiError;
 use crate::ids::{SubnetId, VpcId};
+use crate::ipv6_space::Ipv6Space;
+use crate::reservation::{CidrReservation, ReservationKind};
 use crate::tags::Tags;
+use crate::want::{Granted, Granted6, Want, Want6};
 
 /// Length of a prefix handed to an ENI.
 const PREFIX_LENGTH: u8 = 28;
@@ -27,32 +30,8 @@ pub struct Subnet {
     /// Its tags.
     pub tags: Tags,
     map: Bitmap,
-}
-
-/// What is asked of a subnet. Named addresses and prefixes come first, then counted prefixes, then counted addresses.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Want {
-    pub(crate) addresses: Vec<Ipv4Addr>,
-    pub(crate) address_count: u32,
-    pub(crate) prefixes: Vec<Ipv4Net>,
-    pub(crate) prefix_count: u32,
-}
-
-/// What a subnet gave.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Granted {
-    pub(crate) addresses: Vec<Ipv4Addr>,
-    pub(crate) prefixes: Vec<Ipv4Net>,
-}
-
-// === impl Want ===
-
-impl Want {
-    /// Slots of an ENI this would fill: a prefix fills one.
-    pub(crate) fn slots(&self) -> u32 {
-        let named = u32::try_from(self.addresses.len() + self.prefixes.len()).unwrap_or(u32::MAX);
-        named.saturating_add(self.address_count).saturating_add(self.prefix_count)
-    }
+    reservations: Vec<CidrReservation>,
+    ipv6: Option<Ipv6Space>,
 }
 
 // === impl Subnet ===
@@ -60,7 +39,16 @@ impl Want {
 impl Subnet {
     pub(crate) fn new(id: SubnetId, vpc: VpcId, cidr: Ipv4Net, zone: String) -> Self {
         let size = 1 << (32 - u32::from(cidr.prefix_len()));
-        Self { id, vpc, cidr, zone, tags: Tags::new(), map: Bitmap::new(size) }
+        Self {
+            id,
+            vpc,
+            cidr,
+            zone,
+            tags: Tags::new(),
+            map: Bitmap::new(size),
+            reservations: Vec::new(),
+            ipv6: None,
+        }
     }
 
     /// Addresses in all.
@@ -87,6 +75,31 @@ impl Subnet {
         self.offset(address).is_some_and(|offset| self.map.is_taken(offset))
     }
 
+    /// What of it is set aside, in the order it was.
+    #[must_use]
+    pub fn reservations(&self) -> &[CidrReservation] {
+        &self.reservations
+    }
+
+    pub(crate) fn reserve(&mut self, reservation: CidrReservation) {
+        self.map.close(reservation.span(self.cidr));
+        self.reservations.push(reservation);
+    }
+
+    /// Its IPv6 block, if it has one.
+    #[must_use]
+    pub fn ipv6_cidr(&self) -> Option<Ipv6Net> {
+        self.ipv6.as_ref().map(Ipv6Space::cidr)
+    }
+
+    pub(crate) fn ipv6(&self) -> Option<&Ipv6Space> {
+        self.ipv6.as_ref()
+    }
+
+    pub(crate) fn set_ipv6(&mut self, cidr: Ipv6Net) {
+        self.ipv6 = Some(Ipv6Space::new(cidr));
+    }
+
     pub(crate) fn map(&self) -> &Bitmap {
         &self.map
     }
@@ -108,7 +121,8 @@ impl Subnet {
             granted.prefixes.push(*prefix);
         }
         for _ in 0..want.prefix_count {
-            let offset = map.take_lowest_block().ok_or_else(ApiError::no_free_block)?;
+            let reserved = self.prefix_spans().find_map(|span| map.take_lowest_block_in(span));
+            let offset = reserved.or_else(|| map.take_lowest_block()).ok_or_else(ApiError::no_free_block)?;
             granted.prefixes.push(self.block(offset));
         }
         for _ in 0..want.address_count {
@@ -117,6 +131,37 @@ impl Subnet {
         }
         self.map = map;
         Ok(granted)
+    }
+
+    /// Takes everything that is wanted in IPv6, or nothing.
+    pub(crate) fn allocate6(&mut self, want: &Want6) -> Result<Granted6, ApiError> {
+        if want.ways() == 0 {
+            return Ok(Granted6::default());
+        }
+        self.ipv6.as_mut().ok_or_else(ApiError::no_ipv6_block)?.allocate(want)
+    }
+
+    /// Takes what is wanted in both families, or nothing.
+    pub(crate) fn allocate_both(
+        &mut self,
+        want: &Want,
+        want6: &Want6,
+    ) -> Result<(Granted, Granted6), ApiError> {
+        let before = self.ipv6.clone();
+        let granted6 = self.allocate6(want6)?;
+        match self.allocate(want) {
+            Ok(granted) => Ok((granted, granted6)),
+            Err(refusal) => {
+                self.ipv6 = before;
+                Err(refusal)
+            }
+        }
+    }
+
+    pub(crate) fn release6(&mut self, addresses: &[Ipv6Addr], prefixes: &[Ipv6Net]) {
+        if let Some(space) = &mut self.ipv6 {
+            space.release(addresses, prefixes);
+        }
     }
 
     /// Takes addresses and prefixes back. One that was not taken is told by the audit, not here.
@@ -129,12 +174,18 @@ impl Subnet {
         }
     }
 
+    /// Where counted prefixes come from first.
+    fn prefix_spans(&self) -> impl Iterator<Item = Span> {
+        let kept = self.reservations.iter().filter(|kept| kept.kind == ReservationKind::Prefix);
+        kept.map(|kept| kept.span(self.cidr))
+    }
+
     fn take_named(&self, map: &mut Bitmap, address: Ipv4Addr) -> Result<(), ApiError> {
         let Some(offset) = self.offset(address) else {
-            return Err(ApiError::invalid_value("Address does not fall within the subnet's address range"));
+            return Err(ApiError::outside_subnet());
         };
         if map.is_reserved(offset) {
-            return Err(ApiError::invalid_value("Address is in subnet's reserved address range"));
+            return Err(ApiError::reserved_address());
         }
         if map.take(offset) { Ok(()) } else { Err(ApiError::address_in_use(address)) }
     }
@@ -144,9 +195,7 @@ impl Subnet {
         match self.offset(prefix.network()) {
             Some(offset) if inside && map.take_block(offset) => Ok(()),
             Some(_) if inside => Err(ApiError::no_free_block()),
-            _ => Err(ApiError::invalid_value(format!(
-                "Prefix {prefix} does not fall within the subnet's address range"
-            ))),
+            _ => Err(ApiError::prefix_outside_subnet(prefix)),
         }
     }
 

@@ -76,6 +76,7 @@ impl Region {
         let (Transition::Attached(id, attachment_id)
         | Transition::Visible(id, attachment_id)
         | Transition::Detached(id, attachment_id)) = transition;
+        self.touch(id);
         let Some(eni) = self.enis.get_mut(id) else { return };
         let Some(attachment) = eni.attachment.as_mut().filter(|attachment| attachment.id == *attachment_id)
         else {
@@ -111,5 +112,6 @@ pub(crate) fn linked(eni: &Eni) -> Option<Effect> {
         card: attachment.card,
         subnet: eni.subnet.clone(),
         addresses: eni.blocks(),
+        ipv6_addresses: eni.ipv6_blocks(),
     })
 }

@@ -1,6 +1,6 @@
 //! A VPC: a name over some blocks. Its subnets know it, not the other way round.
 
-use ipnet::Ipv4Net;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use crate::ids::{SecurityGroupId, VpcId};
 use crate::tags::Tags;
@@ -12,6 +12,8 @@ pub struct Vpc {
     pub id: VpcId,
     /// Its blocks; the first is its primary one.
     pub cidrs: Vec<Ipv4Net>,
+    /// Its IPv6 blocks.
+    pub ipv6_cidrs: Vec<Ipv6Net>,
     /// What an ENI belongs to when nobody says otherwise.
     pub default_group: SecurityGroupId,
     /// Its tags.
@@ -24,6 +26,6 @@ pub(crate) fn allowed_block(cidr: Ipv4Net) -> bool {
 }
 
 /// Whether two blocks share an address.
-pub(crate) fn overlap(one: &Ipv4Net, other: &Ipv4Net) -> bool {
+pub(crate) fn overlap(one: &IpNet, other: &IpNet) -> bool {
     one.contains(&other.network()) || other.contains(&one.network())
 }

@@ -54,10 +54,22 @@ impl Xml {
         xml.0
     }
 
+    /// What was written.
+    pub(crate) fn done(self) -> String {
+        self.0
+    }
+
     /// An element with a text.
     pub(crate) fn leaf(&mut self, name: &str, text: impl Display) {
         let text = escaped(&text.to_string());
         self.element(name, &text);
+    }
+
+    /// An element with a text, if there is one.
+    pub(crate) fn maybe(&mut self, name: &str, text: Option<impl Display>) {
+        if let Some(text) = text {
+            self.leaf(name, text);
+        }
     }
 
     /// An element with elements.
@@ -78,6 +90,20 @@ impl Xml {
                 xml.node("item", |xml| write(xml, item));
             }
         });
+    }
+
+    /// A list of texts.
+    pub(crate) fn texts<T: Display>(&mut self, name: &str, items: impl IntoIterator<Item = T>) {
+        self.node(name, |xml| {
+            for item in items {
+                xml.leaf("item", item);
+            }
+        });
+    }
+
+    /// A list of nothing.
+    pub(crate) fn empty_list(&mut self, name: &str) {
+        self.element(name, "");
     }
 
     fn element(&mut self, name: &str, inner: &str) {

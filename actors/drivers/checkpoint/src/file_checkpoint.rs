@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::error::CheckpointError;
+use crate::files::KernelFiles;
 use crate::writer::{Command, Writer};
 
 /// Questions waiting for the writer. One owner asks, one thing at a time; more can wait only where askers went away.
@@ -63,7 +64,7 @@ impl FileCheckpoint {
             return Err(CheckpointError::SameFile { path: paths.peer });
         }
         let (queue, commands) = mpsc::channel(QUEUE_COMMANDS_MAX);
-        let writer = Writer::new(paths, boot_id.into().trim().to_owned());
+        let writer = Writer::new(KernelFiles, paths, boot_id.into().trim().to_owned());
         std::thread::Builder::new()
             .name("checkpoint".to_owned())
             .spawn(move || writer.run(commands))

@@ -10,7 +10,10 @@ mod peer_file;
 
 mod disk;
 mod error;
+mod files;
 mod writer;
 
 pub use error::CheckpointError;
 pub use file_checkpoint::{CheckpointPaths, FileCheckpoint};
+pub use files::{Files, KernelFiles, Kind, Stamp};
+pub use writer::Writer;

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::contents::{Contents, assemble, split};
-use crate::disk::{self, Aside, FILE_BYTES_MAX, Found, Stamp};
+use crate::disk::{self, Aside, FILE_BYTES_MAX, Found};
 use crate::error::CheckpointError;
 use crate::file_checkpoint::CheckpointPaths;
+use crate::files::{Files, Stamp};
 use crate::order::{Step, steps};
 use crate::peer_file::Decoded;
 use crate::{own_file, peer_file};
@@ -34,14 +35,16 @@ pub(crate) enum Command {
     },
 }
 
-/// The writer's state.
-pub(crate) struct Writer {
+/// The writer's state. It blocks: [`crate::FileCheckpoint`] gives it a thread.
+#[derive(Debug)]
+pub struct Writer<F> {
+    files: F,
     paths: CheckpointPaths,
     boot_id: String,
     /// `None` until it is read, and after a failed write, when nobody knows which content the disk kept.
     disk: Option<OnDisk>,
-    /// The last write failed. A sync that failed may succeed the next time without having written anything, so both files
-    /// are written again, whatever they seem to say.
+    /// The last write failed, or was an earlier process's, of which that is unknown. A sync that failed may succeed the next
+    /// time without having written anything, so both files are written again, whatever they seem to say.
     distrust: bool,
 }
 
@@ -62,14 +65,15 @@ struct Written {
 
 impl Written {
     /// Whether the file must be replaced to hold `bytes`. A file that somebody else touched must.
-    fn differs(&self, path: &Path, bytes: &[u8]) -> bool {
-        self.bytes != bytes || self.stamp.is_none() || self.stamp != Stamp::at(path)
+    fn differs(&self, files: &impl Files, path: &Path, bytes: &[u8]) -> bool {
+        self.bytes != bytes || self.stamp.is_none() || self.stamp != files.stamp(path, true).ok()
     }
 }
 
-impl Writer {
-    pub(crate) fn new(paths: CheckpointPaths, boot_id: String) -> Self {
-        Self { paths, boot_id, disk: None, distrust: false }
+impl<F: Files> Writer<F> {
+    /// On these files; nothing is read or written yet. `boot_id` tells this boot from others.
+    pub fn new(files: F, paths: CheckpointPaths, boot_id: String) -> Self {
+        Self { files, paths, boot_id, disk: None, distrust: true }
     }
 
     /// Works until every asker is gone.
@@ -125,11 +129,16 @@ impl Writer {
         next
     }
 
-    pub(crate) fn load(&mut self) -> Result<Loaded, CheckpointError> {
+    /// Reads both files, and sets aside what cannot be used.
+    ///
+    /// # Errors
+    /// When the disk cannot be read.
+    pub fn load(&mut self) -> Result<Loaded, CheckpointError> {
         self.disk = None;
         let mut set_aside = Vec::new();
-        let (own, own_written) = read_file(&self.paths.own, own_file::decode, &mut set_aside)?;
-        let (peer, peer_written) = read_file(&self.paths.peer, peer_file::decode, &mut set_aside)?;
+        let (own, own_written) = read_file(&self.files, &self.paths.own, own_file::decode, &mut set_aside)?;
+        let (peer, peer_written) =
+            read_file(&self.files, &self.paths.peer, peer_file::decode, &mut set_aside)?;
         let earlier_boot = own.as_ref().is_some_and(|own| own.boot_id != self.boot_id);
         let contents = Contents { peer: peer.unwrap_or_default(), own: own.unwrap_or_default() };
         let image = assemble(&contents, &self.boot_id);
@@ -137,7 +146,11 @@ impl Writer {
         Ok(Loaded { image, set_aside, earlier_boot })
     }
 
-    pub(crate) fn write(&mut self, image: CheckpointImage) -> Result<(), CheckpointError> {
+    /// Makes the image durable, whole.
+    ///
+    /// # Errors
+    /// When an image cannot be written, or the disk does not take it; then it is unknown which of both images is there.
+    pub fn write(&mut self, image: CheckpointImage) -> Result<(), CheckpointError> {
         if self.disk.is_none() {
             self.load()?;
         }
@@ -158,15 +171,15 @@ impl Writer {
         };
         let peer_bytes = encoded("ipam.json", peer_file::encode(&after.peer))?;
         let own_bytes = encoded("enid-leases.json", own_file::encode(&after.own))?;
-        let peer_changes = disk.peer.differs(&self.paths.peer, &peer_bytes);
-        let own_changes = disk.own.differs(&self.paths.own, &own_bytes);
+        let peer_changes = disk.peer.differs(&self.files, &self.paths.peer, &peer_bytes);
+        let own_changes = disk.own.differs(&self.files, &self.paths.own, &own_bytes);
         for step in steps(&disk.contents, &after, peer_changes, own_changes) {
             match step {
-                Step::Peer => disk.peer = write_file(&self.paths.peer, peer_bytes.clone())?,
-                Step::Own => disk.own = write_file(&self.paths.own, own_bytes.clone())?,
+                Step::Peer => disk.peer = write_file(&self.files, &self.paths.peer, peer_bytes.clone())?,
+                Step::Own => disk.own = write_file(&self.files, &self.paths.own, own_bytes.clone())?,
                 Step::OwnOverlap(overlap) => {
                     let bytes = encoded("enid-leases.json", own_file::encode(&overlap))?;
-                    disk.own = write_file(&self.paths.own, bytes)?;
+                    disk.own = write_file(&self.files, &self.paths.own, bytes)?;
                 }
             }
         }
@@ -178,46 +191,52 @@ impl Writer {
 }
 
 /// Reads and decodes one file. What cannot be used is set aside; of what can be used in part, the part is used.
-fn read_file<F>(
+fn read_file<T>(
+    files: &impl Files,
     path: &Path,
-    decode: fn(&[u8]) -> Decoded<F>,
+    decode: fn(&[u8]) -> Decoded<T>,
     set_aside: &mut Vec<(PathBuf, String)>,
-) -> Result<(Option<F>, Written), CheckpointError> {
-    let (bytes, stamp) = match disk::read(path)? {
+) -> Result<(Option<T>, Written), CheckpointError> {
+    let (bytes, stamp) = match disk::read(files, path)? {
         Found::Missing => return Ok((None, Written::default())),
         Found::File { bytes, stamp } => (bytes, stamp),
         Found::Unusable(reason) => {
-            set_aside.push(aside(path, Aside::Moved, reason)?);
+            set_aside.push(aside(files, path, Aside::Moved, reason)?);
             return Ok((None, Written::default()));
         }
     };
     match decode(&bytes) {
         Ok((file, flaws)) if flaws.is_empty() => Ok((Some(file), Written { bytes, stamp })),
         Ok((file, flaws)) => {
-            set_aside.push(aside(path, Aside::Kept, in_words(&flaws))?);
+            set_aside.push(aside(files, path, Aside::Kept, in_words(&flaws))?);
             // Without a stamp, so that the next write makes it a clean file.
             Ok((Some(file), Written::default()))
         }
         Err(unusable) => {
-            set_aside.push(aside(path, Aside::Moved, unusable.to_string())?);
+            set_aside.push(aside(files, path, Aside::Moved, unusable.to_string())?);
             Ok((None, Written::default()))
         }
     }
 }
 
 /// Logged as well as reported: the report of a read that only a write needed goes nowhere.
-fn aside(path: &Path, how: Aside, reason: String) -> Result<(PathBuf, String), CheckpointError> {
-    let name = disk::set_aside(path, how)?;
+fn aside(
+    files: &impl Files,
+    path: &Path,
+    how: Aside,
+    reason: String,
+) -> Result<(PathBuf, String), CheckpointError> {
+    let name = disk::set_aside(files, path, how)?;
     tracing::warn!(file = %path.display(), set_aside = %name.display(), %reason, "checkpoint file set aside");
     Ok((name, reason))
 }
 
-fn write_file(path: &Path, bytes: Vec<u8>) -> Result<Written, CheckpointError> {
+fn write_file(files: &impl Files, path: &Path, bytes: Vec<u8>) -> Result<Written, CheckpointError> {
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > FILE_BYTES_MAX {
         let problem = format!("{} would be larger than {FILE_BYTES_MAX} bytes", path.display());
         return Err(CheckpointError::BadImage { problem });
     }
-    let stamp = disk::replace(path, &bytes)?;
+    let stamp = disk::replace(files, path, &bytes)?;
     Ok(Written { bytes, stamp: Some(stamp) })
 }
 

@@ -12,6 +12,7 @@
 mod asks;
 mod deaths;
 mod effects;
+mod orders;
 mod poison;
 mod puppet;
 mod snapshots;

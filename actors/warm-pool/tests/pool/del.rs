@@ -3,6 +3,7 @@
 use crate::desk::*;
 use contract::causes::Cause;
 use contract::model::LeasePhase;
+use contract::ports::host::HostSnapshot;
 use std::time::Duration;
 
 fn route_trouble() -> Cause {
@@ -198,4 +199,73 @@ fn an_address_that_is_leased_again_is_not_swept() {
     let mut late = desk.wired(1, 1);
     assert!(matches!(answer(&mut late), Err(Cause::NoLease { .. })));
     assert!(desk.sweeps.is_empty());
+}
+
+/// One address, released, after its rest: the reading that was asked for has not ended yet.
+fn rested() -> Desk {
+    let mut desk = Desk { reads_by_hand: true, ..Desk::with(&[1]) };
+    desk.assigned(1);
+    drop(desk.release(1));
+    desk.write_all();
+    desk.unwire_ends(1, Ok(()));
+    desk.write_all();
+    desk.pass(COOLDOWN);
+    assert_eq!(desk.reads, 1);
+    desk
+}
+
+#[test]
+fn an_address_that_a_lingering_namespace_still_carries_after_its_rest_is_pinned() {
+    let mut desk = rested();
+    let mut asked = desk.lease(2);
+    desk.kernel_shows(Some(kernel_with([at(1)])));
+    assert!(waits(&mut asked));
+    assert_eq!(desk.view.as_ref().unwrap().counts.pinned, 1);
+    // Its pin is looked at again, and once nobody carries it, it rests once more.
+    desk.pass(Duration::from_secs(30));
+    desk.kernel_shows(Some(kernel_with([])));
+    desk.write_all();
+    desk.pass(COOLDOWN);
+    desk.kernel_shows(Some(kernel_with([])));
+    desk.write_all();
+    assert_eq!(answer(&mut asked).unwrap().address, at(1));
+}
+
+#[test]
+fn a_reading_that_tells_nothing_is_repeated_and_frees_nothing() {
+    let mut desk = rested();
+    let mut asked = desk.lease(2);
+    for (reads, nothing) in [(2, None), (3, Some(HostSnapshot::default()))] {
+        desk.kernel_shows(nothing);
+        desk.pass(RETRY);
+        assert_eq!(desk.reads, reads);
+        assert!(waits(&mut asked));
+    }
+    desk.kernel_shows(Some(kernel_with([])));
+    desk.write_all();
+    assert_eq!(answer(&mut asked).unwrap().address, at(1));
+}
+
+#[test]
+fn a_reading_that_began_before_the_end_of_a_rest_says_nothing_about_it() {
+    let mut desk = Desk { reads_by_hand: true, ..Desk::with(&[1, 2]) };
+    for (n, pause) in [(1, Duration::from_secs(1)), (2, Duration::ZERO)] {
+        desk.assigned(n);
+        drop(desk.release(n));
+        desk.write_all();
+        desk.unwire_ends(n, Ok(()));
+        desk.write_all();
+        desk.pass(pause);
+    }
+    // The first has rested, and the reading for it takes longer than the second rests.
+    desk.pass(COOLDOWN);
+    assert_eq!(desk.reads, 1);
+    let mut asked = [desk.lease(3), desk.lease(4)];
+    desk.kernel_shows(Some(kernel_with([])));
+    desk.write_all();
+    assert_eq!(answer(&mut asked[0]).unwrap().address, at(1));
+    assert_eq!((desk.reads, waits(&mut asked[1])), (2, true));
+    desk.kernel_shows(Some(kernel_with([])));
+    desk.write_all();
+    assert_eq!(answer(&mut asked[1]).unwrap().address, at(2));
 }

@@ -100,6 +100,8 @@ pub(crate) struct Desk {
     pub(crate) unwires: Vec<(AttachmentKey, Ipv4Addr)>,
     pub(crate) sweeps: Vec<Ipv4Addr>,
     pub(crate) reads: u32,
+    /// Readings are answered by the test; else at once, by a kernel in which nobody carries anything.
+    pub(crate) reads_by_hand: bool,
     pub(crate) demands: Vec<Demand>,
     pub(crate) view: Option<LeaseView>,
     pub(crate) wake_at: Option<Duration>,
@@ -134,6 +136,7 @@ impl Desk {
         host: HostSnapshot,
         now: Duration,
     ) -> (Self, Vec<String>) {
+        let reads_by_hand = !host.links.is_empty();
         let (pool, notes) = recover(config, Facts { loaded, host, now });
         let mut desk = Self {
             pool,
@@ -143,6 +146,7 @@ impl Desk {
             unwires: Vec::new(),
             sweeps: Vec::new(),
             reads: 0,
+            reads_by_hand,
             demands: Vec::new(),
             view: None,
             wake_at: None,
@@ -157,6 +161,7 @@ impl Desk {
     }
 
     fn plan(&mut self) {
+        let reads = self.reads;
         let plan = self.pool.plan(self.now);
         for action in plan.actions {
             self.take(action);
@@ -167,6 +172,9 @@ impl Desk {
         assert!(plan.wake_at.is_none_or(|at| at > self.now), "a wake in the past");
         self.wake_at = plan.wake_at;
         assert_eq!(self.pool.audit(), Vec::<String>::new());
+        if self.reads > reads && !self.reads_by_hand {
+            self.kernel_shows(Some(kernel_with([])));
+        }
     }
 
     fn take(&mut self, action: PoolAction) {
@@ -185,6 +193,11 @@ impl Desk {
             PoolAction::PublishLeases(view) => self.view = Some(view),
             PoolAction::PublishDemand(demand) => self.demands.push(demand),
         }
+    }
+
+    /// A reading of the kernel ends.
+    pub(crate) fn kernel_shows(&mut self, read: Option<HostSnapshot>) {
+        self.event(Event::Outcome(PoolOutcome::Use(read)));
     }
 
     pub(crate) fn mail(&mut self, mail: PoolMail) {

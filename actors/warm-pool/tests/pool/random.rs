@@ -77,7 +77,7 @@ struct World {
 impl World {
     fn new() -> Self {
         Self {
-            desk: Desk::new(config()),
+            desk: Desk { reads_by_hand: true, ..Desk::new(config()) },
             streams: 0,
             open: BTreeMap::new(),
             leases: Vec::new(),
@@ -202,7 +202,7 @@ impl World {
         while self.desk.reads > 0 {
             self.desk.reads -= 1;
             let seen = kernel_with(self.carried.iter().copied());
-            self.desk.event(Event::Outcome(PoolOutcome::Use(Some(seen))));
+            self.desk.kernel_shows(Some(seen));
         }
     }
 
@@ -214,7 +214,8 @@ impl World {
         self.rests_until.retain(|address, _| self.told.contains(address));
         let loaded = Loaded { image: self.durable.clone(), ..Loaded::default() };
         let seen = kernel_with(self.carried.iter().copied());
-        self.desk = Desk::recovered_from(config(), loaded, seen, self.desk.now).0;
+        let (desk, _) = Desk::recovered_from(config(), loaded, seen, self.desk.now);
+        self.desk = Desk { reads_by_hand: true, ..desk };
         self.open.clear();
         self.leases.clear();
         self.steps.clear();

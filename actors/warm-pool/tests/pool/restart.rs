@@ -7,9 +7,7 @@ use contract::model::LeasePhase::{Assigned, Releasing, Reserved, Wired};
 use contract::model::TableId;
 use contract::ports::checkpoint::{Cooling, Loaded};
 use contract::ports::host::{HostSnapshot, Route};
-use kernel::Event;
 use std::time::Duration;
-use warm_pool::PoolOutcome;
 
 const NOW: Boottime = Duration::from_secs(5000);
 
@@ -37,6 +35,7 @@ fn an_address_that_no_link_carries_any_more_is_released() {
     let mut asked = desk.lease(3);
     assert!(waits(&mut asked));
     desk.pass(COOLDOWN);
+    desk.kernel_shows(Some(kernel_with([at(2)])));
     desk.write_all();
     assert_eq!(answer(&mut asked).unwrap().address, at(1));
     assert_eq!(desk.phase(2), Some(Assigned));
@@ -97,7 +96,7 @@ fn an_address_in_use_that_no_lease_explains_is_never_handed_out() {
     for read in 1..10 {
         assert_eq!(desk.reads, read);
         let mut asked = desk.lease(1);
-        desk.event(Event::Outcome(PoolOutcome::Use(Some(kernel_with([at(1)])))));
+        desk.kernel_shows(Some(kernel_with([at(1)])));
         desk.pass(Duration::from_secs(30));
         assert!(waits(&mut asked));
     }
@@ -110,22 +109,23 @@ fn a_pin_ends_when_a_whole_reading_no_longer_shows_it_and_the_address_rests() {
     desk.hear_enis(vec![eni(0, &[1])]);
     // Absence in a partial reading, or in none, means nothing.
     for nothing in [None, Some(HostSnapshot::default())] {
-        desk.event(Event::Outcome(PoolOutcome::Use(nothing)));
+        desk.kernel_shows(nothing);
         assert_eq!(desk.view.as_ref().unwrap().counts.pinned, 1);
         desk.pass(Duration::from_secs(30));
     }
     assert_eq!(desk.reads, 3);
     let mut asked = desk.lease(1);
-    desk.event(Event::Outcome(PoolOutcome::Use(Some(kernel_with([])))));
+    desk.kernel_shows(Some(kernel_with([])));
     desk.write_all();
     assert_eq!(desk.view.as_ref().unwrap().counts.pinned, 0);
     assert!(waits(&mut asked));
     desk.pass(Duration::from_millis(29_999));
     assert_eq!(desk.address(1), None);
     desk.pass(Duration::from_millis(1));
+    assert_eq!((desk.reads, desk.address(1)), (4, None));
+    desk.kernel_shows(Some(kernel_with([])));
     desk.write_all();
     assert_eq!(desk.address(1), Some(at(1)));
-    assert_eq!(desk.reads, 3);
 }
 
 #[test]

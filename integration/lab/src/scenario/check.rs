@@ -36,6 +36,8 @@ pub(crate) struct Plan {
     traffic: BTreeMap<String, BTreeSet<String>>,
     /// Nodes that are watched.
     watched: BTreeSet<String>,
+    /// Actors that were harmed, and nobody has looked since what became of them.
+    harmed: BTreeSet<String>,
     /// Something is asked of the product.
     pub(crate) asks: bool,
     /// A daemon is started.
@@ -119,6 +121,16 @@ impl Plan {
         Ok(())
     }
 
+    /// An actor suffers.
+    pub(crate) fn harms(&mut self, actor: &str) {
+        self.harmed.insert(actor.to_owned());
+    }
+
+    /// A metric is looked at: what became of the actor that it is about is known.
+    pub(crate) fn looks_at(&mut self, metric: &str) {
+        self.harmed.retain(|actor| !metric.contains(&format!("child=\"{actor}\"")));
+    }
+
     /// Nothing is left running that nobody would look at.
     fn over(&self) -> Result<()> {
         if let Some(name) = self.traffic.keys().next() {
@@ -126,6 +138,9 @@ impl Plan {
         }
         if let Some(node) = self.watched.first() {
             bail!("the watch of {node} is never stopped: nobody would know what it saw");
+        }
+        if let Some(actor) = self.harmed.first() {
+            bail!("nobody waits for what becomes of {actor}: wait for one of its metrics");
         }
         Ok(())
     }

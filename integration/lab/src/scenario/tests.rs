@@ -110,6 +110,19 @@ fn a_scenario_that_cannot_mean_what_it_says_is_refused() {
         ("[[step]]\ndo = \"probe\"\npod = \"web\"", "", "needs a probe"),
         ("nothing_left = true", "netlink_deletions = 0", "needs a watch_start"),
         ("do = \"start\"", "do = \"change_kernel\"\nchange = \"link_down\"", "needs device"),
+        ("do = \"start\"", &harm("warm-pool", "order = \"stall\""), "stall needs milliseconds"),
+        (
+            "do = \"start\"",
+            &harm("warm-pool", "order = \"panic\"\nmilliseconds = 1"),
+            "panic has no milliseconds",
+        ),
+        (
+            "do = \"start\"",
+            &harm("warm-pool", "order = \"panic\""),
+            "nobody waits for what becomes of warm-pool",
+        ),
+        ("do = \"start\"", &harm("a b", "order = \"panic\""), "no actor's name"),
+        ("do = \"start\"", &harm("warm-pool", "order = \"tickle\""), "tickle"),
         ("breaks = \"something\"", "breaks = \" \"", "must say what it breaks"),
         ("config/src/load.rs", "integration/lab/src/run.rs", "can be broken"),
         ("name = \"node\"", "name = \"vpc\"", "node name"),
@@ -123,6 +136,26 @@ fn a_scenario_that_cannot_mean_what_it_says_is_refused() {
         let error = said_with(from, to);
         assert!(error.contains(reason), "{reason}: {error}");
     }
+}
+
+/// An order to an actor, and a look at another one.
+fn harm(actor: &str, order: &str) -> String {
+    format!(
+        "do = \"actor\"\nactor = \"{actor}\"\n{order}\n\
+         [[step]]\ndo = \"wait\"\nmetric = 'enid_child_incarnation{{child=\"driver\"}}'"
+    )
+}
+
+#[test]
+fn an_order_is_followed_by_a_look_at_its_own_actor() {
+    let with = |steps: &str| ScenarioFile::parse(&GOOD.replacen("do = \"start\"", steps, 1), &[]);
+    let order = harm("driver", "order = \"panic\"");
+    assert!(with(&order).is_ok(), "{:?}", with(&order));
+    let looked_before = format!(
+        "do = \"wait\"\nmetric = 'enid_child_incarnation{{child=\"driver\"}}'\n[[step]]\n\
+         do = \"actor\"\nactor = \"driver\"\norder = \"panic\""
+    );
+    assert!(format!("{:#}", with(&looked_before).unwrap_err()).contains("nobody waits"));
 }
 
 const TABLE: &str = r#"

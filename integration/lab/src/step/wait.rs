@@ -76,6 +76,7 @@ impl Take for Wait {
             let all: Vec<&str> = self.conditions().into_iter().map(|(name, _)| name).collect();
             bail!("wait for exactly one of {}", all.join(", "));
         }
+        self.metric.iter().for_each(|metric| plan.looks_at(metric));
         self.pods_reachable.iter().try_for_each(|pod| plan.sends(pod))?;
         self.pod_rules.iter().try_for_each(|rules| plan.runs(&rules.pod))
     }

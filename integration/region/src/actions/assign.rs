@@ -1,19 +1,19 @@
 //! AssignPrivateIpAddresses and UnassignPrivateIpAddresses: addresses and prefixes of an ENI that exists, all or nothing.
 
-use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
+use super::wanted::{self, IPV4};
 use super::{Action, Done};
 use crate::effect::Effect;
 use crate::eni::Eni;
 use crate::error::ApiError;
 use crate::ids::EniId;
 use crate::limits;
-use crate::params::{Params, address, boolean, integer, prefix, text};
+use crate::params::{Params, boolean, integer, text};
 use crate::region::Region;
-use crate::subnet::{Granted, Want};
+use crate::want::{Granted, Want};
 use crate::xml::Xml;
 
 pub(crate) const ASSIGN_PRIVATE_IP_ADDRESSES: Action = Action {
@@ -37,7 +37,7 @@ pub(crate) const UNASSIGN_PRIVATE_IP_ADDRESSES: Action = Action {
 
 fn assign(region: &mut Region, params: &Params) -> Result<Done, ApiError> {
     let id = EniId::parse(params.required("NetworkInterfaceId")?)?;
-    let mut want = wanted(params)?;
+    let mut want: Want = wanted::assigned(params, &IPV4)?;
     let eni = region.visible_eni(&id)?;
     // Asked again for what it already has: nothing to do for these, and no slot is filled.
     want.addresses.retain(|address| !eni.secondaries.contains(address));
@@ -72,56 +72,9 @@ fn assigned(id: &EniId, granted: &Granted) -> String {
     })
 }
 
-fn wanted(params: &Params) -> Result<Want, ApiError> {
-    let (addresses, prefixes) = named(params)?;
-    let (address_count, prefix_count) =
-        (params.integer("SecondaryPrivateIpAddressCount"), params.integer("Ipv4PrefixCount"));
-    let kinds =
-        [!addresses.is_empty(), !prefixes.is_empty(), address_count.is_some(), prefix_count.is_some()];
-    match kinds.into_iter().filter(|kind| *kind).count() {
-        0 => return Err(ApiError::missing("SecondaryPrivateIpAddressCount")),
-        1 => {}
-        _ => {
-            return Err(ApiError::combination(
-                "Only one of PrivateIpAddresses, SecondaryPrivateIpAddressCount, Ipv4Prefixes and Ipv4PrefixCount may be specified.",
-            ));
-        }
-    }
-    for (name, count) in
-        [("SecondaryPrivateIpAddressCount", address_count), ("Ipv4PrefixCount", prefix_count)]
-    {
-        if count == Some(0) {
-            return Err(ApiError::invalid_value(format!("Value (0) for parameter {name} is invalid.")));
-        }
-    }
-    Ok(Want {
-        addresses,
-        address_count: address_count.unwrap_or(0),
-        prefixes,
-        prefix_count: prefix_count.unwrap_or(0),
-    })
-}
-
-/// Addresses and prefixes by name; one named twice is refused.
-fn named(params: &Params) -> Result<(Vec<Ipv4Addr>, Vec<Ipv4Net>), ApiError> {
-    let addresses: Vec<Ipv4Addr> =
-        params.list("PrivateIpAddress").into_iter().map(address).collect::<Result<_, _>>()?;
-    let prefixes: Vec<Ipv4Net> =
-        params.list("Ipv4Prefix").into_iter().map(prefix).collect::<Result<_, _>>()?;
-    let distinct =
-        addresses.iter().collect::<BTreeSet<_>>().len() + prefixes.iter().collect::<BTreeSet<_>>().len();
-    if distinct != addresses.len() + prefixes.len() {
-        return Err(ApiError::invalid_value("An address or prefix is specified more than once."));
-    }
-    Ok((addresses, prefixes))
-}
-
 fn unassign(region: &mut Region, params: &Params) -> Result<Done, ApiError> {
     let id = EniId::parse(params.required("NetworkInterfaceId")?)?;
-    let (addresses, prefixes) = named(params)?;
-    if addresses.is_empty() && prefixes.is_empty() {
-        return Err(ApiError::missing("PrivateIpAddress"));
-    }
+    let (addresses, prefixes): (Vec<Ipv4Addr>, Vec<Ipv4Net>) = wanted::unassigned(params, &IPV4)?;
     let eni = region.visible_eni(&id)?;
     if addresses.contains(&eni.primary) {
         return Err(ApiError::invalid_value(
@@ -131,9 +84,7 @@ fn unassign(region: &mut Region, params: &Params) -> Result<Done, ApiError> {
     let has_all = addresses.iter().all(|address| eni.secondaries.contains(address))
         && prefixes.iter().all(|prefix| eni.prefixes.contains(prefix));
     if !has_all {
-        return Err(ApiError::invalid_value(format!(
-            "Some of the specified addresses are not assigned to interface {id}"
-        )));
+        return Err(ApiError::not_assigned(&id));
     }
     region.take_back(&id, &addresses, &prefixes)?;
     Ok(Done::changed())
@@ -198,8 +149,9 @@ impl Region {
         Ok(())
     }
 
-    /// Tells the metadata service, in its own time, of what changed on an ENI.
+    /// Tells the metadata service, in its own time, and the audit of what changed on an ENI.
     pub(crate) fn publish_change(&mut self, id: &EniId) {
+        self.touch(id);
         if let Some(eni) = self.enis.get(id) {
             self.imds.changed(eni, self.clock, &self.knobs.imds);
         }

@@ -4,7 +4,7 @@ use super::{Action, Done};
 use crate::attachment::Place;
 use crate::error::ApiError;
 use crate::ids::{AttachmentId, EniId, InstanceId};
-use crate::params::{Params, boolean, integer, not_simulated, text};
+use crate::params::{DRY_RUN, Params, boolean, integer, not_simulated, text};
 use crate::region::Region;
 use crate::xml::Xml;
 
@@ -16,18 +16,22 @@ pub(crate) const ATTACH_NETWORK_INTERFACE: Action = Action {
         integer("DeviceIndex").required(),
         integer("NetworkCardIndex"),
         not_simulated("EnaQueueCount"),
+        DRY_RUN,
     ],
     run: attach,
 };
 
 pub(crate) const DETACH_NETWORK_INTERFACE: Action = Action {
     name: "DetachNetworkInterface",
-    params: &[text("AttachmentId").required(), boolean("Force")],
+    params: &[text("AttachmentId").required(), boolean("Force"), DRY_RUN],
     run: detach,
 };
 
-pub(crate) const DELETE_NETWORK_INTERFACE: Action =
-    Action { name: "DeleteNetworkInterface", params: &[text("NetworkInterfaceId").required()], run: delete };
+pub(crate) const DELETE_NETWORK_INTERFACE: Action = Action {
+    name: "DeleteNetworkInterface",
+    params: &[text("NetworkInterfaceId").required(), DRY_RUN],
+    run: delete,
+};
 
 fn attach(region: &mut Region, params: &Params) -> Result<Done, ApiError> {
     let eni = EniId::parse(params.required("NetworkInterfaceId")?)?;

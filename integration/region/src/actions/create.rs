@@ -1,26 +1,16 @@
 //! CreateNetworkInterface, and what a ClientToken promises: the same call again gives the same ENI.
 
-use std::time::Duration;
-
-use super::Done;
 use super::describe_interfaces::write_interface;
 use super::tags::specified;
-use crate::actions::Action;
+use super::{Action, Done, new_interface};
+use crate::client_tokens;
 use crate::error::ApiError;
-use crate::ids::{EniId, SecurityGroupId, SubnetId};
+use crate::ids::{EniId, SubnetId};
 use crate::interface::NewInterface;
 use crate::knobs::after_or_never;
-use crate::params::{Params, address, boolean, integer, not_simulated, prefix, text};
-use crate::region::{Region, Remembered};
-use crate::subnet::Want;
+use crate::params::{DRY_RUN, Params, boolean, integer, not_simulated, text};
+use crate::region::Region;
 use crate::xml::Xml;
-
-/// How long a token is remembered (EC2 promises at least a day).
-const TOKEN_KEPT: Duration = Duration::from_hours(24);
-/// Characters of a token (EC2's bound).
-const TOKEN_CHARACTERS_MAX: usize = 64;
-/// Characters of a description (EC2's bound).
-const DESCRIPTION_CHARACTERS_MAX: usize = 255;
 
 pub(crate) const CREATE_NETWORK_INTERFACE: Action = Action {
     name: "CreateNetworkInterface",
@@ -34,59 +24,41 @@ pub(crate) const CREATE_NETWORK_INTERFACE: Action = Action {
         integer("SecondaryPrivateIpAddressCount"),
         integer("Ipv4PrefixCount"),
         text("Ipv4Prefix.N.Ipv4Prefix"),
+        integer("Ipv6AddressCount"),
+        text("Ipv6Addresses.N.Ipv6Address"),
+        integer("Ipv6PrefixCount"),
+        text("Ipv6Prefix.N.Ipv6Prefix"),
         text("TagSpecification.N.ResourceType"),
         text("TagSpecification.N.Tag.N.Key"),
         text("TagSpecification.N.Tag.N.Value"),
         text("ClientToken"),
-        not_simulated("InterfaceType"),
+        text("InterfaceType"),
         not_simulated("EnablePrimaryIpv6"),
-        not_simulated("Ipv6AddressCount"),
-        not_simulated("Ipv6Addresses.N.Ipv6Address"),
         not_simulated("Ipv6Addresses.N.IsPrimaryIpv6"),
-        not_simulated("Ipv6PrefixCount"),
-        not_simulated("Ipv6Prefix.N.Ipv6Prefix"),
         not_simulated("Operator.Principal"),
+        DRY_RUN,
     ],
     run,
 };
 
 fn run(region: &mut Region, params: &Params) -> Result<Done, ApiError> {
-    let token = params.text("ClientToken").filter(|token| !token.is_empty());
-    if token.is_some_and(|token| token.chars().count() > TOKEN_CHARACTERS_MAX) {
-        return Err(ApiError::invalid_value("The ClientToken exceeds 64 characters"));
-    }
-    let asked = params.without(&["ClientToken", "DryRun"]);
     let clock = region.clock;
-    region.client_tokens.retain(|_, known| clock.saturating_sub(known.at) < TOKEN_KEPT);
-    if let Some(known) = token.and_then(|token| region.client_tokens.get(token)) {
-        if known.params != asked {
-            return Err(ApiError::new(
-                "IdempotentParameterMismatch",
-                "Arguments on this idempotent request are inconsistent with arguments used in previous request(s).",
-            ));
-        }
-        let eni = known.eni.clone();
-        return answer(region, &eni, token, false);
+    if let Some(known) = region.create_tokens.recall(params, clock)? {
+        return answer(region, &known, params, false);
     }
     let new = read(region, params)?;
     let visible_at = after_or_never(clock, region.knobs.create_visible_milliseconds);
     let eni = region.create_interface(new, visible_at)?;
-    if let Some(token) = token {
-        region
-            .client_tokens
-            .insert(token.to_owned(), Remembered { params: asked, eni: eni.clone(), at: clock });
-    }
-    answer(region, &eni, token, true)
+    region.create_tokens.remember(params, eni.clone(), clock);
+    answer(region, &eni, params, true)
 }
 
-fn answer(region: &Region, id: &EniId, token: Option<&str>, mutated: bool) -> Result<Done, ApiError> {
+fn answer(region: &Region, id: &EniId, params: &Params, mutated: bool) -> Result<Done, ApiError> {
     // A token outlives its ENI: EC2 then knows the call but not the thing.
     let eni = region.enis.get(id).ok_or_else(|| id.not_found())?;
     let members = Xml::of(|xml| {
         xml.node("networkInterface", |xml| write_interface(xml, region, eni));
-        if let Some(token) = token {
-            xml.leaf("clientToken", token);
-        }
+        xml.maybe("clientToken", client_tokens::token(params));
     });
     Ok(Done::told(members, mutated))
 }
@@ -96,49 +68,6 @@ fn read(region: &Region, params: &Params) -> Result<NewInterface, ApiError> {
     if !region.subnets.contains_key(&subnet) {
         return Err(subnet.not_found());
     }
-    let description = params.text("Description").unwrap_or_default().to_owned();
-    if description.chars().count() > DESCRIPTION_CHARACTERS_MAX {
-        return Err(ApiError::invalid_value("The description exceeds 255 characters"));
-    }
-    let tags = specified(params, "network-interface")?;
-    if !tags.is_empty() && region.knobs.denied_actions.contains("CreateTags") {
-        return Err(region.unauthorized("CreateTags"));
-    }
-    let groups = params.list("SecurityGroupId");
-    let groups = groups.into_iter().map(SecurityGroupId::parse).collect::<Result<_, _>>()?;
-    let (primary, more) = addresses(params)?;
-    Ok(NewInterface { subnet, primary, more, groups, description, tags })
-}
-
-/// The primary address, if it was named, and what else is wanted.
-fn addresses(params: &Params) -> Result<(Option<std::net::Ipv4Addr>, Want), ApiError> {
-    let mut primary = params.text("PrivateIpAddress").map(address).transpose()?;
-    let mut more = Want {
-        address_count: params.integer("SecondaryPrivateIpAddressCount").unwrap_or(0),
-        prefix_count: params.integer("Ipv4PrefixCount").unwrap_or(0),
-        ..Want::default()
-    };
-    for record in params.records("PrivateIpAddresses") {
-        let named = address(record.required("PrivateIpAddress")?)?;
-        if record.boolean("Primary") != Some(true) {
-            more.addresses.push(named);
-        } else if primary.replace(named).is_some() {
-            return Err(ApiError::invalid_value("Only one primary private IP address can be specified."));
-        }
-    }
-    for record in params.records("Ipv4Prefix") {
-        more.prefixes.push(prefix(record.required("Ipv4Prefix")?)?);
-    }
-    let kinds = [
-        !more.addresses.is_empty(),
-        more.address_count > 0,
-        !more.prefixes.is_empty(),
-        more.prefix_count > 0,
-    ];
-    if kinds.into_iter().filter(|kind| *kind).count() > 1 {
-        return Err(ApiError::combination(
-            "Only one of PrivateIpAddresses, SecondaryPrivateIpAddressCount, Ipv4Prefixes and Ipv4PrefixCount may be specified.",
-        ));
-    }
-    Ok((primary, more))
+    let tags = specified(region, params, "network-interface")?;
+    new_interface::read(params, subnet, tags)
 }

@@ -5,7 +5,7 @@ use super::page::PageRule;
 use super::{Action, Done};
 use crate::error::ApiError;
 use crate::limits::{Limits, instance_types, limits_of};
-use crate::params::{Params, boolean, integer, text};
+use crate::params::{DRY_RUN, Params, boolean, integer, text};
 use crate::region::Region;
 use crate::tags::Tags;
 use crate::xml::Xml;
@@ -19,16 +19,30 @@ pub(crate) const DESCRIBE_INSTANCE_TYPES: Action = Action {
         integer("MaxResults"),
         text("NextToken"),
         boolean("IncludeUnsupportedInRegion"),
+        DRY_RUN,
     ],
     run,
 };
 
-const FILTERS: &[&str] = &["bare-metal", "hypervisor", "instance-type"];
+const FILTERS: &[&str] = &[
+    "bare-metal",
+    "hypervisor",
+    "instance-type",
+    "network-info.ipv4-addresses-per-interface",
+    "network-info.ipv6-addresses-per-interface",
+    "network-info.ipv6-supported",
+    "network-info.maximum-network-cards",
+    "network-info.maximum-network-interfaces",
+];
 
-const PAGES: PageRule =
-    PageRule { action: "DescribeInstanceTypes", ids: "InstanceType", default_size: Some(100), size_max: 100 };
+const PAGES: PageRule = PageRule {
+    action: "DescribeInstanceTypes",
+    ids: &["InstanceType"],
+    default_size: Some(100),
+    size_max: 100,
+};
 
-fn run(_: &mut Region, params: &Params) -> Result<Done, ApiError> {
+fn run(region: &mut Region, params: &Params) -> Result<Done, ApiError> {
     let filters = Filters::read(params, FILTERS)?;
     let named = params.list("InstanceType");
     let unknown: Vec<&str> = named.iter().copied().filter(|name| limits_of(name).is_none()).collect();
@@ -39,12 +53,10 @@ fn run(_: &mut Region, params: &Params) -> Result<Done, ApiError> {
     let mut types: Vec<(&str, &Limits)> =
         instance_types().filter(|(name, _)| named.is_empty() || named.contains(name)).collect();
     types.retain(|(name, limits)| filters.pass(&Tags::new(), |filter| facts(name, limits, filter)));
-    let page = PAGES.page(params, types, |(name, _)| (*name).to_owned())?;
+    let page = PAGES.page(params, region.clock, types, |(name, _)| (*name).to_owned())?;
     let members = Xml::of(|xml| {
         xml.list("instanceTypeSet", page.items, |xml, (name, limits)| write(xml, name, limits));
-        if let Some(token) = &page.next_token {
-            xml.leaf("nextToken", token);
-        }
+        xml.maybe("nextToken", page.next_token.as_ref());
     });
     Ok(Done::told(members, false))
 }
@@ -53,6 +65,11 @@ fn facts(name: &str, limits: &Limits, filter: &str) -> Vec<String> {
     vec![match filter {
         "bare-metal" => limits.bare_metal.to_string(),
         "hypervisor" => limits.hypervisor.clone(),
+        "network-info.ipv4-addresses-per-interface" => limits.ipv4_per_eni.to_string(),
+        "network-info.ipv6-addresses-per-interface" => limits.ipv6_per_eni(name).to_string(),
+        "network-info.ipv6-supported" => (limits.ipv6_per_eni(name) > 0).to_string(),
+        "network-info.maximum-network-cards" => limits.network_cards.len().to_string(),
+        "network-info.maximum-network-interfaces" => limits.enis().to_string(),
         _ => name.to_owned(),
     }]
 }
@@ -72,5 +89,7 @@ fn write(xml: &mut Xml, name: &str, limits: &Limits) {
             xml.leaf("maximumNetworkInterfaces", enis);
         });
         xml.leaf("ipv4AddressesPerInterface", limits.ipv4_per_eni);
+        xml.leaf("ipv6AddressesPerInterface", limits.ipv6_per_eni(name));
+        xml.leaf("ipv6Supported", limits.ipv6_per_eni(name) > 0);
     });
 }

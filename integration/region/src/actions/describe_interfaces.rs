@@ -7,7 +7,7 @@ use crate::eni::{Attachment, Eni};
 use crate::error::ApiError;
 use crate::ids::{EniId, SecurityGroupId};
 use crate::instant;
-use crate::params::{Params, boolean, integer, text};
+use crate::params::{DRY_RUN, Params, boolean, integer, text};
 use crate::region::Region;
 use crate::tags::Tags;
 use crate::xml::Xml;
@@ -21,31 +21,45 @@ pub(crate) const DESCRIBE_NETWORK_INTERFACES: Action = Action {
         integer("MaxResults"),
         text("NextToken"),
         boolean("IncludeManagedResources"),
+        DRY_RUN,
     ],
     run,
 };
 
 const FILTERS: &[&str] = &[
+    "addresses.primary",
     "addresses.private-ip-address",
     "attachment.attachment-id",
+    "attachment.delete-on-termination",
     "attachment.device-index",
     "attachment.instance-id",
+    "attachment.instance-owner-id",
+    "attachment.network-card-index",
     "attachment.status",
     "availability-zone",
+    "availability-zone-id",
     "description",
     "group-id",
+    "group-name",
     "interface-type",
+    "ipv6-addresses.ipv6-address",
     "mac-address",
     "network-interface-id",
+    "owner-id",
+    "private-dns-name",
     "private-ip-address",
+    "requester-managed",
+    "source-dest-check",
     "status",
     "subnet-id",
+    "tag:",
+    "tag-key",
     "vpc-id",
 ];
 
 const PAGES: PageRule = PageRule {
     action: "DescribeNetworkInterfaces",
-    ids: "NetworkInterfaceId",
+    ids: &["NetworkInterfaceId"],
     default_size: None,
     size_max: 1_000,
 };
@@ -63,36 +77,53 @@ fn run(region: &mut Region, params: &Params) -> Result<Done, ApiError> {
     };
     enis.sort_by_key(|eni| &eni.id);
     enis.dedup_by_key(|eni| &eni.id);
-    enis.retain(|eni| filters.pass(&eni.tags, |name| facts(eni, name)));
-    let page = PAGES.page(params, enis, |eni| eni.id.to_string())?;
+    enis.retain(|eni| filters.pass(&eni.tags, |name| facts(region, eni, name)));
+    let page = PAGES.page(params, region.clock, enis, |eni| eni.id.to_string())?;
     let members = Xml::of(|xml| {
         xml.list("networkInterfaceSet", page.items, |xml, eni| write_interface(xml, region, eni));
-        if let Some(token) = &page.next_token {
-            xml.leaf("nextToken", token);
-        }
+        xml.maybe("nextToken", page.next_token.as_ref());
     });
     Ok(Done::told(members, false))
 }
 
-fn facts(eni: &Eni, filter: &str) -> Vec<String> {
-    let of = |fact: fn(&Attachment) -> String| eni.attachment.as_ref().map(fact).into_iter().collect();
+fn facts(region: &Region, eni: &Eni, filter: &str) -> Vec<String> {
+    if let Some(filter) = filter.strip_prefix("attachment.") {
+        return eni.attachment.iter().map(|attachment| attachment_fact(region, attachment, filter)).collect();
+    }
     match filter {
+        "addresses.primary" => eni.addresses().iter().map(|own| (*own == eni.primary).to_string()).collect(),
         "addresses.private-ip-address" => eni.addresses().iter().map(ToString::to_string).collect(),
-        "attachment.attachment-id" => of(|attachment| attachment.id.to_string()),
-        "attachment.device-index" => of(|attachment| attachment.device_index.to_string()),
-        "attachment.instance-id" => of(|attachment| attachment.instance.to_string()),
-        "attachment.status" => of(|attachment| attachment.state.as_str().to_owned()),
-        "availability-zone" => vec![eni.zone.clone()],
-        "description" => vec![eni.description.clone()],
         "group-id" => eni.groups.iter().map(ToString::to_string).collect(),
-        "interface-type" => vec!["interface".to_owned()],
-        "mac-address" => vec![eni.mac.to_string()],
-        "network-interface-id" => vec![eni.id.to_string()],
-        "private-ip-address" => vec![eni.primary.to_string()],
-        "status" => vec![eni.status().to_owned()],
-        "subnet-id" => vec![eni.subnet.to_string()],
-        "vpc-id" => vec![eni.vpc.to_string()],
-        _ => Vec::new(),
+        "group-name" => region.group_names(&eni.groups),
+        "ipv6-addresses.ipv6-address" => eni.ipv6_addresses.iter().map(ToString::to_string).collect(),
+        _ => vec![match filter {
+            "availability-zone" => eni.zone.clone(),
+            "availability-zone-id" => region.zone_id(&eni.zone),
+            "description" => eni.description.clone(),
+            "interface-type" => eni.kind.as_str().to_owned(),
+            "mac-address" => eni.mac.to_string(),
+            "network-interface-id" => eni.id.to_string(),
+            "owner-id" => region.spec.account.clone(),
+            "private-dns-name" => region.hostname(eni.primary),
+            "private-ip-address" => eni.primary.to_string(),
+            "requester-managed" => "false".to_owned(),
+            "source-dest-check" => eni.source_dest_check.to_string(),
+            "status" => eni.status().to_owned(),
+            "subnet-id" => eni.subnet.to_string(),
+            _ => eni.vpc.to_string(),
+        }],
+    }
+}
+
+fn attachment_fact(region: &Region, attachment: &Attachment, filter: &str) -> String {
+    match filter {
+        "attachment-id" => attachment.id.to_string(),
+        "delete-on-termination" => attachment.delete_on_termination.to_string(),
+        "device-index" => attachment.device_index.to_string(),
+        "instance-id" => attachment.instance.to_string(),
+        "instance-owner-id" => region.spec.account.clone(),
+        "network-card-index" => attachment.card.to_string(),
+        _ => attachment.state.as_str().to_owned(),
     }
 }
 
@@ -112,16 +143,21 @@ pub(crate) fn write_interface(xml: &mut Xml, region: &Region, eni: &Eni) {
     xml.leaf("sourceDestCheck", eni.source_dest_check);
     write_groups(xml, region, &eni.groups);
     if let Some(attachment) = &eni.attachment {
-        xml.node("attachment", |xml| {
-            xml.leaf("attachmentId", &attachment.id);
-            xml.leaf("instanceId", &attachment.instance);
-            xml.leaf("instanceOwnerId", &region.spec.account);
-            write_attachment(xml, region, attachment);
-        });
+        write_attachment_of(xml, region, attachment);
     }
     write_tags(xml, &eni.tags);
     write_addresses(xml, region, eni);
-    xml.leaf("interfaceType", "interface");
+    xml.leaf("interfaceType", eni.kind.as_str());
+}
+
+/// The attachment as the ENI's calls tell it.
+pub(crate) fn write_attachment_of(xml: &mut Xml, region: &Region, attachment: &Attachment) {
+    xml.node("attachment", |xml| {
+        xml.leaf("attachmentId", &attachment.id);
+        xml.leaf("instanceId", &attachment.instance);
+        xml.leaf("instanceOwnerId", &region.spec.account);
+        write_attachment(xml, region, attachment);
+    });
 }
 
 /// The members that DescribeNetworkInterfaces and DescribeInstances share.
@@ -140,7 +176,11 @@ pub(crate) fn write_addresses(xml: &mut Xml, region: &Region, eni: &Eni) {
         xml.leaf("primary", address == eni.primary);
     });
     xml.list("ipv4PrefixSet", &eni.prefixes, |xml, prefix| xml.leaf("ipv4Prefix", prefix));
-    xml.list("ipv6AddressesSet", std::iter::empty::<()>(), |_, ()| {});
+    xml.list("ipv6AddressesSet", &eni.ipv6_addresses, |xml, address| {
+        xml.leaf("ipv6Address", address);
+        xml.leaf("isPrimaryIpv6", false);
+    });
+    xml.list("ipv6PrefixSet", &eni.ipv6_prefixes, |xml, prefix| xml.leaf("ipv6Prefix", prefix));
 }
 
 pub(crate) fn write_groups(xml: &mut Xml, region: &Region, groups: &[SecurityGroupId]) {

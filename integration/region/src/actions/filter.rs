@@ -10,13 +10,13 @@ use crate::tags::Tags;
 pub(crate) struct Filters(Vec<(String, Vec<String>)>);
 
 impl Filters {
-    /// Reads `Filter.N`, each one of `known`, `tag-key`, or `tag:` and a key.
+    /// Reads `Filter.N`, each one of `known`; `tag:` among these stands for it and any key.
     pub(crate) fn read(params: &Params, known: &[&str]) -> Result<Self, ApiError> {
         let mut filters = Vec::new();
         for record in params.records("Filter") {
             let name = record.required("Name").map_err(|_| ApiError::missing("Filter.Name"))?;
-            let tagged = name == "tag-key" || name.strip_prefix("tag:").is_some_and(|key| !key.is_empty());
-            if !tagged && !known.contains(&name) {
+            let kind = name.strip_prefix("tag:").filter(|key| !key.is_empty()).map_or(name, |_| "tag:");
+            if !known.contains(&kind) || name == "tag:" {
                 return Err(ApiError::invalid_value(format!("The filter '{name}' is invalid")));
             }
             let values: Vec<String> = record.list("Value").into_iter().map(str::to_owned).collect();

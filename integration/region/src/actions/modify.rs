@@ -1,9 +1,9 @@
 //! ModifyNetworkInterfaceAttribute: one attribute of an ENI per call.
 
-use super::{Action, Done};
+use super::{Action, Done, new_interface};
 use crate::error::ApiError;
 use crate::ids::{AttachmentId, EniId, SecurityGroupId};
-use crate::params::{Params, boolean, not_simulated, text};
+use crate::params::{DRY_RUN, Params, boolean, not_simulated, text};
 use crate::region::Region;
 
 pub(crate) const MODIFY_NETWORK_INTERFACE_ATTRIBUTE: Action = Action {
@@ -20,6 +20,7 @@ pub(crate) const MODIFY_NETWORK_INTERFACE_ATTRIBUTE: Action = Action {
         not_simulated("EnablePrimaryIpv6"),
         not_simulated("AssociatePublicIpAddress"),
         not_simulated("AssociatedSubnetId.N"),
+        DRY_RUN,
     ],
     run,
 };
@@ -46,7 +47,7 @@ fn run(region: &mut Region, params: &Params) -> Result<Done, ApiError> {
     if asks_attachment {
         set_delete_on_termination(region, &id, params)?;
     } else if let Some(description) = params.text("Description.Value") {
-        region.eni_mut(&id)?.description = description.to_owned();
+        region.eni_mut(&id)?.description = new_interface::description(description)?;
     } else if let Some(check) = params.boolean("SourceDestCheck.Value") {
         region.eni_mut(&id)?.source_dest_check = check;
     } else {

@@ -2,32 +2,48 @@
 
 use super::{Action, Done};
 use crate::error::ApiError;
-use crate::params::{Params, text};
+use crate::params::{DRY_RUN, Params, text};
 use crate::region::Region;
 use crate::tags::{self, Tags};
 
 pub(crate) const CREATE_TAGS: Action = Action {
     name: "CreateTags",
-    params: &[text("ResourceId.N").required(), text("Tag.N.Key").required(), text("Tag.N.Value")],
+    params: &[text("ResourceId.N").required(), text("Tag.N.Key").required(), text("Tag.N.Value"), DRY_RUN],
     run: create,
 };
 
 pub(crate) const DELETE_TAGS: Action = Action {
     name: "DeleteTags",
-    params: &[text("ResourceId.N").required(), text("Tag.N.Key"), text("Tag.N.Value")],
+    params: &[text("ResourceId.N").required(), text("Tag.N.Key"), text("Tag.N.Value"), DRY_RUN],
     run: delete,
 };
 
-/// The tags of every `TagSpecification`, all of which must be for this type of resource.
-pub(crate) fn specified(params: &Params, resource_type: &str) -> Result<Tags, ApiError> {
+/// The tags of every `TagSpecification`, all of which must be for this type of resource; who may not tag may not tag on create.
+pub(crate) fn specified(region: &Region, params: &Params, resource_type: &str) -> Result<Tags, ApiError> {
+    specified_of(region, params, &[resource_type], resource_type)
+}
+
+/// The tags for one type of resource; others may be for the other types.
+pub(crate) fn specified_of(
+    region: &Region,
+    params: &Params,
+    resource_types: &[&str],
+    resource_type: &str,
+) -> Result<Tags, ApiError> {
     let mut all = Tags::new();
     for specification in params.records("TagSpecification") {
         let named = specification.text("ResourceType").unwrap_or_default();
-        if named != resource_type {
+        if !resource_types.contains(&named) {
             let message = format!("'{named}' is not a valid taggable resource type for this operation.");
             return Err(ApiError::invalid_value(message));
         }
-        all = tags::merged(&all, &read(&specification)?)?;
+        let tags = read(&specification)?;
+        if named == resource_type {
+            all = tags::merged(&all, &tags)?;
+        }
+    }
+    if !all.is_empty() && region.knobs.denied_actions.contains("CreateTags") {
+        return Err(region.unauthorized("CreateTags"));
     }
     Ok(all)
 }

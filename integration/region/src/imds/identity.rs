@@ -59,6 +59,9 @@ pub(crate) fn write(region: &Region, instance: &Instance, now: Duration, tree: &
     put("hostname", region.hostname(primary.primary));
     put("local-hostname", region.hostname(primary.primary));
     put("local-ipv4", primary.primary.to_string());
+    if let Some(first) = primary.ipv6_addresses.first() {
+        put("ipv6", first.to_string());
+    }
     put("mac", primary.mac.to_string());
     let names = primary.groups.iter().filter_map(|id| region.groups.get(id)).map(|group| group.name.as_str());
     put("security-groups", names.collect::<Vec<_>>().join("\n"));

@@ -2,10 +2,10 @@
 //! `now`, and a slow service, a stale one and one that never shows anything are all the same code.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use ipnet::Ipv4Net;
+use ipnet::{Ipv4Net, Ipv6Net};
 
 use crate::attachment::Place;
 use crate::eni::Eni;
@@ -18,6 +18,8 @@ pub(crate) struct Version {
     /// Primary first.
     pub(crate) addresses: Vec<Ipv4Addr>,
     pub(crate) prefixes: Vec<Ipv4Net>,
+    pub(crate) ipv6_addresses: Vec<Ipv6Addr>,
+    pub(crate) ipv6_prefixes: Vec<Ipv6Net>,
     pub(crate) groups: Vec<SecurityGroupId>,
 }
 
@@ -59,8 +61,13 @@ impl Publications {
     /// An ENI will have its link at `linked_at`: listed, then readable with its own address, then whole.
     pub(crate) fn attached(&mut self, eni: &Eni, place: &Place, linked_at: Duration, lag: &ImdsLag) {
         let whole = Version::of(eni);
-        let bare =
-            Version { addresses: vec![eni.primary], prefixes: Vec::new(), groups: whole.groups.clone() };
+        let bare = Version {
+            addresses: vec![eni.primary],
+            prefixes: Vec::new(),
+            ipv6_addresses: Vec::new(),
+            ipv6_prefixes: Vec::new(),
+            groups: whole.groups.clone(),
+        };
         let listed_at = after_or_never(linked_at, lag.listed_milliseconds);
         let readable_at = after_or_never(linked_at, lag.readable_milliseconds).max(listed_at);
         let whole_at = after_or_never(linked_at, lag.addresses_milliseconds).max(readable_at);
@@ -151,6 +158,12 @@ impl Publication {
 
 impl Version {
     fn of(eni: &Eni) -> Self {
-        Self { addresses: eni.addresses(), prefixes: eni.prefixes.clone(), groups: eni.groups.clone() }
+        Self {
+            addresses: eni.addresses(),
+            prefixes: eni.prefixes.clone(),
+            ipv6_addresses: eni.ipv6_addresses.clone(),
+            ipv6_prefixes: eni.ipv6_prefixes.clone(),
+            groups: eni.groups.clone(),
+        }
     }
 }

@@ -48,7 +48,7 @@ fn an_address_that_is_held_but_free_is_found() {
 fn a_leaked_address_is_found() {
     check(
         |world| {
-            let want = crate::subnet::Want { address_count: 1, ..Default::default() };
+            let want = crate::want::Want { address_count: 1, ..Default::default() };
             world.region.subnets.get_mut(&world.subnet).unwrap().allocate(&want).unwrap();
         },
         "with 1 held by ENIs",
@@ -99,4 +99,51 @@ fn an_attachment_to_nothing_and_an_instance_without_its_interface_are_found() {
         "which does not run",
     );
     check(|world| world.region.enis.get_mut(&world.primary).unwrap().attachment = None, "has no primary ENI");
+}
+
+#[test]
+fn ipv6_that_is_held_twice_free_or_leaked_is_found() {
+    let with_ipv6 = |world: &mut World| {
+        world.region.add_vpc_ipv6(&world.vpc.clone(), "2001:db8::/56".parse().unwrap()).unwrap();
+        world.region.set_subnet_ipv6(&world.subnet.clone(), "2001:db8::/64".parse().unwrap()).unwrap();
+        let request = crate::QueryRequest::new("AssignIpv6Addresses");
+        let request = request.with("NetworkInterfaceId", &world.primary).with("Ipv6AddressCount", 1);
+        world.done(request);
+    };
+    check(
+        |world| {
+            with_ipv6(world);
+            let eni = world.create(&world.subnet.clone());
+            world.region.enis.get_mut(&eni).unwrap().ipv6_addresses.push("2001:db8::4".parse().unwrap());
+        },
+        "2001:db8::4 is on both",
+    );
+    check(
+        |world| {
+            with_ipv6(world);
+            let stray = "2001:db8::3".parse().unwrap();
+            world.region.enis.get_mut(&world.primary).unwrap().ipv6_addresses.push(stray);
+        },
+        "2001:db8::3/128 is not one that",
+    );
+    check(
+        |world| {
+            with_ipv6(world);
+            world.region.enis.get_mut(&world.primary).unwrap().ipv6_addresses.clear();
+        },
+        "1 taken in IPv6, with 0 held",
+    );
+}
+
+#[test]
+fn a_call_is_told_of_the_harm_it_touches() {
+    let mut world = World::new();
+    let stolen = world.region.enis[&world.primary].primary;
+    let eni = world.create(&world.subnet.clone());
+    world.region.enis.get_mut(&eni).unwrap().secondaries.push(stolen);
+    let describe = crate::QueryRequest::new("DescribeSubnets");
+    assert_eq!(world.region.handle(describe, world.now).violations, Vec::<String>::new());
+    let touching = world.assign_request(&eni, 1);
+    let found = world.region.handle(touching, world.now).violations;
+    assert!(found.iter().any(|text| text.contains("with 4 held by ENIs")), "{found:?}");
 }

@@ -119,6 +119,20 @@ fn a_page_token_is_good_for_its_own_call_alone() {
 }
 
 #[test]
+fn a_page_token_is_good_for_a_day() {
+    let mut world = World::new();
+    for _ in 0..6 {
+        world.create(&world.subnet.clone());
+    }
+    let token = text(&world.done(interfaces(&[]).with("MaxResults", 5)).body, "nextToken");
+    let next = interfaces(&[]).with("NextToken", &token);
+    world.now = std::time::Duration::from_secs(24 * 3_600 - 1);
+    world.done(next.clone());
+    world.now = std::time::Duration::from_secs(24 * 3_600);
+    assert_eq!(world.refused(next).0, "InvalidPaginationToken");
+}
+
+#[test]
 fn every_instance_type_is_told_over_its_pages() {
     let mut world = World::new();
     let (mut count, mut token) = (0, String::new());

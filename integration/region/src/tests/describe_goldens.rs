@@ -84,6 +84,7 @@ fn describe_vpcs_tells_every_block() {
         </cidrBlockState>
         </item>
         </cidrBlockAssociationSet>
+        <ipv6CidrBlockAssociationSet/>
         <dhcpOptionsId>default</dhcpOptionsId>
         <instanceTenancy>default</instanceTenancy>
         <isDefault>false</isDefault>
@@ -117,6 +118,8 @@ fn describe_instance_types_tells_the_limits_of_every_card() {
         </item>
         </networkCards>
         <ipv4AddressesPerInterface>10</ipv4AddressesPerInterface>
+        <ipv6AddressesPerInterface>10</ipv6AddressesPerInterface>
+        <ipv6Supported>true</ipv6Supported>
         </networkInfo>
         </item>
         </instanceTypeSet>",
@@ -139,6 +142,7 @@ const ADDRESSES: &str = "<privateIpAddressesSet>
         </privateIpAddressesSet>
         <ipv4PrefixSet/>
         <ipv6AddressesSet/>
+        <ipv6PrefixSet/>
         <interfaceType>interface</interfaceType>";
 
 const GROUPS: &str = "<groupSet>

@@ -56,6 +56,7 @@ const CREATED: &str = r#"
         </privateIpAddressesSet>
         <ipv4PrefixSet/>
         <ipv6AddressesSet/>
+        <ipv6PrefixSet/>
         <interfaceType>interface</interfaceType>
         </networkInterface>
         <clientToken>token-1</clientToken>"#;

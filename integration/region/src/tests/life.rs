@@ -26,6 +26,7 @@ fn an_attach_goes_through_attaching_to_a_link_and_then_to_the_metadata_service()
         card: 0,
         subnet: world.subnet.clone(),
         addresses: state.blocks(),
+        ipv6_addresses: Vec::new(),
     };
     assert_eq!(world.region.advance(milliseconds(1_000)), vec![linked]);
     assert_eq!(world.region.eni(&eni).unwrap().status(), "in-use");

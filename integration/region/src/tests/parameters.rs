@@ -37,8 +37,8 @@ fn unknown_parameters_are_refused_by_name() {
 #[test]
 fn what_ec2_has_and_the_region_has_not_is_refused_loudly() {
     let request =
-        QueryRequest::new("CreateNetworkInterface").with("SubnetId", "subnet-1").with("Ipv6AddressCount", 1);
-    let message = "The simulated region does not implement the parameter Ipv6AddressCount";
+        QueryRequest::new("CreateNetworkInterface").with("SubnetId", "subnet-1").with("EnablePrimaryIpv6", 1);
+    let message = "The simulated region does not implement the parameter EnablePrimaryIpv6";
     check(request, "UnsupportedOperation", message);
 }
 
@@ -111,6 +111,22 @@ fn a_dry_run_changes_nothing() {
     let reply = world.ask(request);
     assert_eq!((reply.http_status, text(&reply.body, "Code").as_str()), (412, "DryRunOperation"));
     assert_eq!(world.region.enis().count(), 1);
+}
+
+#[test]
+fn what_ec2_cannot_try_dry_has_no_such_parameter() {
+    for action in [
+        "AssignPrivateIpAddresses",
+        "UnassignPrivateIpAddresses",
+        "AssignIpv6Addresses",
+        "UnassignIpv6Addresses",
+    ] {
+        check(
+            QueryRequest::new(action).with("DryRun", true),
+            "UnknownParameter",
+            "The parameter DryRun is not recognized",
+        );
+    }
 }
 
 #[test]

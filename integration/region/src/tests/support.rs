@@ -54,6 +54,7 @@ impl World {
     pub(super) fn ask(&mut self, request: QueryRequest) -> QueryReply {
         let reply = self.region.handle(request.by(&self.node), self.now);
         assert_eq!(reply.violations, Vec::<String>::new());
+        assert_eq!(self.region.audit(), Vec::<String>::new());
         reply
     }
 

@@ -7,7 +7,7 @@ use crate::repository::{holds, tree};
 const ALLOWED: &[Allowed<'_>] = &[
     Allowed {
         path: "actors/kernel",
-        why: "backoff before a restart, and its tests sleep in paused time, which costs nothing and lets other tasks run",
+        why: "backoff before a restart, and an order to block; its tests sleep in paused time, which costs nothing and lets other tasks run",
     },
     Allowed {
         path: "actors/cni-server/src/add.rs",

@@ -1,6 +1,6 @@
-//! The supervision tree as data: who lives, in which order, with which links and ports, and what follows a death.
+//! Who lives, in which order, with which links and ports, and what follows a death.
 
-use cni_server::{CniPerformer, CniServer, Front, FrontConfig};
+use cni_server::{CniServer, Front, FrontConfig};
 use config::Settings;
 use contract::mail::cni_server::CniMail;
 use contract::mail::eni_manager::{Demand, EniMail};
@@ -8,17 +8,13 @@ use contract::mail::health_server::{FrontView, HealthMail};
 use contract::mail::route_programmer::{HostView, RouteMail};
 use contract::mail::subnet_scout::{Place, SubnetMail};
 use contract::mail::warm_pool::PoolMail;
-use contract::model::{EniView, LeaseView, SubnetView, VethPrefix};
-use contract::ports::checkpoint::Checkpoint;
-use contract::ports::ec2::Ec2;
+use contract::model::{EniView, LeaseView, SubnetView};
 use contract::ports::host::Host;
-use contract::ports::imds::Imds;
 use eni_manager::{EniConfig, EniManager, EniPerformer};
-use health_server::{HealthBoard, HealthConfig, HealthPerformer, HealthServer};
+use health_server::{HealthBoard, HealthConfig, HealthServer};
 use kernel::{
-    Clock, Core, Inbox, Link, Past, Performer, Policy, Publisher, Seat, Spec, StartError, Tree, Vitals, link,
+    Core, Inbox, Link, Past, Performer, Policy, Publisher, Seat, Spec, StartError, Subscription, Tree, link,
 };
-use linux::LinuxHost;
 use route_programmer::{RouteConfig, RoutePerformer, RouteProgrammer};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -27,10 +23,8 @@ use std::time::Duration;
 use subnet_scout::{ScoutPerformer, SubnetScout};
 use warm_pool::{PoolConfig, PoolPerformer, PoolPublishers, WarmTargets, recover_from_world};
 
-use crate::node_time;
-
-/// One netlink call, with all its messages.
-const NETLINK_TIMEOUT: Duration = Duration::from_secs(5);
+use crate::vitals;
+use crate::world::{Household, World};
 
 /// A lease that is not assigned and whose shim is gone is undone after this.
 const UNDO_AFTER: Duration = Duration::from_secs(5);
@@ -40,24 +34,6 @@ const UNDO_AFTER_RESTART: Duration = Duration::from_secs(15);
 
 /// What failed locally is tried again after this.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
-
-/// The world, as the drivers give it.
-pub(crate) struct World {
-    pub(crate) ec2: Arc<dyn Ec2>,
-    pub(crate) imds: Arc<dyn Imds>,
-    pub(crate) checkpoint: Arc<dyn Checkpoint>,
-}
-
-/// Everything the children are made with.
-pub(crate) struct Household {
-    pub(crate) settings: Arc<Settings>,
-    pub(crate) veth_prefix: VethPrefix,
-    pub(crate) world: World,
-    pub(crate) vitals: Publisher<Vec<Vitals>>,
-    pub(crate) alive: Arc<dyn Fn() -> bool + Send + Sync>,
-    pub(crate) clock: Clock,
-    pub(crate) seed: u64,
-}
 
 /// Who tells what to whom.
 #[derive(Clone, Default)]
@@ -84,27 +60,80 @@ const LOGS: &str = "health-server";
 
 type Made<C> = (C, Arc<dyn Performer<C>>);
 
-/// Adds the children to the tree, in the order in which they start: what is asked first, who asks last.
-pub(crate) fn add_all(tree: &mut Tree, house: &Household) {
-    let boards = Boards::default();
-    let (pool, pool_inbox) = link("warm-pool");
-    let (routes, routes_inbox) = link("route-programmer");
-    let (scout, scout_inbox) = link("subnet-scout");
-    let (front, front_inbox) = link("cni-server");
-    let (_, eni_inbox) = link("eni-manager");
-    let links = Links { pool, routes, scout, front };
+/// The children, each as data. They start in the order of the fields: what is asked first, who asks last.
+pub struct Children {
+    /// Shows the node's health.
+    pub health: Spec<HealthServer>,
+    /// Shows the same where Prometheus asks, if that is another address.
+    pub metrics: Option<Spec<HealthServer>>,
+    /// Host wiring.
+    pub route_programmer: Spec<RouteProgrammer>,
+    /// Leases and the waiting line.
+    pub warm_pool: Spec<warm_pool::Pool>,
+    /// Subnets.
+    pub subnet_scout: Spec<SubnetScout>,
+    /// ENIs.
+    pub eni_manager: Spec<EniManager>,
+    /// The front door.
+    pub cni_server: Spec<CniServer>,
+    /// What they publish.
+    pub views: Views,
+}
 
-    let daemon = &house.settings.daemon;
-    let board = HealthBoard::new();
-    tree.add(health(LOGS, daemon.health_bind, board.clone(), house, &boards));
-    if daemon.metrics && daemon.metrics_bind != daemon.health_bind {
-        tree.add(health("metrics-server", daemon.metrics_bind, HealthBoard::new(), house, &boards));
+/// What the children publish, for whoever watches the whole.
+#[derive(Clone)]
+pub struct Views {
+    /// WarmPool's leases.
+    pub leases: Subscription<LeaseView>,
+    /// EniManager's ENIs.
+    pub enis: Subscription<EniView>,
+    /// RouteProgrammer's host.
+    pub host: Subscription<HostView>,
+}
+
+impl Children {
+    /// The children of a household.
+    #[must_use]
+    pub fn of(house: &Household) -> Self {
+        let boards = Boards::default();
+        let (pool, pool_inbox) = link("warm-pool");
+        let (routes, routes_inbox) = link("route-programmer");
+        let (scout, scout_inbox) = link("subnet-scout");
+        let (front, front_inbox) = link("cni-server");
+        let (_, eni_inbox) = link("eni-manager");
+        let links = Links { pool, routes, scout, front };
+        let daemon = &house.settings.daemon;
+        let board = HealthBoard::new();
+        let metrics = (daemon.metrics && daemon.metrics_bind != daemon.health_bind)
+            .then(|| health("metrics-server", daemon.metrics_bind, HealthBoard::new(), house, &boards));
+        Self {
+            health: health(LOGS, daemon.health_bind, board.clone(), house, &boards),
+            metrics,
+            route_programmer: route_programmer(routes_inbox, house, &boards),
+            warm_pool: warm_pool(pool_inbox, house, &boards, &links),
+            subnet_scout: subnet_scout(scout_inbox, house, &boards),
+            eni_manager: eni_manager(eni_inbox, house, &boards, &links),
+            cni_server: cni_server(front_inbox, house, &boards, &links, &board),
+            views: Views {
+                leases: boards.leases.subscribe(),
+                enis: boards.enis.subscribe(),
+                host: boards.host.subscribe(),
+            },
+        }
     }
-    tree.add(route_programmer(routes_inbox, house, &boards));
-    tree.add(warm_pool(pool_inbox, house, &boards, &links));
-    tree.add(subnet_scout(scout_inbox, house, &boards));
-    tree.add(eni_manager(eni_inbox, house, &boards, &links));
-    tree.add(cni_server(front_inbox, house, &boards, &links, &board));
+
+    /// Adds them to a tree, as they are.
+    pub fn live_in(self, tree: &mut Tree) {
+        tree.add(self.health);
+        if let Some(metrics) = self.metrics {
+            tree.add(metrics);
+        }
+        tree.add(self.route_programmer);
+        tree.add(self.warm_pool);
+        tree.add(self.subnet_scout);
+        tree.add(self.eni_manager);
+        tree.add(self.cni_server);
+    }
 }
 
 /// Without these three no pod is served: past their intensity a fresh process is better.
@@ -121,19 +150,17 @@ fn health(
 ) -> Spec<HealthServer> {
     let (_, inbox) = link(name);
     let config = HealthConfig { bind, version: source_digest::VERSION.to_owned() };
-    let alive = house.alive.clone();
+    let (doors, alive) = (house.doors.clone(), house.alive.clone());
     Spec::new(name, Policy::default(), inbox, move |_seat| {
-        let performer = HealthPerformer::new(board.clone(), alive.clone());
-        // Both servers show the same facts: one of them writes the log.
-        let performer = if name == LOGS { performer.that_tells() } else { performer };
-        std::future::ready(Ok(made(HealthServer::recover(config.clone()), performer)))
+        let performer = doors.health(board.clone(), alive.clone(), name == LOGS);
+        std::future::ready(Ok((HealthServer::recover(config.clone()), performer)))
     })
     .follow(boards.enis.subscribe(), HealthMail::Enis)
     .follow(boards.leases.subscribe(), HealthMail::Leases)
     .follow(boards.subnets.subscribe(), HealthMail::Subnets)
     .follow(boards.host.subscribe(), HealthMail::Host)
     .follow(boards.front.subscribe(), HealthMail::Front)
-    .follow(house.vitals.subscribe(), |vitals| HealthMail::Children(crate::vitals::children(vitals)))
+    .follow(house.vitals.subscribe(), |vitals| HealthMail::Children(vitals::children(vitals)))
 }
 
 fn route_programmer(inbox: Inbox<RouteMail>, house: &Household, boards: &Boards) -> Spec<RouteProgrammer> {
@@ -141,11 +168,11 @@ fn route_programmer(inbox: Inbox<RouteMail>, house: &Household, boards: &Boards)
         eni_mtu_bytes: house.settings.node.eni_mtu_bytes,
         veth_prefix: house.veth_prefix.clone(),
     };
-    let publish = boards.host.clone();
+    let (world, publish) = (house.world.clone(), boards.host.clone());
     let start = move |_seat: Seat| {
-        let (config, publish) = (config.clone(), publish.clone());
+        let (config, world, publish) = (config.clone(), world.clone(), publish.clone());
         async move {
-            let host = netlink()?;
+            let host = connected(&world)?;
             let snapshot = host.snapshot().await.map_err(not_started)?;
             let performer = RoutePerformer::new(host, Arc::new(move |view| publish.publish(view)));
             Ok(made(RouteProgrammer::recover(config, snapshot), performer))
@@ -163,13 +190,13 @@ fn warm_pool(
     links: &Links,
 ) -> Spec<warm_pool::Pool> {
     let config = pool_config(&house.settings);
-    let (checkpoint, routes) = (house.world.checkpoint.clone(), links.routes.clone());
+    let (world, routes) = (house.world.clone(), links.routes.clone());
     let publish = PoolPublishers { leases: boards.leases.clone(), demand: boards.demand.clone() };
     let start = move |seat: Seat| {
-        let (config, checkpoint) = (config.clone(), checkpoint.clone());
+        let (config, world) = (config.clone(), world.clone());
         let (routes, publish) = (routes.clone(), publish.clone());
         async move {
-            let host = netlink()?;
+            let (checkpoint, host) = (world.checkpoint.clone(), connected(&world)?);
             let pool = recover_from_world(config, checkpoint.as_ref(), host.as_ref(), seat.clock.now());
             let pool = pool.await.map_err(not_started)?;
             Ok(made(pool, PoolPerformer { checkpoint, host, routes, publish }))
@@ -197,8 +224,9 @@ fn pool_config(settings: &Settings) -> PoolConfig {
 
 fn subnet_scout(inbox: Inbox<SubnetMail>, house: &Household, boards: &Boards) -> Spec<SubnetScout> {
     let (ec2, publish) = (house.world.ec2.clone(), boards.subnets.clone());
+    let port_timeout = house.world.aws_timeout;
     let start = move |_seat| {
-        let performer = ScoutPerformer { ec2: ec2.clone(), publish: publish.clone() };
+        let performer = ScoutPerformer { ec2: ec2.clone(), port_timeout, publish: publish.clone() };
         std::future::ready(Ok(made(SubnetScout::default(), performer)))
     };
     Spec::new("subnet-scout", Policy::default(), inbox, start)
@@ -208,11 +236,13 @@ fn subnet_scout(inbox: Inbox<SubnetMail>, house: &Household, boards: &Boards) ->
 fn eni_manager(inbox: Inbox<EniMail>, house: &Household, boards: &Boards, links: &Links) -> Spec<EniManager> {
     let config = EniConfig { seed: house.seed };
     let (ec2, imds) = (house.world.ec2.clone(), house.world.imds.clone());
+    let port_timeout = house.world.aws_timeout;
     let (scout, place, publish) = (links.scout.clone(), boards.place.clone(), boards.enis.clone());
     let start = move |_seat| {
         let performer = EniPerformer {
             ec2: ec2.clone(),
             imds: imds.clone(),
+            port_timeout,
             scout: scout.clone(),
             place: place.clone(),
             publish: publish.clone(),
@@ -248,13 +278,13 @@ fn cni_server(
         leases: boards.leases.subscribe(),
         ready: board.ready(),
         clock: house.clock,
-        wall: node_time::unix_nanoseconds,
+        wall: house.world.wall,
         streams: Arc::new(AtomicU64::new(1)),
     };
-    let (front, publish) = (Arc::new(front), boards.front.clone());
+    let (front, doors, publish) = (Arc::new(front), house.doors.clone(), boards.front.clone());
     let start = move |seat: Seat| {
-        let performer = CniPerformer { front: front.clone(), fence: seat.fence, publish: publish.clone() };
-        std::future::ready(Ok(made(CniServer::default(), performer)))
+        let performer = doors.cni(front.clone(), seat.fence, publish.clone());
+        std::future::ready(Ok((CniServer::default(), performer)))
     };
     Spec::new("cni-server", indispensable(), inbox, start)
 }
@@ -263,9 +293,8 @@ fn made<C: Core>(core: C, performer: impl Performer<C>) -> Made<C> {
     (core, Arc::new(performer))
 }
 
-/// Each room that reads the kernel has a connection of its own: a lost one costs its owner alone.
-fn netlink() -> Result<Arc<dyn Host>, StartError> {
-    Ok(Arc::new(LinuxHost::connect(NETLINK_TIMEOUT).map_err(not_started)?))
+fn connected(world: &World) -> Result<Arc<dyn Host>, StartError> {
+    (world.connect_host)().map_err(not_started)
 }
 
 fn not_started(error: impl std::fmt::Display) -> StartError {

@@ -1,0 +1,136 @@
+//! The EC2 port over the region: the same calls with the same parameters as the SDK driver makes, the same classifier, and one
+//! timeout per call.
+
+mod answers;
+
+use contract::causes::Cause;
+use contract::model::{EniId, InstanceId, InstanceType, SubnetId, VpcId};
+use contract::ports::ec2::{Ec2, Ec2Error, EniDescription, InstanceLimits, SubnetDescription, classify};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use region::{Delivery, QueryReply, QueryRequest};
+use std::future::pending;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+use tokio::time::sleep;
+
+use crate::shared::SharedWorld;
+use crate::weather::{Fate, Journey};
+
+/// As the driver is made with by default.
+const TIMEOUT_SECONDS: u64 = 10;
+
+/// EC2 and the metadata service answer within this.
+pub const AWS_TIMEOUT: Duration = Duration::from_secs(TIMEOUT_SECONDS);
+
+/// The EC2 port.
+#[derive(Clone)]
+pub struct FakeEc2 {
+    world: SharedWorld,
+}
+
+impl FakeEc2 {
+    /// Over the region of this world, as its node asks.
+    #[must_use]
+    pub fn new(world: SharedWorld) -> Self {
+        Self { world }
+    }
+
+    fn call<T: Send + 'static>(
+        &self,
+        action: &'static str,
+        subnet: Option<SubnetId>,
+        request: QueryRequest,
+        read: impl FnOnce(&str) -> Result<T, String> + Send + 'static,
+    ) -> BoxFuture<'static, Result<T, Cause>> {
+        let (world, journey) = (self.world.clone(), self.world.journey(|weather| weather.ec2));
+        async move {
+            let limit = Duration::from_secs(TIMEOUT_SECONDS);
+            let asked = tokio::time::timeout(limit, travel(world, journey, request)).await;
+            let body = asked.unwrap_or(Err(Ec2Error::Timeout { seconds: TIMEOUT_SECONDS }));
+            body.and_then(|body| read(&body).map_err(Ec2Error::Malformed))
+                .map_err(|error| classify(action, subnet.as_ref(), error))
+        }
+        .boxed()
+    }
+}
+
+/// There, and back: the body of a good answer.
+async fn travel(world: SharedWorld, journey: Journey, request: QueryRequest) -> Result<String, Ec2Error> {
+    let broken = |when: &str| Ec2Error::Transport(format!("connection reset {when}"));
+    sleep(journey.there).await;
+    match journey.fate {
+        Fate::LostBefore => return Err(broken("before the request was sent")),
+        Fate::Hangs => return pending().await,
+        Fate::Refused => {
+            return Err(Ec2Error::Service {
+                status: 503,
+                code: "RequestLimitExceeded".to_owned(),
+                message: "Request limit exceeded.".to_owned(),
+            });
+        }
+        Fate::Works | Fate::LostAfter => {}
+    }
+    let now = world.now();
+    let QueryReply { http_status, body, delay, delivery, .. } = world.with(|world| {
+        world.advance(now);
+        let request = request.by(&world.instance);
+        let mut reply = world.region.handle(request, now);
+        world.follow(std::mem::take(&mut reply.effects));
+        world.troubles.append(&mut reply.violations);
+        reply
+    });
+    sleep(delay + journey.back).await;
+    match delivery {
+        Delivery::Deliver => {}
+        Delivery::Hang => return pending().await,
+        _ => return Err(broken("before an answer came")),
+    }
+    if journey.fate == Fate::LostAfter {
+        return Err(broken("before an answer came"));
+    }
+    if http_status == 200 { Ok(body) } else { Err(answers::error(http_status, &body)) }
+}
+
+impl Ec2 for FakeEc2 {
+    fn attached_interfaces(
+        &self,
+        instance: InstanceId,
+    ) -> BoxFuture<'static, Result<Vec<EniDescription>, Cause>> {
+        let request = filtered("DescribeNetworkInterfaces", &[("attachment.instance-id", instance.as_str())]);
+        self.call("DescribeNetworkInterfaces", None, request, answers::interfaces)
+    }
+
+    fn assign_addresses(
+        &self,
+        eni: EniId,
+        subnet: SubnetId,
+        count: u32,
+    ) -> BoxFuture<'static, Result<Vec<Ipv4Addr>, Cause>> {
+        let request = QueryRequest::new("AssignPrivateIpAddresses")
+            .with("NetworkInterfaceId", eni.as_str())
+            .with("SecondaryPrivateIpAddressCount", count);
+        self.call("AssignPrivateIpAddresses", Some(subnet), request, answers::assigned)
+    }
+
+    fn subnets(&self, vpc: VpcId, zone: String) -> BoxFuture<'static, Result<Vec<SubnetDescription>, Cause>> {
+        let request = filtered("DescribeSubnets", &[("vpc-id", vpc.as_str()), ("availability-zone", &zone)]);
+        self.call("DescribeSubnets", None, request, answers::subnets)
+    }
+
+    fn instance_limits(
+        &self,
+        instance_type: InstanceType,
+    ) -> BoxFuture<'static, Result<InstanceLimits, Cause>> {
+        let request =
+            QueryRequest::new("DescribeInstanceTypes").with("InstanceType.1", instance_type.as_str());
+        self.call("DescribeInstanceTypes", None, request, answers::limits)
+    }
+}
+
+fn filtered(action: &str, filters: &[(&str, &str)]) -> QueryRequest {
+    let request = QueryRequest::new(action).with("MaxResults", 1000);
+    filters.iter().zip(1..).fold(request, |request, ((name, value), number)| {
+        request.with(format!("Filter.{number}.Name"), name).with(format!("Filter.{number}.Value.1"), value)
+    })
+}

@@ -1,0 +1,148 @@
+//! The host port over the small Linux: one connection of one room, which can be lost for good.
+
+use contract::ports::host::{
+    Host, HostChange, HostError, HostSnapshot, NftTable, RouteAnswer, RouteQuestion,
+};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use host::Errno;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::time::sleep;
+
+use crate::shared::SharedWorld;
+use crate::weather::{Fate, Journey};
+
+/// As the driver is made with.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The host port.
+#[derive(Clone)]
+pub struct FakeHost {
+    world: SharedWorld,
+    lost: Arc<AtomicBool>,
+}
+
+impl FakeHost {
+    /// A new connection to the kernel of this world's node.
+    #[must_use]
+    pub fn connect(world: SharedWorld) -> Self {
+        Self { world, lost: Arc::default() }
+    }
+
+    /// The way to the kernel: what became of the call before it got there.
+    async fn there(&self, what: &str) -> Result<Journey, HostError> {
+        let journey = self.world.journey(|weather| weather.host);
+        if journey.fate == Fate::Hangs {
+            // What a socket does not survive.
+            self.lost.store(true, Ordering::Relaxed);
+        }
+        if self.lost.load(Ordering::Relaxed) {
+            return Err(HostError::ConnectionLost { detail: "the socket is closed".to_owned() });
+        }
+        sleep(journey.there).await;
+        if journey.fate == Fate::LostBefore {
+            return Err(self.silence(what).await);
+        }
+        Ok(journey)
+    }
+
+    async fn back(&self, journey: Journey, what: &str) -> Result<(), HostError> {
+        sleep(journey.back).await;
+        if journey.fate == Fate::LostAfter {
+            return Err(self.silence(what).await);
+        }
+        Ok(())
+    }
+
+    async fn silence(&self, what: &str) -> HostError {
+        sleep(TIMEOUT).await;
+        let milliseconds = u64::try_from(TIMEOUT.as_millis()).unwrap_or(u64::MAX);
+        HostError::Timeout { what: what.to_owned(), milliseconds }
+    }
+
+    async fn change(&self, change: HostChange) -> Result<(), HostError> {
+        let what = format!("{change:?}");
+        let journey = self.there(&what).await?;
+        if journey.fate == Fate::Refused {
+            return Err(refused(what, Errno::BUSY));
+        }
+        let done = self.world.with(|world| world.linux.apply(world.host, &change));
+        self.back(journey, &what).await?;
+        done.map_err(|errno| refused(what, errno))
+    }
+}
+
+fn refused(what: String, Errno(errno): Errno) -> HostError {
+    let error = std::io::Error::from_raw_os_error(errno).to_string();
+    HostError::Refused { what, error, errno }
+}
+
+impl Host for FakeHost {
+    fn snapshot(&self) -> BoxFuture<'static, Result<HostSnapshot, HostError>> {
+        let host = self.clone();
+        async move {
+            let journey = host.there("read the kernel").await?;
+            let mut read = host.world.with(|world| world.linux.snapshot(world.host)).unwrap_or_default();
+            if journey.fate == Fate::Refused {
+                // It changed faster than it could be read: some of it is there.
+                read.complete = false;
+                read.links.truncate(read.links.len() / 2);
+            }
+            host.back(journey, "read the kernel").await?;
+            Ok(read)
+        }
+        .boxed()
+    }
+
+    fn apply(&self, changes: Vec<HostChange>) -> BoxFuture<'static, (usize, Option<HostError>)> {
+        let (host, count) = (self.clone(), changes.len());
+        async move {
+            for (done, change) in changes.into_iter().enumerate() {
+                if let Err(error) = host.change(change).await {
+                    return (done, Some(error));
+                }
+            }
+            (count, None)
+        }
+        .boxed()
+    }
+
+    fn route(&self, question: RouteQuestion) -> BoxFuture<'static, Result<Option<RouteAnswer>, HostError>> {
+        let host = self.clone();
+        async move {
+            let journey = host.there("ask for a route").await?;
+            let answer = host.world.with(|world| world.linux.route(world.host, question));
+            host.back(journey, "ask for a route").await?;
+            answer.map_err(|errno| refused("ask for a route".to_owned(), errno))
+        }
+        .boxed()
+    }
+
+    fn replace_nft_table(&self, table: NftTable) -> BoxFuture<'static, Result<(), HostError>> {
+        let host = self.clone();
+        async move {
+            let journey = host.there("replace a table").await?;
+            let replaced = host.world.with(|world| world.linux.replace_nft_table(world.host, &table));
+            host.back(journey, "replace a table").await?;
+            replaced.map_err(|why| HostError::Nft { detail: why.to_string() })
+        }
+        .boxed()
+    }
+
+    fn read_nft_table(
+        &self,
+        family: &'static str,
+        name: &'static str,
+    ) -> BoxFuture<'static, Result<Option<Vec<String>>, HostError>> {
+        let host = self.clone();
+        async move {
+            let journey = host.there("read a table").await?;
+            let read = host.world.with(|world| world.linux.nft_table(world.host, family, name));
+            host.back(journey, "read a table").await?;
+            Ok(read)
+        }
+        .boxed()
+    }
+}

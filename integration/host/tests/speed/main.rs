@@ -1,0 +1,4 @@
+//! How long the model takes.
+
+#[cfg(test)]
+mod full_node;

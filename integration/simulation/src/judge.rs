@@ -1,0 +1,114 @@
+//! Watches every turn of every room: counts it, asks the room for its audit and the model for its own, and keeps what was wrong.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use fakes::{Shared, SharedWorld};
+
+use crate::model::Model;
+use crate::script::How;
+
+/// What a run has shown so far.
+#[derive(Debug, Default)]
+struct Record {
+    steps: u64,
+    violations: Vec<(u64, String)>,
+    /// Rooms within a turn: one that begins anew while it stands here has panicked.
+    turning: BTreeMap<&'static str, bool>,
+    orders: BTreeMap<String, How>,
+    trace: u64,
+}
+
+/// The judge of one run.
+#[derive(Clone)]
+pub(crate) struct Judge {
+    record: Shared<Record>,
+    model: Shared<Model>,
+    world: SharedWorld,
+}
+
+impl Judge {
+    pub(crate) fn new(model: Shared<Model>, world: SharedWorld) -> Self {
+        Self { record: Shared::default(), model, world }
+    }
+
+    /// Something was wrong.
+    pub(crate) fn violated(&self, what: impl Into<String>) {
+        self.record.with(|record| {
+            let step = record.steps;
+            record.violations.push((step, what.into()));
+        });
+    }
+
+    /// The first thing that was wrong, and after how many steps.
+    pub(crate) fn first_violation(&self) -> Option<(u64, String)> {
+        self.record.with(|record| record.violations.first().cloned())
+    }
+
+    pub(crate) fn steps(&self) -> u64 {
+        self.record.with(|record| record.steps)
+    }
+
+    /// A number that two runs share only if everything happened in the same order at the same times.
+    pub(crate) fn trace(&self) -> u64 {
+        self.record.with(|record| record.trace)
+    }
+
+    /// A room is to die.
+    pub(crate) fn order(&self, room: &str, how: How) {
+        self.record.with(|record| record.orders.insert(room.to_owned(), how));
+    }
+
+    /// Takes an order that is given in this form.
+    pub(crate) fn obey(&self, room: &str, fits: impl Fn(How) -> bool) -> Option<How> {
+        let now = self.world.now();
+        let how = self.record.with(|record| {
+            let how = record.orders.get(room).copied().filter(|how| fits(*how))?;
+            record.orders.remove(room);
+            // It is no panic of its own.
+            record.turning.remove(room);
+            Some(how)
+        })?;
+        self.model.with(|model| model.died(now));
+        Some(how)
+    }
+
+    /// An incarnation of a room is made.
+    pub(crate) fn begins(&self, room: &'static str) {
+        let panicked = self.record.with(|record| record.turning.remove(room));
+        if panicked == Some(true) {
+            self.violated(format!("{room} panicked by itself"));
+        }
+    }
+
+    pub(crate) fn turn_begins(&self, room: &'static str) {
+        self.record.with(|record| record.turning.insert(room, true));
+    }
+
+    pub(crate) fn turn_ended(&self, room: &'static str, audit: Vec<String>) {
+        let now = self.world.now();
+        self.record.with(|record| {
+            record.turning.insert(room, false);
+            record.steps += 1;
+            record.trace = fold(record.trace, room, now);
+        });
+        for violation in audit {
+            self.violated(format!("{room}: {violation}"));
+        }
+        let broken = self.model.with(|model| {
+            model.look_around(now);
+            self.world.with(|world| model.broken(world))
+        });
+        for violation in broken {
+            self.violated(violation);
+        }
+    }
+}
+
+/// FNV-1a over a turn.
+fn fold(trace: u64, room: &str, now: Duration) -> u64 {
+    let micros = u64::try_from(now.as_micros()).unwrap_or(u64::MAX).to_le_bytes();
+    room.bytes().chain(micros).fold(trace ^ 0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}

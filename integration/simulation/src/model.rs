@@ -1,0 +1,156 @@
+//! The reference: what the runtime was told, and what must therefore be true of the world. It knows nothing of how the node
+//! works.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use contract::model::{AttachmentKey, LeasePhase, Pod};
+use fakes::World;
+use host::NamespaceId;
+
+/// After a release an address rests for 30 s; with the release itself and a repeated call it is back within this.
+const REST: Duration = Duration::from_secs(45);
+
+/// Pauses after failures grow to a minute; what is refused for so long after rough weather is still its doing.
+pub(crate) const AFTERMATH: Duration = Duration::from_secs(90);
+
+/// How far a sandbox is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// ADD is under way.
+    Adding,
+    /// ADD has succeeded: the pod has this address until its DEL begins.
+    Up(Ipv4Addr),
+    /// ADD has failed, or DEL has begun.
+    Leaving,
+    /// Its namespace is gone without a DEL, or out of the runtime's hands.
+    Lost,
+}
+
+/// One sandbox.
+#[derive(Debug, Clone)]
+pub(crate) struct Sandbox {
+    pub(crate) key: AttachmentKey,
+    pub(crate) pod: Pod,
+    pub(crate) namespace: Option<NamespaceId>,
+    pub(crate) phase: Phase,
+    pub(crate) began_at: Duration,
+}
+
+/// What the runtime knows, and what excuses there were.
+#[derive(Debug, Default)]
+pub(crate) struct Model {
+    /// The newest sandbox of each pod.
+    pub(crate) pods: BTreeMap<u32, Sandbox>,
+    /// Namespaces that linger on, out of the runtime's hands.
+    pub(crate) lingering: Vec<NamespaceId>,
+    /// Addresses the node could have at most.
+    pub(crate) capacity: u32,
+    pub(crate) rough: bool,
+    rough_at: Option<Duration>,
+    crowded_at: Option<Duration>,
+    deaths: Vec<Duration>,
+    left_at: Vec<Duration>,
+    sandboxes: u32,
+}
+
+impl Model {
+    /// A node that can have so many addresses, without pods.
+    pub(crate) fn of_capacity(capacity: u32) -> Self {
+        Self { capacity, ..Self::default() }
+    }
+
+    /// A sandbox for this pod, if it has none.
+    pub(crate) fn begin(&mut self, pod: u32, namespace: NamespaceId, now: Duration) -> Option<Sandbox> {
+        if self.pods.contains_key(&pod) {
+            return None;
+        }
+        self.sandboxes += 1;
+        let key = AttachmentKey {
+            network: "aws-cni".to_owned(),
+            container_id: format!("{:064x}", self.sandboxes),
+            ifname: "eth0".to_owned(),
+        };
+        let pod_names =
+            Pod { namespace: "default".to_owned(), name: format!("pod-{pod}"), uid: format!("uid-{pod}") };
+        let sandbox =
+            Sandbox { key, pod: pod_names, namespace: Some(namespace), phase: Phase::Adding, began_at: now };
+        self.pods.insert(pod, sandbox.clone());
+        self.look_around(now);
+        Some(sandbox)
+    }
+
+    /// The runtime is done with a pod's sandbox.
+    pub(crate) fn end(&mut self, pod: u32, now: Duration) {
+        if self.pods.remove(&pod).is_some() {
+            self.left_at.push(now);
+        }
+        self.look_around(now);
+    }
+
+    /// A room or the daemon died, on order.
+    pub(crate) fn died(&mut self, now: Duration) {
+        self.deaths.push(now);
+    }
+
+    /// Notes what could excuse a refusal at this time.
+    pub(crate) fn look_around(&mut self, now: Duration) {
+        if self.rough {
+            self.rough_at = Some(now);
+        }
+        self.left_at.retain(|at| *at + REST > now);
+        let wanted = self.pods.len() + self.lingering.len() + self.left_at.len();
+        if wanted > self.capacity as usize {
+            self.crowded_at = Some(now);
+        }
+    }
+
+    /// For how long nothing was rough.
+    pub(crate) fn fair_for(&self, now: Duration) -> Duration {
+        if self.rough { Duration::ZERO } else { now.saturating_sub(self.rough_at.unwrap_or_default()) }
+    }
+
+    /// Whether an ADD that began then may fail now.
+    pub(crate) fn excuses(&self, began_at: Duration, now: Duration) -> bool {
+        let rough = self.rough || self.rough_at.is_some_and(|at| at + AFTERMATH >= began_at);
+        let crowded = self.crowded_at.is_some_and(|at| at + REST >= began_at);
+        let deaths = self.deaths.iter().filter(|at| **at >= began_at && **at <= now).count();
+        rough || crowded || deaths >= 2
+    }
+
+    /// Addresses of pods that were told so.
+    pub(crate) fn up(&self) -> impl Iterator<Item = (&Sandbox, Ipv4Addr)> {
+        self.pods.values().filter_map(|sandbox| match sandbox.phase {
+            Phase::Up(address) => Some((sandbox, address)),
+            _ => None,
+        })
+    }
+
+    /// What of the promises is broken now.
+    pub(crate) fn broken(&self, world: &World) -> Vec<String> {
+        let mut broken = Vec::new();
+        let mut held: BTreeMap<Ipv4Addr, &Sandbox> = BTreeMap::new();
+        let attached: BTreeSet<Ipv4Addr> = world
+            .region
+            .enis_of(&world.instance)
+            .iter()
+            .flat_map(|eni| eni.secondaries.iter().copied())
+            .collect();
+        let durable: BTreeMap<&AttachmentKey, (Ipv4Addr, LeasePhase)> =
+            world.durable().leases.iter().map(|lease| (&lease.key, (lease.address, lease.phase))).collect();
+        for (sandbox, address) in self.up() {
+            if let Some(other) = held.insert(address, sandbox) {
+                broken.push(format!("{address} is both {}'s and {}'s", other.pod, sandbox.pod));
+            }
+            if !attached.contains(&address) {
+                broken.push(format!("{address} of {} is on no ENI of the node", sandbox.pod));
+            }
+            if durable.get(&sandbox.key) != Some(&(address, LeasePhase::Assigned)) {
+                let found = durable.get(&sandbox.key);
+                broken.push(format!("{} was told {address}, and the disk says {found:?}", sandbox.pod));
+            }
+        }
+        broken
+    }
+}

@@ -1,0 +1,45 @@
+//! A failing script made smaller: steps are left out, in ever smaller groups, for as long as something is still broken.
+
+use crate::plant::Plant;
+use crate::play::{Played, play};
+use crate::script::Script;
+
+/// Runs at most; a script has some hundred steps, and most go in the first dozens of runs.
+const RUNS_MAX: u32 = 400;
+
+/// The smallest script found that still breaks a promise, and what its run showed.
+///
+/// # Errors
+/// As [`play`].
+pub fn shrink(script: &Script, plant: Option<Plant>) -> Result<(Script, Played), String> {
+    let mut best = (script.clone(), play(script, plant)?);
+    let mut runs = 0;
+    let mut group = best.0.step.len().div_ceil(2);
+    while group > 0 {
+        let mut at = 0;
+        let mut smaller = false;
+        while at < best.0.step.len() && runs < RUNS_MAX {
+            let candidate = without(&best.0, at, group);
+            let played = play(&candidate, plant)?;
+            runs += 1;
+            if played.violation.is_some() {
+                best = (candidate, played);
+                smaller = true;
+            } else {
+                at += group;
+            }
+        }
+        if group == 1 && !smaller || runs >= RUNS_MAX {
+            break;
+        }
+        group = if group == 1 { 1 } else { group / 2 };
+    }
+    Ok(best)
+}
+
+fn without(script: &Script, at: usize, count: usize) -> Script {
+    let mut smaller = script.clone();
+    let end = at.saturating_add(count).min(smaller.step.len());
+    smaller.step.drain(at..end);
+    smaller
+}

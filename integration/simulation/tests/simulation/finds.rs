@@ -1,0 +1,49 @@
+//! `simulation_finds`: each planted bug is found, within the number of steps a run of CI takes anyway, and its script shrinks to
+//! a few steps.
+
+use simulation::{Campaign, Finding, Plant};
+
+/// Steps in which each is found with room to spare; the test prints how many it took.
+const STEPS: u64 = 40_000;
+
+fn found(plant: Plant) -> Finding {
+    let campaign = Campaign { steps: STEPS, seed: 1, plant: Some(plant) };
+    let report = campaign.run(|_| ()).unwrap();
+    let finding = report.finding.unwrap_or_else(|| panic!("{plant:?}: not found in {STEPS} steps"));
+    println!(
+        "{plant:?}: found after {} steps by seed {}, in a script of {} steps: {}",
+        finding.after_steps,
+        finding.seed,
+        finding.script.step.len(),
+        finding.shrunk_violation
+    );
+    assert!(finding.script.step.len() <= 12, "{}", finding.script.text());
+    finding
+}
+
+#[test]
+fn a_reply_before_the_write_is_durable_is_found() {
+    let finding = found(Plant::ReplyBeforeDurable);
+    assert!(finding.shrunk_violation.contains("and the disk says"), "{}", finding.shrunk_violation);
+}
+
+#[test]
+fn an_address_given_twice_after_a_restart_is_found() {
+    found(Plant::ForgottenAtRestart);
+}
+
+#[test]
+fn a_waiter_lost_when_an_actor_died_is_found() {
+    found(Plant::LostWaiter);
+}
+
+#[test]
+fn an_eni_that_was_created_and_forgotten_is_found() {
+    let finding = found(Plant::LeakedEni);
+    assert!(finding.shrunk_violation.contains("attached to nothing"), "{}", finding.shrunk_violation);
+}
+
+#[test]
+fn an_effect_of_a_dead_incarnation_is_found() {
+    found(Plant::EffectOfTheDead);
+}

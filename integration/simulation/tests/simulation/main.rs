@@ -1,0 +1,5 @@
+//! The real node in virtual time: it holds, what is planted is found, and what failed replays.
+
+mod finds;
+mod holds;
+mod replay;
