@@ -15,6 +15,7 @@ pub mod node;
 mod pod;
 pub mod probe;
 pub mod program;
+pub mod proxy;
 mod region_task;
 pub mod report;
 pub mod run;
