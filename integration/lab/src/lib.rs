@@ -10,6 +10,8 @@ pub mod command;
 pub mod fabric;
 mod fabric_task;
 pub mod http;
+pub mod internet;
+pub mod neighbour;
 mod netns;
 pub mod node;
 mod pod;
@@ -22,6 +24,7 @@ pub mod run;
 mod runner;
 pub mod scenario;
 pub mod server;
+pub mod teller;
 pub mod until;
 mod world;
 

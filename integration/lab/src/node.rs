@@ -65,7 +65,9 @@ impl Node {
             ("ipv4/conf/all/rp_filter", "1"),
             ("ipv4/conf/default/rp_filter", "1"),
         ])?;
-        netns.ip(&["addr", "add", &format!("{IMDS_ADDRESS}/32"), "dev", "lo"]).await?;
+        // On a real node this address is somebody else's. Of the host's scope it is at least no source for anything that
+        // leaves; with the global one, masquerading would choose it for links without an address.
+        netns.ip(&["addr", "add", &format!("{IMDS_ADDRESS}/32"), "dev", "lo", "scope", "host"]).await?;
         let state = run.directory().join(name);
         for (directory, _) in PLACES {
             std::fs::create_dir_all(state.join(directory)).context("cannot make the node's directories")?;

@@ -15,7 +15,6 @@ use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
-use crate::command;
 use crate::netns::Netns;
 
 /// Which tool's rules a node has.
@@ -96,7 +95,7 @@ pub struct Proxy {
 
 impl Form {
     /// The command for everything that is written as iptables rules in this form.
-    fn iptables(self) -> &'static str {
+    pub(crate) fn iptables(self) -> &'static str {
         match self {
             Self::IptablesLegacy => "iptables-legacy",
             Self::IptablesNft | Self::Nftables => "iptables-nft",
@@ -126,8 +125,8 @@ impl Proxy {
             self.jump(&iptables::jumps()).await?;
             self.chains = wanted;
         }
-        let wanted = host_port::chains(host_ports);
-        if !wanted.is_empty() || !self.host_ports.is_empty() {
+        if !host_ports.is_empty() || !self.host_ports.is_empty() {
+            let wanted = host_port::chains(host_ports);
             let stale: Vec<&String> = self.host_ports.difference(&wanted).collect();
             self.restore(&host_port::rules(host_ports, &stale)).await?;
             self.jump(&host_port::jumps()).await?;
@@ -158,7 +157,7 @@ impl Proxy {
 
     async fn restore(&self, text: &str) -> Result<()> {
         let program = format!("{}-restore", self.form.iptables());
-        inside(&self.netns, &program, &["-w", "--noflush"], text).await.map(drop)
+        self.netns.run(&program, &["-w", "--noflush"], text).await.map(drop)
     }
 
     /// Sees to it that each jump is there, once.
@@ -182,7 +181,7 @@ impl Proxy {
         let mut arguments = vec!["-w", "-t", jump.table, verb, jump.from];
         arguments.extend(jump.matches);
         arguments.extend(["-m", "comment", "--comment", jump.comment, "-j", jump.to]);
-        inside(&self.netns, self.form.iptables(), &arguments, "").await
+        self.netns.run(self.form.iptables(), &arguments, "").await
     }
 }
 
@@ -196,14 +195,6 @@ struct Jump {
     matches: &'static [&'static str],
     /// Before everybody else's rules, or behind them.
     first: bool,
-}
-
-/// Runs a tool in a namespace.
-pub(crate) async fn inside(netns: &Netns, program: &str, arguments: &[&str], input: &str) -> Result<String> {
-    let net = format!("--net={}", netns.path().display());
-    let mut all = vec![net.as_str(), program];
-    all.extend(arguments);
-    command::run_with_input("nsenter", &all, input).await
 }
 
 /// Services that the tests of all forms share.

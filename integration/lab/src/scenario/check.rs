@@ -33,8 +33,11 @@ fn names(scenario: &Scenario) -> Result<()> {
     for node in &scenario.node {
         // It becomes part of a namespace's name and of a path.
         let plain = node.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-        if !plain || node.name.is_empty() || ["vpc", "outside"].contains(&node.name.as_str()) {
-            bail!("node name `{}`: lower-case letters and digits, not `vpc` or `outside`", node.name);
+        if !plain || node.name.is_empty() || ["vpc", "outside", "internet"].contains(&node.name.as_str()) {
+            bail!(
+                "node name `{}`: lower-case letters and digits, not `vpc`, `outside` or `internet`",
+                node.name
+            );
         }
         let wanted = std::iter::once(&node.subnet).chain(node.eni.iter().map(|eni| &eni.subnet));
         for subnet in wanted {
