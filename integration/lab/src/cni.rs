@@ -174,6 +174,14 @@ fn environment(verb: Verb, of: &Attachment, path: &str) -> BTreeMap<String, Stri
     .collect()
 }
 
+/// Refuses a text that is no list.
+///
+/// # Errors
+/// With what is wrong with it.
+pub(crate) fn readable(text: &str) -> Result<()> {
+    List::parse(text).map(drop)
+}
+
 /// The first list in the node's directory, by name; the one of a fresh node where there is none.
 fn list(node: &Node) -> Result<List> {
     let directory = node.host_path(LISTS)?;

@@ -24,6 +24,8 @@ pub mod run;
 mod runner;
 pub mod scenario;
 pub mod server;
+mod step;
+mod surroundings;
 pub mod teller;
 pub mod until;
 mod world;

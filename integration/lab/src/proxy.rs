@@ -110,6 +110,12 @@ impl Proxy {
         Self { netns, form, node, chains: BTreeSet::new(), host_ports: BTreeSet::new() }
     }
 
+    /// Its form.
+    #[must_use]
+    pub fn form(&self) -> Form {
+        self.form
+    }
+
     /// Writes everything anew, as a full sync does: what is not given any more goes, in the same transaction.
     ///
     /// # Errors

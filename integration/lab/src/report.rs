@@ -47,6 +47,8 @@ pub struct Measured {
     pub probes_sent: u32,
     /// Of these, answered.
     pub probes_answered: u32,
+    /// Questions asked by visits, those that nobody was to answer included.
+    pub visits: u32,
     /// Things that had to be refused and were.
     pub refused: u32,
     /// Traces of deleted pods that were found; `None` if nobody looked.
@@ -87,6 +89,9 @@ impl Measured {
         }
         if self.probes_sent > 0 {
             parts.push(format!("probes {}/{} both ways", self.probes_answered, self.probes_sent));
+        }
+        if self.visits > 0 {
+            parts.push(format!("{} visits", self.visits));
         }
         if self.refused > 0 {
             parts.push(format!("{} refusals", self.refused));

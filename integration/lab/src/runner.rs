@@ -19,6 +19,8 @@ use crate::node::Settings;
 use crate::pod::Pod;
 use crate::report::{Measured, Report, StepReport};
 use crate::scenario::{NodePart, Scenario, Step};
+use crate::step::Take;
+use crate::surroundings::Surroundings;
 use crate::world::{EC2_ADDRESS, World, WorldSpec};
 
 /// Says one line to whoever watches.
@@ -27,14 +29,16 @@ pub type Say<'a> = &'a mut (dyn FnMut(&str) + Send);
 /// A scenario under way.
 pub(crate) struct Stage<'a> {
     scenario: &'a Scenario,
-    world: World,
+    pub(crate) world: World,
     /// Pods that run now, by name.
-    pods: BTreeMap<String, Pod>,
+    pub(crate) pods: BTreeMap<String, Pod>,
     /// Pods that were deleted.
     gone: Vec<Pod>,
     /// Sandboxes ever made: each has its own number.
     sandboxes: u32,
-    measured: Measured,
+    pub(crate) measured: Measured,
+    /// What the nodes have around them.
+    pub(crate) surroundings: Surroundings,
 }
 
 /// Runs a scenario from its beginning to its end and reports. The world is gone when this returns.
@@ -107,6 +111,7 @@ impl<'a> Stage<'a> {
             gone: Vec::new(),
             sandboxes: 0,
             measured: Measured::default(),
+            surroundings: Surroundings::default(),
         })
     }
 
@@ -139,11 +144,16 @@ impl<'a> Stage<'a> {
             Step::Wait(step) => self.wait(step).await,
             Step::WriteFile(step) => self.write_file(step),
             Step::Plugin(step) => self.plugin(step).await,
+            Step::Conflist(step) => step.take(self).await,
+            Step::Runtime(step) => step.take(self).await,
+            Step::Services(step) => step.take(self).await,
+            Step::Visit(step) => step.take(self).await,
+            Step::Neighbour(step) => step.take(self).await,
         }
     }
 
     /// The node a step is about: the one it names, or the only one.
-    fn node_name(&self, named: Option<&str>) -> Result<String> {
+    pub(crate) fn node_name(&self, named: Option<&str>) -> Result<String> {
         let mut names = self.world.node_names();
         match (named, names.next(), names.next()) {
             (Some(name), _, _) => Ok(name.to_owned()),
@@ -221,5 +231,10 @@ fn title(step: &Step) -> &'static str {
         Step::Wait(_) => "wait",
         Step::WriteFile(_) => "file",
         Step::Plugin(_) => "plugin",
+        Step::Conflist(_) => "list",
+        Step::Runtime(_) => "runtime",
+        Step::Services(_) => "services",
+        Step::Visit(_) => "visit",
+        Step::Neighbour(_) => "marks",
     }
 }

@@ -4,6 +4,11 @@
 mod check;
 mod step;
 
+pub use crate::step::conflist::Conflist;
+pub use crate::step::neighbour::Neighbour;
+pub use crate::step::runtime::{Runtime, RuntimeVerb};
+pub use crate::step::services::{HostPortKeys, ServiceKeys, Services};
+pub use crate::step::visit::{Place, Target, Visit};
 pub use step::{
     Add, DaemonRefuses, Delete, Plugin, Probe, Reach, Restart, Start, Step, Stop, Wait, WriteFile,
 };
@@ -111,6 +116,9 @@ pub struct Expect {
     /// Of every deleted pod nothing is left: no link, rule or route on its node, no allocation in the checkpoint.
     #[serde(default)]
     pub nothing_left: bool,
+    /// Every neighbour found its bits of each mark as it had set them.
+    #[serde(default)]
+    pub marks_kept: bool,
     /// So many packets were dropped because the region does not have their source on that ENI.
     pub spoofed_packets: Option<u64>,
 }

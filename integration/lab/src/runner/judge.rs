@@ -17,6 +17,9 @@ impl Stage<'_> {
     pub(super) async fn judge(&mut self, say: Say<'_>) -> Result<()> {
         let mut wrong = self.region_wrong().await?;
         wrong.extend(self.journal_wrong().await?);
+        if self.scenario.expect.marks_kept {
+            wrong.extend(self.surroundings.marks_wrong().await?);
+        }
         if self.scenario.expect.nothing_left {
             let leaks = self.leaks().await?;
             self.measured.leaks = Some(u32::try_from(leaks.len()).unwrap_or(u32::MAX));

@@ -1,10 +1,11 @@
 //! Does a scenario make sense? Names that it refers to exist, and it expects nothing that would hold without anything having
 //! been tried. Pure.
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use std::collections::BTreeSet;
 
 use super::{Scenario, Step, TIME_LIMIT_SECONDS_MAX};
+use crate::step::Take;
 
 /// Refuses a scenario that could not mean what it says.
 pub(super) fn sense(scenario: &Scenario) -> Result<()> {
@@ -71,7 +72,10 @@ fn node_of(step: &Step) -> Option<Option<&str>> {
         Step::Wait(step) => &step.node,
         Step::WriteFile(step) => &step.node,
         Step::Plugin(step) => &step.node,
-        Step::Delete(_) | Step::Probe(_) => return None,
+        Step::Conflist(step) => &step.node,
+        Step::Runtime(step) => &step.node,
+        Step::Neighbour(step) => &step.node,
+        Step::Delete(_) | Step::Probe(_) | Step::Services(_) | Step::Visit(_) => return None,
     };
     Some(node.as_deref())
 }
@@ -109,6 +113,11 @@ fn pods(scenario: &Scenario) -> Result<()> {
                     bail!("step {number}: wait for exactly one of ready, journal, metric, readyz_says, file");
                 }
             }
+            Step::Conflist(step) => own(number, step)?,
+            Step::Runtime(step) => own(number, step)?,
+            Step::Services(step) => own(number, step)?,
+            Step::Visit(step) => own(number, step)?,
+            Step::Neighbour(step) => own(number, step)?,
             Step::DaemonRefuses(refusal) if refusal.says.is_empty() => {
                 bail!("step {number}: a refusal must say something: give says")
             }
@@ -116,6 +125,11 @@ fn pods(scenario: &Scenario) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// What a step itself says of its keys.
+fn own(number: usize, step: &impl Take) -> Result<()> {
+    step.check().with_context(|| format!("step {number}"))
 }
 
 /// Expectations that would hold because nothing was tried are refused.
@@ -129,6 +143,9 @@ fn tried(scenario: &Scenario) -> Result<()> {
     }
     if scenario.expect.spoofed_packets == Some(0) && !any(|step| matches!(step, Step::Probe(_))) {
         bail!("spoofed_packets = 0 needs a probe: without traffic nothing can be dropped");
+    }
+    if scenario.expect.marks_kept && !any(|step| matches!(step, Step::Neighbour(_))) {
+        bail!("marks_kept needs a neighbour, who looks at them");
     }
     if scenario.expect.no_other_changes && !any(|step| matches!(step, Step::Start(_))) {
         bail!("no_other_changes needs a daemon that could have made some");

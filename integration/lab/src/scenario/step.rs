@@ -1,6 +1,8 @@
 //! The steps of a scenario, each with what is expected of it. `node` may be left out where there is only one.
 
 use serde::Deserialize;
+
+use super::{Conflist, Neighbour, Runtime, Services, Visit};
 use std::collections::BTreeMap;
 
 /// One step.
@@ -29,6 +31,16 @@ pub enum Step {
     WriteFile(WriteFile),
     /// Executes the plugin with any environment and stdin.
     Plugin(Plugin),
+    /// The node gets another list of plugins.
+    Conflist(Conflist),
+    /// CHECK, GC or STATUS.
+    Runtime(Runtime),
+    /// The cluster's Services and host ports, in every node's rules.
+    Services(Services),
+    /// Somebody asks an address, and the answers are judged.
+    Visit(Visit),
+    /// An agent with mark bits of its own settles on a node.
+    Neighbour(Neighbour),
 }
 
 /// See [`Step::Start`].
