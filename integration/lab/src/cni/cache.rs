@@ -213,7 +213,7 @@ mod tests {
         let entry: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
         assert_eq!(entry["config"], base64(text.as_bytes()));
         assert_eq!(cache.result(&list, &of).unwrap(), Some(result));
-        assert_eq!(cache.attachments("net"), [of.clone()]);
+        assert_eq!(cache.attachments("net"), std::slice::from_ref(&of));
         assert_eq!(cache.attachments("other"), []);
         std::fs::write(&file, "torn").unwrap();
         assert!(cache.result(&list, &of).is_err());

@@ -91,15 +91,12 @@ impl Runtime<'_> {
                 None
             });
         }
-        for plugin in self.list.plugins.iter().rev() {
-            let input = self.list.stdin(plugin, cached.as_ref(), &of.capabilities);
-            let execution = self.execute(plugin, Verb::Del, of, &input).await?;
-            let came = outcome(&execution);
-            chained.plugins.push((plugin.kind.clone(), execution));
-            if let Err(error) = came {
-                chained.errors.push(failed(plugin, "delete", &error));
-                return Ok(chained);
-            }
+        let plugins = self.list.plugins.iter().rev();
+        if let Some((plugin, error)) =
+            self.until_failure(plugins, Verb::Del, of, cached.as_ref(), &mut chained).await?
+        {
+            chained.errors.push(failed(plugin, "delete", &error));
+            return Ok(chained);
         }
         self.cache.forget(&self.list, of);
         Ok(chained)
@@ -126,16 +123,9 @@ impl Runtime<'_> {
                 return Ok(chained);
             }
         };
-        for plugin in &self.list.plugins {
-            let input = self.list.stdin(plugin, cached.as_ref(), &of.capabilities);
-            let execution = self.execute(plugin, Verb::Check, of, &input).await?;
-            let came = outcome(&execution);
-            chained.plugins.push((plugin.kind.clone(), execution));
-            if let Err(error) = came {
-                chained.errors.push(error);
-                return Ok(chained);
-            }
-        }
+        let plugins = self.list.plugins.iter();
+        let failure = self.until_failure(plugins, Verb::Check, of, cached.as_ref(), &mut chained).await?;
+        chained.errors.extend(failure.map(|(_, error)| error));
         Ok(chained)
     }
 
@@ -163,7 +153,7 @@ impl Runtime<'_> {
             return Ok(chained);
         }
         for plugin in &self.list.plugins {
-            let input = self.list.stdin_without_attachment(plugin, Some(valid));
+            let input = self.list.stdin_of_gc(plugin, valid);
             let execution = self.execute(plugin, Verb::Gc, &Attachment::default(), &input).await?;
             if let Err(error) = outcome(&execution) {
                 chained.errors.push(format!("failed to GC plugin {}: {error}", plugin.kind));
@@ -179,17 +169,31 @@ impl Runtime<'_> {
         if self.list.version()? < STATUS_SINCE {
             return Ok(chained);
         }
-        for plugin in &self.list.plugins {
-            let input = self.list.stdin_without_attachment(plugin, None);
-            let execution = self.execute(plugin, Verb::Status, &Attachment::default(), &input).await?;
+        let (plugins, nobody) = (self.list.plugins.iter(), Attachment::default());
+        let failure = self.until_failure(plugins, Verb::Status, &nobody, None, &mut chained).await?;
+        chained.errors.extend(failure.map(|(_, error)| error));
+        Ok(chained)
+    }
+
+    /// Executes these plugins, each with the same result before it, until one fails: which, and how.
+    async fn until_failure<'p>(
+        &self,
+        plugins: impl Iterator<Item = &'p Plugin>,
+        verb: Verb,
+        of: &Attachment,
+        previous: Option<&Value>,
+        chained: &mut Chained,
+    ) -> Result<Option<(&'p Plugin, String)>> {
+        for plugin in plugins {
+            let input = self.list.stdin(plugin, previous, &of.capabilities);
+            let execution = self.execute(plugin, verb, of, &input).await?;
             let came = outcome(&execution);
             chained.plugins.push((plugin.kind.clone(), execution));
             if let Err(error) = came {
-                chained.errors.push(error);
-                return Ok(chained);
+                return Ok(Some((plugin, error)));
             }
         }
-        Ok(chained)
+        Ok(None)
     }
 
     async fn execute(

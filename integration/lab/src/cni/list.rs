@@ -59,7 +59,7 @@ impl List {
         self.version.parse()
     }
 
-    /// What a plugin gets for ADD, DEL and CHECK: its own part with name and version in it, the result before it, and of the
+    /// What a plugin gets for every verb but GC: its own part with name and version in it, the result before it, and of the
     /// runtime's arguments those whose capability it declares.
     pub(super) fn stdin(
         &self,
@@ -85,18 +85,16 @@ impl List {
         given.into()
     }
 
-    /// What a plugin gets for STATUS, and with `valid` for GC: containers and interfaces that are to stay.
-    pub(super) fn stdin_without_attachment(&self, plugin: &Plugin, valid: Option<&[Valid]>) -> Value {
+    /// What a plugin gets for GC: containers and interfaces that are to stay.
+    pub(super) fn stdin_of_gc(&self, plugin: &Plugin, valid: &[Valid]) -> Value {
         let mut given = self.named(plugin);
-        if let Some(valid) = valid {
-            let all: Vec<Value> = valid
-                .iter()
-                .map(|(container, interface)| json!({"containerID": container, "ifname": interface}))
-                .collect();
-            given.insert("cni.dev/valid-attachments".to_owned(), all.clone().into());
-            // The specification named it so by mistake once, and libcni sends both.
-            given.insert("cni.dev/attachments".to_owned(), all.into());
-        }
+        let all: Vec<Value> = valid
+            .iter()
+            .map(|(container, interface)| json!({"containerID": container, "ifname": interface}))
+            .collect();
+        given.insert("cni.dev/valid-attachments".to_owned(), all.clone().into());
+        // The specification named it so by mistake once, and libcni sends both.
+        given.insert("cni.dev/attachments".to_owned(), all.into());
         given.into()
     }
 
@@ -202,11 +200,11 @@ mod tests {
     fn gc_names_what_stays_under_both_keys_and_status_names_nothing() {
         let list = list(r#"{"name":"net","cniVersion":"1.1.0","plugins":[{"type":"a"}]}"#);
         let valid = [("c1".to_owned(), "eth0".to_owned())];
-        let gc = list.stdin_without_attachment(&list.plugins[0], Some(&valid));
+        let gc = list.stdin_of_gc(&list.plugins[0], &valid);
         for key in ["cni.dev/valid-attachments", "cni.dev/attachments"] {
             assert_eq!(gc[key], json!([{"containerID": "c1", "ifname": "eth0"}]));
         }
-        let status = list.stdin_without_attachment(&list.plugins[0], None);
+        let status = list.stdin(&list.plugins[0], None, &BTreeMap::new());
         assert_eq!(status, json!({"type": "a", "name": "net", "cniVersion": "1.1.0"}));
     }
 

@@ -1,3 +1,5 @@
+//! The internet behind the VPC: what it lets through, and what it counts.
+
 use lab::internet::GatewayDrops;
 use lab::is_root;
 use lab::teller::{TELLER_PORT, Teller, ask};

@@ -1,3 +1,5 @@
+//! The neighbour: it minds its own bits, and tells who does not.
+
 use lab::is_root;
 use lab::neighbour::{Marks, Neighbour};
 use lab::proxy::{Form, Proxy, TrafficPolicy};

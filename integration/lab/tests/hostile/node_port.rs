@@ -1,3 +1,5 @@
+//! The judge of NodePorts: a pod on a secondary ENI is reached only with every rule of the way back.
+
 use lab::is_root;
 use lab::proxy::{Form, Proxy, TrafficPolicy};
 use lab::teller::{Teller, ask};

@@ -1,6 +1,8 @@
+//! kube-proxy's and portmap's rules in their three forms, with traffic through them, synced and taken away.
+
 use lab::proxy::{Endpoint, Form, HostPort, Proxy, Service, TrafficPolicy};
 use lab::teller::{TELLER_PORT, Teller, Told, ask};
-use lab::{Netns, is_root};
+use lab::{Netns, World, is_root};
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
@@ -52,6 +54,33 @@ async fn rules(netns: &Netns) -> String {
     all
 }
 
+/// By ClusterIP, NodePort and host port, from pods, nodes and outside.
+async fn everybody_is_served(form: Form, world: &World, [one, two]: [&Node; 2], [api, far]: [&Pod; 2]) {
+    let outside = world.outside();
+    // Pods ask a ClusterIP, from the same node and from another: balanced, with their source.
+    for pod in [api, far] {
+        let told = ask(&pod.netns, pod.address, (CLUSTER_IP, 80), 40).await.unwrap();
+        assert_eq!((told.len(), answerers(&told)), (40, ["api", "web"].into()), "{form:?}");
+        let expected = if pod.address == api.address { [api.address, one.address] } else { [far.address; 2] };
+        assert_eq!(
+            sources(&told),
+            expected.into(),
+            "{form:?}: only what comes back to its asker is masqueraded"
+        );
+    }
+    // A node asks a ClusterIP.
+    let told = ask(&two.netns, Ipv4Addr::UNSPECIFIED, (CLUSTER_IP, 80), 5).await.unwrap();
+    assert_eq!((told.len(), sources(&told)), (5, [two.address].into()), "{form:?}");
+    // From outside by NodePort: masqueraded on the way, by whichever node.
+    for node in [one, two] {
+        let told = ask(&outside.netns, outside.address, (node.address, NODE_PORT), 5).await.unwrap();
+        assert_eq!((told.len(), sources(&told)), (5, [node.address].into()), "{form:?}");
+    }
+    // By host port: with its source.
+    let told = ask(&outside.netns, outside.address, (one.address, HOST_PORT), 5).await.unwrap();
+    assert_eq!((answerers(&told), sources(&told)), (["web"].into(), [outside.address].into()), "{form:?}");
+}
+
 #[tokio::test]
 async fn in_every_form_services_and_host_ports_lead_to_pods_with_the_right_source() {
     if !is_root() {
@@ -75,33 +104,7 @@ async fn in_every_form_services_and_host_ports_lead_to_pods_with_the_right_sourc
             let services = [service(TrafficPolicy::Cluster, node, &[&web, &api])];
             proxy.sync(&services, std::slice::from_ref(&host_port)).await.unwrap();
         }
-        // Pods ask a ClusterIP, from the same node and from another: balanced, with their source.
-        for (pod, netns) in [(&api, &api.netns), (&far, &far.netns)] {
-            let told = ask(netns, pod.address, (CLUSTER_IP, 80), 40).await.unwrap();
-            assert_eq!((told.len(), answerers(&told)), (40, ["api", "web"].into()), "{form:?}");
-            let expected =
-                if pod.address == api.address { [api.address, one.address] } else { [far.address; 2] };
-            assert_eq!(
-                sources(&told),
-                expected.into(),
-                "{form:?}: only what comes back to its asker is masqueraded"
-            );
-        }
-        // A node asks a ClusterIP.
-        let told = ask(&two.netns, Ipv4Addr::UNSPECIFIED, (CLUSTER_IP, 80), 5).await.unwrap();
-        assert_eq!((told.len(), sources(&told)), (5, [two.address].into()), "{form:?}");
-        // From outside by NodePort: masqueraded on the way, by whichever node.
-        for node in [&one, &two] {
-            let told = ask(&outside.netns, outside.address, (node.address, NODE_PORT), 5).await.unwrap();
-            assert_eq!((told.len(), sources(&told)), (5, [node.address].into()), "{form:?}");
-        }
-        // By host port: with its source.
-        let told = ask(&outside.netns, outside.address, (one.address, HOST_PORT), 5).await.unwrap();
-        assert_eq!(
-            (answerers(&told), sources(&told)),
-            (["web"].into(), [outside.address].into()),
-            "{form:?}"
-        );
+        everybody_is_served(form, &world, [&one, &two], [&api, &far]).await;
 
         // A sync with Local and one endpoint less: the source is kept, and a node without endpoint drops.
         for (proxy, node) in &mut proxies {
