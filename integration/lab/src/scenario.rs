@@ -2,6 +2,7 @@
 //! here is an error. `integration/scenarios/README.md` explains it to whoever writes one.
 
 mod check;
+mod sabotage;
 mod step;
 
 pub use crate::step::conflist::Conflist;
@@ -9,6 +10,7 @@ pub use crate::step::neighbour::Neighbour;
 pub use crate::step::runtime::{Runtime, RuntimeVerb};
 pub use crate::step::services::{HostPortKeys, ServiceKeys, Services};
 pub use crate::step::visit::{Place, Target, Visit};
+pub use sabotage::Sabotage;
 pub use step::{
     Add, DaemonRefuses, Delete, Plugin, Probe, Reach, Restart, Start, Step, Stop, Wait, WriteFile,
 };
@@ -28,11 +30,12 @@ pub const TIME_LIMIT_SECONDS_MAX: u32 = 120;
 pub struct Scenario {
     /// What it shows, in one sentence.
     pub summary: String,
-    /// What to break in the product so that it turns red.
-    pub sabotage: String,
     /// Everything together, seconds.
     #[serde(default = "sixty")]
     pub time_limit_seconds: u32,
+    /// What to break in the product so that it turns red. A scenario that comes with the lab has at least one.
+    #[serde(default)]
+    pub sabotage: Vec<Sabotage>,
     /// The region.
     pub region: RegionPart,
     /// The nodes.

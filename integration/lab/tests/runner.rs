@@ -37,7 +37,6 @@ echo "{\"cniVersion\":\"1.0.0\",\"interfaces\":[{\"name\":\"$link\"},{\"name\":\
 
 const SCENARIO: &str = r#"
 summary = "a pod that a stand-in wires"
-sabotage = "see the test"
 [region]
 subnet = [{ name = "a", cidr = "10.0.0.0/24" }]
 [[node]]
@@ -143,7 +142,6 @@ async fn a_scenario_that_hangs_ends_with_its_time_and_names_its_last_step() {
 
 const VISITS: &str = r#"
 summary = "a Service in front of a pod that a stand-in wires"
-sabotage = "see the test"
 [region]
 subnet = [{ name = "a", cidr = "10.0.0.0/24" }]
 [[node]]

@@ -4,7 +4,7 @@
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeSet;
 
-use super::{Scenario, Step, TIME_LIMIT_SECONDS_MAX};
+use super::{Sabotage, Scenario, Step, TIME_LIMIT_SECONDS_MAX};
 use crate::step::Take;
 
 /// Refuses a scenario that could not mean what it says.
@@ -12,11 +12,10 @@ pub(super) fn sense(scenario: &Scenario) -> Result<()> {
     if scenario.time_limit_seconds == 0 || scenario.time_limit_seconds > TIME_LIMIT_SECONDS_MAX {
         bail!("time_limit_seconds must be 1 to {TIME_LIMIT_SECONDS_MAX}");
     }
-    for (key, text) in [("summary", &scenario.summary), ("sabotage", &scenario.sabotage)] {
-        if text.trim().is_empty() {
-            bail!("{key} must say something");
-        }
+    if scenario.summary.trim().is_empty() {
+        bail!("summary must say something");
     }
+    scenario.sabotage.iter().try_for_each(Sabotage::sense)?;
     names(scenario)?;
     pods(scenario)?;
     tried(scenario)
@@ -159,7 +158,11 @@ mod tests {
 
     const GOOD: &str = r#"
 summary = "a pod"
-sabotage = "break it"
+[[sabotage]]
+breaks = "something"
+file = "config/src/load.rs"
+find = "true"
+replace = "false"
 [region]
 subnet = [{ name = "a", cidr = "10.0.0.0/24" }]
 [[node]]
@@ -201,6 +204,7 @@ journal = { AssignPrivateIpAddresses = 0 }
             ("do = \"probe\"", "do = \"probe\"\nreech = \"neither\""),
             ("nothing_left", "nothing_gone = true\nnothing_left"),
             ("cidr = ", "zone = \"x\", cidr = "),
+            ("find = ", "where = \"x\"\nfind = "),
         ] {
             let text = GOOD.replacen(at, extra, 1);
             assert!(Scenario::parse(&text).is_err(), "{extra}");
@@ -221,7 +225,9 @@ journal = { AssignPrivateIpAddresses = 0 }
             ),
             ("[[step]]\ndo = \"delete\"\npod = \"web\"", "", "nothing_left needs"),
             ("[[step]]\ndo = \"probe\"\npod = \"web\"", "", "needs a probe"),
-            ("sabotage = \"break it\"", "sabotage = \" \"", "sabotage must say"),
+            ("breaks = \"something\"", "breaks = \" \"", "must say what it breaks"),
+            ("file = \"config/", "file = \"integration/", "can be broken"),
+            ("summary = \"a pod\"", "summary = \"\"", "summary must say"),
             ("name = \"node\"", "name = \"vpc\"", "node name"),
             ("do = \"add\"", "do = \"add\"\ncause = \"PoolEmpty\"", "give its code"),
         ] {
