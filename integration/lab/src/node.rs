@@ -194,7 +194,9 @@ async fn hostile_netns(name: String) -> Result<Netns> {
         ("ipv4/conf/all/rp_filter", "1"),
         ("ipv4/conf/default/rp_filter", "1"),
     ])?;
-    netns.ip(&["addr", "add", &format!("{IMDS_ADDRESS}/32"), "dev", "lo"]).await?;
+    // On a real node this address is somebody else's. Of the host's scope it is at least no source for anything that
+    // leaves; with the global one, masquerading would choose it for links without an address.
+    netns.ip(&["addr", "add", &format!("{IMDS_ADDRESS}/32"), "dev", "lo", "scope", "host"]).await?;
     Ok(netns)
 }
 

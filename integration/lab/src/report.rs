@@ -160,6 +160,8 @@ pub struct Measured {
     pub traffic_answered: u32,
     /// Datagrams sent where silence was expected, or while something was waited for.
     pub unanswered: u32,
+    /// Questions asked by visits, those that nobody was to answer included.
+    pub visits: u32,
     /// Things that had to be refused and were.
     pub refused: u32,
     /// Links, addresses, routes and rules that were deleted while somebody watched; `None` if nobody did.
@@ -211,7 +213,7 @@ impl Measured {
     /// Datagrams of every kind.
     #[must_use]
     pub fn sent(&self) -> u32 {
-        self.answers_due() + self.unanswered
+        self.answers_due() + self.unanswered + self.visits
     }
 
     /// What another cell measured.
@@ -223,6 +225,7 @@ impl Measured {
         self.traffic_sent += other.traffic_sent;
         self.traffic_answered += other.traffic_answered;
         self.unanswered += other.unanswered;
+        self.visits += other.visits;
         self.refused += other.refused;
         if let Some(deletions) = other.deletions {
             self.watched(deletions);
@@ -256,6 +259,9 @@ impl Measured {
         }
         if let Some(deletions) = self.deletions {
             parts.push(format!("{deletions} netlink deletions"));
+        }
+        if self.visits > 0 {
+            parts.push(format!("{} visits", self.visits));
         }
         if self.refused > 0 {
             parts.push(format!("{} refusals", self.refused));

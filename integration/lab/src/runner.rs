@@ -20,6 +20,7 @@ use crate::report::{CellReport, Measured, Report, StepReport};
 use crate::scenario::{Cell, NodePart, PlacedStep, Scenario, ScenarioFile, is_of};
 use crate::step::Step;
 use crate::step::actor::FAULT_SOCKET;
+use crate::surroundings::Surroundings;
 use crate::traffic::Traffic;
 use crate::world::{EC2_ADDRESS, World, WorldSpec};
 
@@ -42,6 +43,8 @@ pub(crate) struct Stage<'a> {
     /// Pods that were deleted.
     pub(crate) gone: Vec<Pod>,
     pub(crate) measured: Measured,
+    /// What the nodes have around them.
+    pub(crate) surroundings: Surroundings,
     /// Sandboxes ever made: each has its own number.
     sandboxes: u32,
     /// What was done on each node: daemons, pods, changes.
@@ -150,6 +153,7 @@ impl<'a> Stage<'a> {
             pods: BTreeMap::new(),
             gone: Vec::new(),
             measured: Measured::default(),
+            surroundings: Surroundings::default(),
             sandboxes: 0,
             acts: BTreeMap::new(),
             lives: Lives::default(),

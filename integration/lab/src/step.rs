@@ -5,17 +5,22 @@ pub(crate) mod actor;
 mod add;
 mod burst;
 mod change_kernel;
+mod conflist;
 mod daemon_refuses;
 mod delete;
 mod fault;
 mod knobs;
+mod neighbour;
 mod plugin;
 mod pods;
 mod probe;
 mod reboot;
+mod runtime;
+pub(crate) mod services;
 mod start;
 mod stop;
 mod traffic;
+mod visit;
 mod wait;
 mod watch;
 mod write_file;
@@ -124,6 +129,16 @@ steps! {
     "plugin" => Plugin(plugin),
     /// Harms one actor of the daemon.
     "actor" => Actor(actor),
+    /// The node gets another list of plugins.
+    "conflist" => Conflist(conflist),
+    /// CHECK, GC or STATUS.
+    "runtime" => Runtime(runtime),
+    /// The cluster's Services and host ports, in every node's rules.
+    "services" => Services(services),
+    /// Somebody asks an address, and the answers are judged.
+    "visit" => Visit(visit),
+    /// An agent with mark bits of its own settles on a node.
+    "neighbour" => Neighbour(neighbour),
 }
 
 /// The words that values of keys can be.
@@ -136,6 +151,14 @@ pub(crate) fn words() -> Vec<Vec<&'static str>> {
         keys_of::<wait::WaitJournal>(),
         keys_of::<wait::WaitRules>(),
         keys_of::<actor::Order>(),
+        keys_of::<crate::proxy::Form>(),
+        keys_of::<crate::proxy::TrafficPolicy>(),
+        keys_of::<runtime::RuntimeVerb>(),
+        keys_of::<services::ServiceKeys>(),
+        keys_of::<services::HostPortKeys>(),
+        keys_of::<visit::Place>(),
+        keys_of::<visit::Target>(),
+        keys_of::<visit::NodePort>(),
     ]
 }
 

@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use crate::binaries::Binaries;
 use crate::fabric::Fabric;
 use crate::fabric_task::FabricHandle;
+use crate::internet::Internet;
 use crate::netns::Netns;
 use crate::node::{IMDS_ADDRESS, Node};
 use crate::probe::Echo;
@@ -46,6 +47,7 @@ pub struct World {
     fabric: FabricHandle,
     nodes: BTreeMap<String, LabNode>,
     outside: Outside,
+    internet: Internet,
     subnets: BTreeMap<String, SubnetId>,
     run: Run,
 }
@@ -113,7 +115,9 @@ impl World {
         for fault in &spec.faults {
             region.add_fault(fault.clone())?;
         }
-        let fabric = Fabric::create(run.namespace("vpc"), &routers, &[EC2_ADDRESS]).await?;
+        let internet = Netns::create(run.namespace("internet")).await?;
+        let fabric = Fabric::create(run.namespace("vpc"), &routers, &[EC2_ADDRESS], &internet).await?;
+        let internet = Internet::start(internet).await?;
         let vpc_netns = fabric.netns().clone();
         let (fabric, fabric_task) = FabricHandle::start(fabric);
         let (region, region_task) = RegionHandle::start(region, fabric.clone());
@@ -126,6 +130,7 @@ impl World {
             fabric,
             nodes: BTreeMap::new(),
             outside: Outside { netns: netns.clone(), address: Ipv4Addr::UNSPECIFIED, _echo: None },
+            internet,
             subnets,
             run,
         };
@@ -218,6 +223,12 @@ impl World {
     #[must_use]
     pub fn outside(&self) -> &Outside {
         &self.outside
+    }
+
+    /// The internet behind the VPC.
+    #[must_use]
+    pub fn internet(&self) -> &Internet {
+        &self.internet
     }
 
     /// This run's names and directory.

@@ -270,3 +270,76 @@ async fn another_hand_changes_what_is_there_and_says_so_where_nothing_is() {
         assert!(!report.holds && said.contains(reason), "{reason} is not in:\n{said}");
     }
 }
+
+/// A pod behind a Service, and a neighbour.
+const VISITS: &str = r#"
+summary = "a Service in front of a pod that a stand-in wires"
+[region]
+subnet = [{ name = "a", cidr = "10.0.0.0/24" }]
+[[node]]
+name = "node"
+subnet = "a"
+secondary_addresses = 1
+[[step]]
+do = "neighbour"
+form = "nftables"
+reload_milliseconds = 10
+[[step]]
+do = "add"
+pod = "web"
+[[step]]
+do = "services"
+form = "nftables"
+service = [{ name = "svc", cluster_ip = "172.20.0.10", pods = ["web"], node_port = 30080 }]
+[[step]]
+do = "visit"
+from = "vpc"
+to = { node_port = { service = "svc", node = "node" } }
+count = 3
+answered_by = ["web"]
+source = { node = "node" }
+[[step]]
+do = "visit"
+from = { pod = "web" }
+to = "internet"
+count = 2
+[[step]]
+do = "services"
+[expect]
+marks_kept = true
+"#;
+
+#[tokio::test]
+async fn visits_and_marks_are_judged_and_turn_red_when_they_are_not_as_expected() {
+    if !is_root() {
+        println!("SKIPPED visits: not root");
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let report = play(directory.path(), PLUGIN, VISITS).await;
+    assert!(report.holds, "{:?}", report.failures);
+    assert!(report.figure.ends_with("5 visits"), "{}", report.figure);
+    for (from, to, reason) in [
+        ("source = { node = \"node\" }", "source = \"vpc\"", "expected source 10.0.255.4"),
+        ("answered_by = [\"web\"]", "answered_by = [\"internet\"]", "expected answers of {\"internet\"}"),
+        ("to = \"internet\"", "to = { pod = \"web\" }", "expected silence"),
+        ("node_port = 30080", "port = 81", "svc has no node_port"),
+        ("pods = [\"web\"], ", "", "0 answers of 3"),
+        ("reload_milliseconds = 10", "reload_milliseconds = 60000", "reloads: 0"),
+    ] {
+        assert!(VISITS.contains(from), "{from}");
+        let report = play(directory.path(), PLUGIN, &VISITS.replacen(from, to, 1)).await;
+        let said = report.failures.join("\n");
+        assert!(!report.holds && said.contains(reason), "{reason} is not in:\n{said}");
+    }
+    // Whoever sets the whole mark of a connection is told.
+    let greedy = PLUGIN.replacen(
+        "set -e\n",
+        "set -e\nnft 'add table ip greedy; add chain ip greedy marks { type filter hook forward priority 0; }; \
+         add rule ip greedy marks ct mark set 0x80'\n",
+        1,
+    );
+    let report = play(directory.path(), &greedy, VISITS).await;
+    let said = report.failures.join("\n");
+    assert!(!report.holds && said.contains("the neighbour's marks"), "{said}");
+}

@@ -35,6 +35,10 @@ impl Stage<'_> {
         seen.extend(self.of_packets().await?);
         seen.extend(self.of_watches());
         seen.extend(self.of_lives());
+        if self.scenario.expect.marks_kept {
+            let wrong = self.surroundings.marks_wrong().await?;
+            seen.push(Seen::list("marks_kept", "every neighbour's marks as it set them", wrong));
+        }
         if self.scenario.expect.nothing_left {
             seen.push(self.of_leaks().await?);
         }

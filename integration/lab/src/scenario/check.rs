@@ -38,12 +38,20 @@ pub(crate) struct Plan {
     watched: BTreeSet<String>,
     /// Actors that were harmed, and nobody has looked since what became of them.
     harmed: BTreeSet<String>,
+    /// Nodes with a neighbour.
+    neighbours: BTreeSet<String>,
+    /// Services that are written, and the pods that serve them.
+    services: BTreeMap<String, Vec<String>>,
+    /// Pods whose host ports are written.
+    host_ports: BTreeSet<String>,
     /// Something is asked of the product.
     pub(crate) asks: bool,
     /// A daemon is started.
     pub(crate) starts: bool,
     deletes: bool,
     sends: bool,
+    /// Somebody asks an address.
+    pub(crate) visits: bool,
     watches: bool,
 }
 
@@ -107,6 +115,11 @@ impl Plan {
     pub(crate) fn reboots(&self, node: &str) -> Result<()> {
         ensure!(self.traffic.is_empty(), "traffic runs: stop it first");
         ensure!(!self.watched.contains(node), "the node is watched: stop that first");
+        ensure!(!self.neighbours.contains(node), "a neighbour is on the node, and would not come back");
+        ensure!(
+            self.services.is_empty() && self.host_ports.is_empty(),
+            "Services are written on the node: take them away first"
+        );
         Ok(())
     }
 
@@ -129,6 +142,34 @@ impl Plan {
     /// A metric is looked at: what became of the actor that it is about is known.
     pub(crate) fn looks_at(&mut self, metric: &str) {
         self.harmed.retain(|actor| !metric.contains(&format!("child=\"{actor}\"")));
+    }
+
+    pub(crate) fn settles(&mut self, node: String) -> Result<()> {
+        ensure!(self.neighbours.insert(node.clone()), "node {node} has a neighbour already");
+        Ok(())
+    }
+
+    /// These are all Services, with the pods that serve them, and all host ports.
+    pub(crate) fn serves(
+        &mut self,
+        services: BTreeMap<String, Vec<String>>,
+        host_ports: BTreeSet<String>,
+    ) -> Result<()> {
+        services.values().flatten().chain(&host_ports).try_for_each(|pod| self.runs(pod))?;
+        (self.services, self.host_ports) = (services, host_ports);
+        Ok(())
+    }
+
+    /// Is there a pod behind the Service that could answer? It is an error if there is no such Service.
+    pub(crate) fn is_served(&self, service: &str) -> Result<bool> {
+        let pods = self.services.get(service).with_context(|| format!("there is no Service {service}"))?;
+        Ok(pods.iter().any(|pod| self.pods.contains(pod)))
+    }
+
+    /// A pod must have a host port.
+    pub(crate) fn has_host_port(&self, pod: &str) -> Result<()> {
+        ensure!(self.host_ports.contains(pod), "{pod} has no host port");
+        self.runs(pod)
     }
 
     /// Nothing is left running that nobody would look at.
@@ -165,8 +206,11 @@ fn names(scenario: &Scenario) -> Result<BTreeSet<String>> {
     for node in &scenario.node {
         // It becomes part of a namespace's name and of a path.
         let plain = node.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-        if !plain || node.name.is_empty() || ["vpc", "outside"].contains(&node.name.as_str()) {
-            bail!("node name `{}`: lower-case letters and digits, not `vpc` or `outside`", node.name);
+        if !plain || node.name.is_empty() || ["vpc", "outside", "internet"].contains(&node.name.as_str()) {
+            bail!(
+                "node name `{}`: lower-case letters and digits, not `vpc`, `outside` or `internet`",
+                node.name
+            );
         }
         let wanted = std::iter::once(&node.subnet).chain(node.eni.iter().map(|eni| &eni.subnet));
         for subnet in wanted {
@@ -183,10 +227,17 @@ fn tried(scenario: &Scenario, plan: &Plan) -> Result<()> {
     let expect = &scenario.expect;
     ensure!(plan.asks || plan.starts, "a scenario that tries nothing shows nothing");
     ensure!(!expect.nothing_left || plan.deletes, "nothing_left needs a pod that was deleted");
-    for (key, count) in [("spoofed_packets", expect.spoofed_packets), ("packets_lost", expect.packets_lost)] {
-        let idle = count.is_some_and(|count| count.allows_nothing()) && !plan.sends;
+    for (key, count, sends) in [
+        ("spoofed_packets", expect.spoofed_packets, plan.sends || plan.visits),
+        ("packets_lost", expect.packets_lost, plan.sends),
+    ] {
+        let idle = count.is_some_and(|count| count.allows_nothing()) && !sends;
         ensure!(!idle, "{key} needs a probe or traffic: where nothing is sent nothing can be dropped");
     }
+    ensure!(
+        !expect.marks_kept || !plan.neighbours.is_empty(),
+        "marks_kept needs a neighbour, who looks at them"
+    );
     ensure!(
         expect.netlink_deletions.is_none() || plan.watches,
         "netlink_deletions needs a watch_start: nobody else looks"

@@ -20,6 +20,9 @@ pub struct Expect {
     /// Of every deleted pod nothing is left: no link, rule or route on its node, no allocation in the checkpoint.
     #[serde(default)]
     pub nothing_left: bool,
+    /// Every neighbour found its bits of each mark as it had set them.
+    #[serde(default)]
+    pub marks_kept: bool,
     /// So many packets were dropped because the region does not have their source on that ENI.
     pub spoofed_packets: Option<Count>,
     /// So many datagrams of probes (those that must be answered) and of traffic were not answered.

@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use serde::Deserialize;
 
-use super::pods::{Asked, VPC, ask, refused, wired};
+use super::pods::{Asked, INTERNET, VPC, ask, refused, wired};
 use super::{Take, not_before, within};
 use crate::runner::Stage;
 use crate::scenario::Plan;
@@ -32,6 +32,7 @@ impl Take for Add {
     fn check(&self, plan: &mut Plan) -> Result<()> {
         plan.node(self.node.as_deref())?;
         ensure!(self.pod != VPC, "a pod cannot be called `{VPC}`: probes call the host in the VPC so");
+        ensure!(self.pod != INTERNET, "a pod cannot be called `{INTERNET}`: visits call the host there so");
         ensure!(
             self.cause.is_none() || self.code.is_some(),
             "a cause belongs to a refusal: give its code too"

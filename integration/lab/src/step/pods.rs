@@ -18,6 +18,9 @@ use crate::scenario::Plan;
 /// The peer that is no pod: the host elsewhere in the VPC.
 pub(super) const VPC: &str = "vpc";
 
+/// Who answers visits and is no pod: the host on the internet.
+pub(super) const INTERNET: &str = "internet";
+
 /// How a step says which pods it means: exactly one of the three.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Chosen<'a> {
