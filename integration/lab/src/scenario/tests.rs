@@ -158,6 +158,61 @@ fn an_order_is_followed_by_a_look_at_its_own_actor() {
     assert!(format!("{:#}", with(&looked_before).unwrap_err()).contains("nobody waits"));
 }
 
+/// The good text with a Service in front of its pod, and this step behind it.
+fn served(step: &str) -> String {
+    let services = "do = \"services\"\nform = \"nftables\"\n\
+                    service = [{ name = \"svc\", cluster_ip = \"172.20.0.10\", pods = [\"web\"] }, \
+                    { name = \"empty\", cluster_ip = \"172.20.0.11\" }]\n[[step]]\n";
+    GOOD.replacen("do = \"probe\"\npod = \"web\"", &format!("{services}{step}"), 1)
+        .replace("spoofed_packets = 0\n", "")
+}
+
+#[test]
+fn what_a_node_has_around_it_is_there_before_it_is_judged() {
+    let visit = |to: &str, rest: &str| served(&format!("do = \"visit\"\nfrom = \"vpc\"\nto = {to}\n{rest}"));
+    let answers = "answered_by = [\"web\"]\nsource = \"vpc\"";
+    for good in [
+        visit("{ cluster_ip = \"svc\" }", answers),
+        visit("{ pod = \"web\" }", ""),
+        visit("\"internet\"", "answered_by = [\"internet\"]\nsource = \"vpc\"")
+            .replace("nothing_left", "spoofed_packets = 0\nnothing_left"),
+        served("do = \"neighbour\"\nform = \"nftables\"")
+            .replace("nothing_left", "marks_kept = true\nnothing_left"),
+        served("do = \"runtime\"\nverb = \"check\"\npods = [\"web\"]\nplugins = 1"),
+    ] {
+        let understood = ScenarioFile::parse(&good, &[]);
+        assert!(understood.is_ok(), "{:#}", understood.unwrap_err());
+    }
+    let conflist = |plugins: &str| {
+        served(&format!(
+            "do = \"conflist\"\nlist = {{ name = \"x\", cniVersion = \"1.0.0\", plugins = [{plugins}] }}"
+        ))
+    };
+    for (bad, reason) in [
+        (visit("{ cluster_ip = \"svd\" }", answers), "no Service svd"),
+        (visit("{ pod = \"api\" }", ""), "no pod api"),
+        (visit("{ host_port = \"web\" }", answers), "web has no host port"),
+        (visit("{ node_port = { service = \"svc\", node = \"x\" } }", answers), "no node x"),
+        (visit("{ node_port = { service = \"svc\", nodee = \"node\" } }", answers), "did you mean `node`?"),
+        (visit("{ cluster_ip = \"empty\" }", ""), "that nobody answers shows nothing"),
+        (visit("{ cluster_ip = \"svc\" }", "answered_by = [\"web\"]"), "both answered_by and source"),
+        (visit("{ cluster_ip = \"svc\" }", "count = 0"), "without questions"),
+        (
+            served("do = \"services\"\nservice = [{ name = \"a\", cluster_ip = \"172.20.0.9\" }]"),
+            "without a form",
+        ),
+        (served("do = \"reboot\""), "take them away first"),
+        (served("do = \"runtime\"\nverb = \"check\"\nplugins = 1"), "CHECK is about one pod"),
+        (served("do = \"neighbour\"\nform = \"nftables\"\nreload_milliseconds = 0"), "always reloads"),
+        (conflist(""), "has no plugins"),
+        (GOOD.replace("nothing_left", "marks_kept = true\nnothing_left"), "marks_kept needs a neighbour"),
+        (GOOD.replace("pod = \"web\"", "pod = \"internet\""), "cannot be called `internet`"),
+    ] {
+        let error = said(&bad);
+        assert!(error.contains(reason), "{reason}: {error}");
+    }
+}
+
 const TABLE: &str = r#"
 summary = "not ${here}"
 [[sabotage]]
