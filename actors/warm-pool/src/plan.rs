@@ -145,7 +145,9 @@ impl Pool {
             self.published = Some(view.clone());
             actions.push(PoolAction::PublishLeases(view));
         }
-        if self.demanded == Some(demand) {
+        // Nothing can be bought before an ENI is known, and how much at once hangs on what one carries.
+        let too_early = self.demanded.is_none() && self.enis.enis.is_empty();
+        if too_early || self.demanded == Some(demand) {
             self.gather_until = None;
             return;
         }

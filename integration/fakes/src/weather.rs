@@ -10,15 +10,25 @@ use crate::dice::Dice;
 #[serde(default, deny_unknown_fields)]
 pub struct Odds {
     /// A call and its answer travel at most this long together, milliseconds.
+    #[serde(skip_serializing_if = "is_none")]
     pub slow_milliseconds: u64,
     /// Refused, and nothing changes.
+    #[serde(skip_serializing_if = "is_none")]
     pub refused: u16,
     /// The connection breaks before anything was done.
+    #[serde(skip_serializing_if = "is_none")]
     pub lost_before: u16,
     /// It was done, and the answer is lost.
+    #[serde(skip_serializing_if = "is_none")]
     pub lost_after: u16,
     /// Nothing was done, and no answer comes: the caller's own timeout ends it.
+    #[serde(skip_serializing_if = "is_none")]
     pub hangs: u16,
+}
+
+/// What is as it is when nothing is said is not written.
+fn is_none<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// The weather: everywhere at once.
@@ -26,12 +36,16 @@ pub struct Odds {
 #[serde(default, deny_unknown_fields)]
 pub struct Weather {
     /// EC2.
+    #[serde(skip_serializing_if = "is_none")]
     pub ec2: Odds,
     /// The metadata service.
+    #[serde(skip_serializing_if = "is_none")]
     pub imds: Odds,
     /// The kernel's network.
+    #[serde(skip_serializing_if = "is_none")]
     pub host: Odds,
     /// The disk.
+    #[serde(skip_serializing_if = "is_none")]
     pub disk: Odds,
 }
 

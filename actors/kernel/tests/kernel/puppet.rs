@@ -50,6 +50,8 @@ pub(crate) enum Say {
     RunThenPanic(Work),
     /// Ask to be woken.
     WakeAt(Duration),
+    /// Ask to be woken then, and for a fresh life in the same turn.
+    WakeAtAndGiveUp(Duration),
     /// Block the thread until the other end speaks or is gone; act afterwards.
     Block(blocking::Receiver<()>, Deed),
     /// In the first life: say this to oneself again, without pause.
@@ -157,6 +159,10 @@ impl Puppet {
                 self.todo.push(Do::Now(Box::new(|| panic!("in perform_now"))));
             }
             Say::WakeAt(at) => self.wake_at = Some(at),
+            Say::WakeAtAndGiveUp(at) => {
+                self.wake_at = Some(at);
+                self.give_up = Some("woken no more".to_owned());
+            }
             Say::Block(until, deed) => {
                 self.write(now, "blocks");
                 // A test that is over lets go.

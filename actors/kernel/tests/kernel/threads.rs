@@ -222,6 +222,23 @@ fn threads_that_end_when_told_are_no_zombies_however_many_die() {
 }
 
 #[test]
+fn a_room_that_ends_in_the_turn_that_moves_its_timer_is_gone_with_its_thread() {
+    in_real_time(async |io| {
+        let mut journal = Journal::new();
+        let (link, spec) = puppet("moved", Policy::default(), &journal);
+        let stage = Stage::threads(io, |tree| tree.add(spec));
+        hello(&link).await.unwrap();
+        let now = stage.clock.now();
+        link.tell(Say::WakeAt(now + seconds(1_000))).unwrap();
+        // Earlier: the timer that was set is cancelled, in the turn that is the last.
+        link.tell(Say::WakeAtAndGiveUp(now + seconds(500))).unwrap();
+        journal.until("1: is gone").await;
+        assert_eq!(hello(&link).await.unwrap().incarnation, 2);
+        assert_eq!(stage.close().await, Ended::Stopped);
+    });
+}
+
+#[test]
 fn the_same_puppets_serve_in_either_strategy() {
     let journal = Journal::new();
     let (link, spec) = puppet("either", Policy::default(), &journal);

@@ -91,3 +91,16 @@ fn the_reserve_is_wanted_and_the_waiters_are_needed() {
     let told = Demand { needed: 1, wanted: 4, waiting: 1 };
     assert_eq!(desk.demands.last(), Some(&told));
 }
+
+#[test]
+fn adds_that_come_before_the_first_eni_is_known_are_one_demand_with_the_whole_eni() {
+    let mut desk =
+        Desk::new(PoolConfig { targets: WarmTargets { enis: 0, ..WarmTargets::default() }, ..config() });
+    let _waiting: Vec<_> = (1..=4).map(|n| desk.lease(n)).collect();
+    desk.pass(Duration::from_secs(2));
+    assert!(desk.demands.is_empty(), "{:?}", desk.demands);
+    desk.hear_enis(vec![eni(0, &[])]);
+    desk.pass(Duration::from_secs(2));
+    // Its limit is ten, and its own address is one of them.
+    assert_eq!(desk.demands, [Demand { needed: 4, wanted: 13, waiting: 4 }]);
+}
