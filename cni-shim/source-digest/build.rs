@@ -5,10 +5,13 @@
 mod sources;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
+    // Cargo runs this in the crate's folder. A path compiled in would be that of another copy of the workspace whose build of
+    // this script was taken over.
+    let root = std::path::Path::new("../..").canonicalize()?;
     println!("cargo::rustc-env=ENID_SOURCE_DIGEST={}", sources::of_tree(&root)?);
     for name in ["actors", "cni-shim", "config", "Cargo.toml", "Cargo.lock"] {
-        println!("cargo::rerun-if-changed={}", root.join(name).display());
+        // Relative to this crate, so that a copy of the workspace looks at its own files.
+        println!("cargo::rerun-if-changed=../../{name}");
     }
     Ok(())
 }

@@ -20,5 +20,6 @@ pub mod document;
 pub mod problems;
 
 pub use load::{Explained, Loaded};
+pub use nearest::closest;
 pub use problems::{ConfigErrors, Problem, Provenance, Warning};
 pub use settings::Settings;

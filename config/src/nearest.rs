@@ -42,8 +42,9 @@ fn full_key(last: &str) -> Option<&'static str> {
     SETTINGS.iter().map(|row| row.key).find(|key| key.rsplit('.').next() == Some(last))
 }
 
-/// At most one edit for each four characters, and at most three.
-fn closest<'a>(unknown: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+/// The known name that an unknown one may have meant: at most one edit for each four characters, and at most three.
+#[must_use]
+pub fn closest<'a>(unknown: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let length = unknown.chars().count();
     if length > CHARACTERS_MAX {
         return None;

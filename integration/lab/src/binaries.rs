@@ -43,8 +43,15 @@ impl Binaries {
     /// # Errors
     /// When a digest differs or cannot be had.
     pub async fn verify(&self) -> Result<()> {
-        let root = workspace_root()?;
-        let tree = source_digest::of_tree(&root).context("cannot take the digest of the sources")?;
+        self.made_from(&workspace_root()?).await
+    }
+
+    /// Refuses binaries that were made from other sources than those under `root`.
+    ///
+    /// # Errors
+    /// As [`Self::verify`].
+    pub async fn made_from(&self, root: &Path) -> Result<()> {
+        let tree = source_digest::of_tree(root).context("cannot take the digest of the sources")?;
         for path in [&self.daemon, &self.shim] {
             let program = path.display().to_string();
             let told = command::run(&program, &["version"]).await?;

@@ -1,28 +1,39 @@
-//! The container runtime's part: what libcni does with a list of one plugin. The highest common version is injected, the last
-//! result is cached and comes back as prevResult, and a plugin is executed with exactly the variables of the specification.
+//! The container runtime's part: what current libcni does with the list of plugins that a node has. The executor is in
+//! `cni/chain`; how the list is read, in `cni/list`; what is remembered, in `cni/cache`.
 
-use anyhow::{Context, Result, bail};
+mod cache;
+mod chain;
+pub mod foreign;
+mod list;
+mod version;
+
+pub use chain::Chained;
+
+use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, timeout};
 
 use crate::node::Node;
+use cache::{CACHE, Cache};
+use chain::Runtime;
+use list::List;
 
 /// kubelet gives RunPodSandbox four minutes.
 const PLUGIN_SECONDS_MAX: u64 = 240;
 
-/// What the runtime of today speaks, highest last.
-const RUNTIME_VERSIONS: [&str; 4] = ["0.3.1", "0.4.0", "1.0.0", "1.1.0"];
-
-/// Where libcni keeps results.
-const CACHE: &str = "/var/lib/cni/results";
-
 /// The network's name, which is also the first part of every key in the checkpoint.
 pub const NETWORK: &str = "aws-cni";
+
+/// Where the runtime looks for its list, as the node knows it.
+pub const LISTS: &str = "/etc/cni/net.d";
+
+/// Under which name a fresh node has it.
+pub const LIST_FILE: &str = "10-aws.conflist";
 
 /// What the runtime does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +42,12 @@ pub enum Verb {
     Add,
     /// Takes it away.
     Del,
+    /// Looks whether it is still wired.
+    Check,
+    /// Frees what no pod has any more.
+    Gc,
+    /// Asks whether ADD would be served.
+    Status,
 }
 
 impl Verb {
@@ -38,6 +55,9 @@ impl Verb {
         match self {
             Self::Add => "ADD",
             Self::Del => "DEL",
+            Self::Check => "CHECK",
+            Self::Gc => "GC",
+            Self::Status => "STATUS",
         }
     }
 }
@@ -57,8 +77,39 @@ pub struct Sandbox {
     pub netns: Option<PathBuf>,
 }
 
+/// What the runtime tells plugins of one attachment; for GC and STATUS there is none, and everything is empty.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Attachment {
+    container_id: String,
+    /// Empty when it is gone.
+    netns: String,
+    interface: String,
+    arguments: Vec<(String, String)>,
+    capabilities: BTreeMap<String, Value>,
+}
+
+impl From<&Sandbox> for Attachment {
+    /// With the arguments and the capability that containerd gives to every pod.
+    fn from(sandbox: &Sandbox) -> Self {
+        let arguments = [
+            ("IgnoreUnknown", "1"),
+            ("K8S_POD_NAMESPACE", &sandbox.pod_namespace),
+            ("K8S_POD_NAME", &sandbox.pod_name),
+            ("K8S_POD_INFRA_CONTAINER_ID", &sandbox.container_id),
+            ("K8S_POD_UID", &sandbox.pod_uid),
+        ];
+        Self {
+            container_id: sandbox.container_id.clone(),
+            netns: sandbox.netns.as_ref().map(|path| path.display().to_string()).unwrap_or_default(),
+            interface: "eth0".to_owned(),
+            arguments: arguments.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+            capabilities: [("io.kubernetes.cri.pod-annotations".to_owned(), json!({}))].into(),
+        }
+    }
+}
+
 /// What came out of one execution.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Execution {
     /// `None`: ended by a signal.
     pub exit_code: Option<i32>,
@@ -83,13 +134,16 @@ impl Execution {
         self.object()?.get("code")?.as_u64()
     }
 
+    fn status(&self) -> String {
+        self.exit_code.map_or("a signal".to_owned(), |code| format!("exit {code}"))
+    }
+
     /// One line for a report.
     #[must_use]
     pub fn summary(&self) -> String {
-        let code = self.exit_code.map_or("a signal".to_owned(), |code| code.to_string());
         let (stdout, stderr) = (self.stdout.trim(), self.stderr.trim());
         let beside = if stderr.is_empty() { String::new() } else { format!(" (stderr: {stderr})") };
-        format!("exit {code}: {stdout}{beside}")
+        format!("{}: {stdout}{beside}", self.status())
     }
 }
 
@@ -104,57 +158,15 @@ pub fn conflist(plugin: &str) -> Value {
     })
 }
 
-/// The version libcni injects: the highest that list and runtime have in common; a list with `cniVersion` alone gets that.
-fn version(list: &Value) -> Result<String> {
-    let single = list.get("cniVersion").and_then(Value::as_str);
-    let several = list.get("cniVersions").and_then(Value::as_array);
-    let offered: Vec<&str> =
-        single.into_iter().chain(several.into_iter().flatten().filter_map(Value::as_str)).collect();
-    if several.is_none()
-        && let Some(only) = single
-    {
-        return Ok(only.to_owned());
-    }
-    RUNTIME_VERSIONS
-        .iter()
-        .rev()
-        .find(|known| offered.contains(*known))
-        .map(|known| (*known).to_owned())
-        .context("list and runtime have no CNI version in common")
-}
-
-/// The plugin's stdin: its own configuration with name and version injected, and prevResult where there is one.
-///
-/// # Errors
-/// When the list is not one of exactly one plugin, or has no version in common with the runtime.
-pub fn stdin(list: &Value, previous: Option<&Value>) -> Result<Value> {
-    let plugins = list.get("plugins").and_then(Value::as_array);
-    let [plugin] = plugins.map(Vec::as_slice).unwrap_or_default() else {
-        bail!("the lab executes lists of exactly one plugin");
-    };
-    let mut conf = plugin.as_object().context("a plugin must be an object")?.clone();
-    conf.insert("name".to_owned(), list.get("name").cloned().unwrap_or_default());
-    conf.insert("cniVersion".to_owned(), version(list)?.into());
-    if let Some(previous) = previous {
-        conf.insert("prevResult".to_owned(), previous.clone());
-    }
-    Ok(Value::Object(conf))
-}
-
-/// The plugin's environment: the specification's variables, with the arguments that containerd gives.
-#[must_use]
-pub fn environment(verb: Verb, sandbox: &Sandbox, path: &str) -> BTreeMap<String, String> {
-    let arguments = format!(
-        "IgnoreUnknown=1;K8S_POD_NAMESPACE={};K8S_POD_NAME={};K8S_POD_INFRA_CONTAINER_ID={};K8S_POD_UID={}",
-        sandbox.pod_namespace, sandbox.pod_name, sandbox.container_id, sandbox.pod_uid
-    );
-    let netns = sandbox.netns.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
+/// A plugin's environment: the specification's variables, all of them set for every verb.
+fn environment(verb: Verb, of: &Attachment, path: &str) -> BTreeMap<String, String> {
+    let arguments: Vec<String> = of.arguments.iter().map(|(key, value)| format!("{key}={value}")).collect();
     [
         ("CNI_COMMAND", verb.name().to_owned()),
-        ("CNI_CONTAINERID", sandbox.container_id.clone()),
-        ("CNI_NETNS", netns), // set but empty when the namespace is gone
-        ("CNI_IFNAME", "eth0".to_owned()),
-        ("CNI_ARGS", arguments),
+        ("CNI_CONTAINERID", of.container_id.clone()),
+        ("CNI_NETNS", of.netns.clone()), // set but empty when the namespace is gone
+        ("CNI_IFNAME", of.interface.clone()),
+        ("CNI_ARGS", arguments.join(";")),
         ("CNI_PATH", path.to_owned()),
     ]
     .into_iter()
@@ -162,35 +174,82 @@ pub fn environment(verb: Verb, sandbox: &Sandbox, path: &str) -> BTreeMap<String
     .collect()
 }
 
-/// Runs one verb for a sandbox on a node, with the node's list and the runtime's result cache.
+/// Refuses a text that is no list.
 ///
 /// # Errors
-/// When the plugin cannot be executed at all or takes longer than a kubelet would wait. A plugin that refuses is an
-/// [`Execution`], not an error.
-pub async fn execute(node: &Node, verb: Verb, sandbox: &Sandbox) -> Result<Execution> {
-    let shim = &node.binaries().shim;
-    let path = shim.parent().context("the shim has no directory")?;
-    let plugin = shim.file_name().and_then(|name| name.to_str()).context("the shim has no name")?;
-    let list = conflist(plugin);
-    let cache = cached(node, sandbox)?;
-    // containerd's second DEL has neither a namespace nor a cached result: the first one removed it.
-    let previous = match verb {
-        Verb::Add => None,
-        Verb::Del => std::fs::read_to_string(&cache)
-            .ok()
-            .and_then(|text| serde_json::from_str::<Value>(&text).ok())
-            .and_then(|entry| entry.get("result").cloned()),
-    };
-    let input = stdin(&list, previous.as_ref())?.to_string();
-    let environment = environment(verb, sandbox, &path.display().to_string());
-    let execution = plugin_with(node, &environment, &[], &input).await?;
-    if execution.exit_code == Some(0) {
-        match verb {
-            Verb::Add => remember(&cache, sandbox, &execution)?,
-            Verb::Del => drop(std::fs::remove_file(&cache)),
+/// With what is wrong with it.
+pub(crate) fn readable(text: &str) -> Result<()> {
+    List::parse(text).map(drop)
+}
+
+/// The first list in the node's directory, by name; the one of a fresh node where there is none.
+fn list(node: &Node) -> Result<List> {
+    let directory = node.host_path(LISTS)?;
+    let entries = std::fs::read_dir(&directory).into_iter().flatten().flatten();
+    let mut files: Vec<PathBuf> = entries
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "conflist"))
+        .collect();
+    files.sort();
+    let text = match files.first() {
+        Some(file) => std::fs::read_to_string(file).context("cannot read the node's list")?,
+        None => {
+            let shim = node.binaries().shim.file_name().and_then(|name| name.to_str());
+            conflist(shim.context("the shim has no name")?).to_string()
         }
+    };
+    List::parse(&text)
+}
+
+fn runtime(node: &Node) -> Result<Runtime<'_>> {
+    let shim = node.binaries().shim.parent().context("the shim has no directory")?;
+    let own = node.host_path("/opt/cni/bin")?;
+    Ok(Runtime {
+        node,
+        list: list(node)?,
+        cache: Cache::at(node.host_path(CACHE)?),
+        path: format!("{}:{}", own.display(), shim.display()),
+    })
+}
+
+/// Runs ADD, DEL or CHECK for a sandbox on a node, with the node's list and the runtime's result cache.
+///
+/// # Errors
+/// When a plugin cannot be executed at all or takes longer than a kubelet would wait. One that refuses is an outcome.
+pub async fn chained(node: &Node, verb: Verb, sandbox: &Sandbox) -> Result<Chained> {
+    let (runtime, of) = (runtime(node)?, Attachment::from(sandbox));
+    match verb {
+        Verb::Add => runtime.add(&of).await,
+        Verb::Del => runtime.delete(&of).await,
+        Verb::Check => runtime.check(&of).await,
+        Verb::Gc | Verb::Status => anyhow::bail!("{} is about no single sandbox", verb.name()),
     }
-    Ok(execution)
+}
+
+/// Runs GC on a node: what these sandboxes have stays.
+///
+/// # Errors
+/// As [`chained`].
+pub async fn collect(node: &Node, valid: &[&Sandbox]) -> Result<Chained> {
+    let valid: Vec<_> =
+        valid.iter().map(|sandbox| (sandbox.container_id.clone(), "eth0".to_owned())).collect();
+    runtime(node)?.collect(&valid).await
+}
+
+/// Asks for STATUS on a node.
+///
+/// # Errors
+/// As [`chained`].
+pub async fn status(node: &Node) -> Result<Chained> {
+    runtime(node)?.status().await
+}
+
+/// Runs ADD, DEL or CHECK for a sandbox, as one execution: that of the plugin which decided.
+///
+/// # Errors
+/// As [`chained`].
+pub async fn execute(node: &Node, verb: Verb, sandbox: &Sandbox) -> Result<Execution> {
+    Ok(chained(node, verb, sandbox).await?.execution())
 }
 
 /// Executes the plugin with any environment, arguments and stdin: for what a runtime would not send.
@@ -203,9 +262,19 @@ pub async fn plugin_with(
     arguments: &[String],
     input: &str,
 ) -> Result<Execution> {
+    program_with(node, &node.binaries().shim, environment, arguments, input).await
+}
+
+async fn program_with(
+    node: &Node,
+    program: &Path,
+    environment: &BTreeMap<String, String>,
+    arguments: &[String],
+    input: &str,
+) -> Result<Execution> {
     let begun = Instant::now();
     let mut child = node
-        .command(&node.binaries().shim)?
+        .command(program)?
         .args(arguments)
         .envs(environment)
         .stdin(Stdio::piped())
@@ -230,26 +299,6 @@ pub async fn plugin_with(
     })
 }
 
-fn cached(node: &Node, sandbox: &Sandbox) -> Result<PathBuf> {
-    node.host_path(&format!("{CACHE}/{NETWORK}-{}-eth0", sandbox.container_id))
-}
-
-fn remember(cache: &PathBuf, sandbox: &Sandbox, execution: &Execution) -> Result<()> {
-    let result =
-        execution.object().with_context(|| format!("ADD printed no result: {}", execution.summary()))?;
-    let entry = json!({
-        "kind": "cniCacheV1",
-        "containerId": sandbox.container_id,
-        "ifName": "eth0",
-        "networkName": NETWORK,
-        "result": result,
-    });
-    if let Some(directory) = cache.parent() {
-        std::fs::create_dir_all(directory).context("cannot make the result cache")?;
-    }
-    std::fs::write(cache, entry.to_string()).context("cannot write the result cache")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -266,7 +315,7 @@ mod tests {
 
     #[test]
     fn a_plugin_gets_the_variables_of_the_specification_and_no_others() {
-        let got = environment(Verb::Add, &sandbox(Some("/var/run/netns/x")), "/bin");
+        let got = environment(Verb::Add, &Attachment::from(&sandbox(Some("/var/run/netns/x"))), "/bin");
         let names: Vec<&str> = got.keys().map(String::as_str).collect();
         assert_eq!(
             names,
@@ -286,21 +335,12 @@ mod tests {
 
     #[test]
     fn a_namespace_that_is_gone_is_an_empty_variable_and_not_a_missing_one() {
-        assert_eq!(environment(Verb::Del, &sandbox(None), "/bin")["CNI_NETNS"], "");
+        assert_eq!(environment(Verb::Del, &Attachment::from(&sandbox(None)), "/bin")["CNI_NETNS"], "");
     }
 
     #[test]
-    fn the_highest_common_version_is_injected() {
-        let mut list = conflist("enid-cni");
-        assert_eq!(stdin(&list, None).unwrap()["cniVersion"], "1.0.0");
-        list["cniVersions"] = json!(["0.4.0", "1.0.0", "1.1.0", "9.0.0"]);
-        let given = stdin(&list, Some(&json!({"ips": []}))).unwrap();
-        assert_eq!(given["cniVersion"], "1.1.0");
-        assert_eq!(given["name"], "aws-cni");
-        assert_eq!(given["type"], "enid-cni");
-        assert_eq!(given["prevResult"], json!({"ips": []}));
-        list["cniVersions"] = json!(["9.0.0"]);
-        list["cniVersion"] = json!("8.0.0");
-        assert!(stdin(&list, None).is_err());
+    fn the_list_of_a_fresh_node_speaks_what_its_one_plugin_speaks() {
+        let list = List::parse(&conflist("enid-cni").to_string()).unwrap();
+        assert_eq!((list.version.as_str(), list.plugins.len(), list.disable_check), ("1.0.0", 1, true));
     }
 }

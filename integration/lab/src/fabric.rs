@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 
+use crate::internet::{self, GATEWAY, GatewayDrops};
 use crate::netns::Netns;
 
 /// What EC2 gives ENIs inside one VPC.
@@ -29,6 +30,7 @@ struct Port {
     /// Name of the link in the VPC's namespace, and of its nft table.
     link: String,
     mac: String,
+    primary: Ipv4Addr,
     addresses: BTreeSet<Ipv4Addr>,
 }
 
@@ -39,6 +41,8 @@ pub struct Device<'a> {
     pub eni: &'a str,
     /// The ENI's MAC, `02:…`.
     pub mac: &'a str,
+    /// Its primary address, the only one that the internet knows.
+    pub primary: Ipv4Addr,
     /// The namespace of the instance.
     pub netns: &'a Netns,
     /// The name it appears under there: `eth1`.
@@ -46,11 +50,17 @@ pub struct Device<'a> {
 }
 
 impl Fabric {
-    /// Makes the VPC: its routers answer at `routers`, and `services` are addresses of its own (the EC2 endpoint).
+    /// Makes the VPC: its routers answer at `routers`, `services` are addresses of its own (the EC2 endpoint), and a gateway
+    /// leads into the namespace of the internet.
     ///
     /// # Errors
     /// When the kernel refuses.
-    pub async fn create(name: String, routers: &[Ipv4Addr], services: &[Ipv4Addr]) -> Result<Self> {
+    pub async fn create(
+        name: String,
+        routers: &[Ipv4Addr],
+        services: &[Ipv4Addr],
+        internet: &Netns,
+    ) -> Result<Self> {
         let vpc = Netns::create(name).await?;
         // A namespace starts with the settings of the machine's own: nothing may hang on those.
         vpc.sysctl(&[
@@ -64,7 +74,17 @@ impl Fabric {
         for address in routers.iter().chain(services) {
             writeln!(lines, "addr add {address}/32 dev lo")?;
         }
+        let [own, other] = internet::LINK;
+        writeln!(
+            lines,
+            "link add name {GATEWAY} netns {} type veth peer name eth0 netns {}\n\
+             addr add {own}/30 dev {GATEWAY}\nlink set {GATEWAY} up\nroute add {} via {other}",
+            vpc.name(),
+            internet.name(),
+            internet::BLOCK
+        )?;
         vpc.ip_batch(&lines).await?;
+        vpc.nft(&internet::gateway()).await?;
         Ok(Self { vpc, ports: BTreeMap::new(), plugged_ever: 0 })
     }
 
@@ -101,10 +121,13 @@ impl Fabric {
             (&setting("send_redirects"), "0"),
             (&delay, "0"),
         ])?;
-        self.vpc.nft(&guard(&link, mac)).await?;
+        let primary = device.primary;
+        self.vpc
+            .nft(&format!("{}add element ip {GATEWAY} primaries {{ {primary} }}\n", guard(&link, mac)))
+            .await?;
         self.vpc.ip_batch(&format!("link set {link} up\n")).await?;
-        self.ports
-            .insert(device.eni.to_owned(), Port { link, mac: mac.to_owned(), addresses: BTreeSet::new() });
+        let port = Port { link, mac: mac.to_owned(), primary, addresses: BTreeSet::new() };
+        self.ports.insert(device.eni.to_owned(), port);
         Ok(())
     }
 
@@ -114,7 +137,12 @@ impl Fabric {
     /// When it is not plugged, or the kernel refuses.
     pub async fn unplug(&mut self, eni: &str) -> Result<()> {
         let port = self.ports.remove(eni).with_context(|| format!("{eni} is not plugged"))?;
-        self.vpc.nft(&format!("delete table netdev {}\n", port.link)).await?;
+        let (link, primary) = (&port.link, port.primary);
+        self.vpc
+            .nft(&format!(
+                "delete table netdev {link}\ndelete element ip {GATEWAY} primaries {{ {primary} }}\n"
+            ))
+            .await?;
         self.vpc.ip_batch(&format!("link del {}\n", port.link)).await
     }
 
@@ -157,25 +185,46 @@ impl Fabric {
     /// # Errors
     /// When the counters cannot be read.
     pub async fn drops(&self) -> Result<BTreeMap<String, u64>> {
-        let text = self.vpc.nft_list("counters").await?;
-        let read: Value = serde_json::from_str(&text).context("nft printed no JSON")?;
-        let counters: BTreeMap<&str, u64> = read
-            .get("nftables")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .filter_map(|entry| entry.get("counter"))
-            .filter_map(|counter| Some((counter.get("table")?.as_str()?, counter.get("packets")?.as_u64()?)))
-            .collect();
+        let counters = counters(&self.vpc).await?;
         self.ports
             .iter()
             .map(|(eni, port)| {
-                let packets =
-                    counters.get(port.link.as_str()).with_context(|| format!("no counter for {eni}"))?;
+                let key = (port.link.clone(), "spoofed".to_owned());
+                let packets = counters.get(&key).with_context(|| format!("no counter for {eni}"))?;
                 Ok((eni.clone(), *packets))
             })
             .collect()
     }
+
+    /// How many packets the internet's gateway has dropped.
+    ///
+    /// # Errors
+    /// When the counters cannot be read.
+    pub async fn gateway_drops(&self) -> Result<GatewayDrops> {
+        let counters = counters(&self.vpc).await?;
+        let packets = |name: &str| {
+            let key = (GATEWAY.to_owned(), name.to_owned());
+            counters.get(&key).copied().with_context(|| format!("no counter {name}"))
+        };
+        Ok(GatewayDrops { outward: packets("outward")?, inward: packets("inward")? })
+    }
+}
+
+/// Every named counter of a namespace: packets by table and name.
+pub(crate) async fn counters(netns: &Netns) -> Result<BTreeMap<(String, String), u64>> {
+    let read: Value =
+        serde_json::from_str(&netns.nft_list("counters").await?).context("nft printed no JSON")?;
+    let text = |counter: &Value, key: &str| Some(counter.get(key)?.as_str()?.to_owned());
+    Ok(read
+        .get("nftables")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.get("counter"))
+        .filter_map(|counter| {
+            Some(((text(counter, "table")?, text(counter, "name")?), counter.get("packets")?.as_u64()?))
+        })
+        .collect())
 }
 
 /// The port's guard: only the ENI's MAC, only its addresses, in IP and in ARP. Other protocols (IPv6 for now) go nowhere and

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::fabric::{Device, Fabric};
+use crate::internet::GatewayDrops;
 use crate::netns::Netns;
 
 /// Mail that waits. The region waits for each of its own, so that only a few are ever there.
@@ -19,6 +20,7 @@ enum Mail {
     Host(InstanceId, Netns),
     Follow(Vec<Effect>, oneshot::Sender<()>),
     Drops(oneshot::Sender<Result<BTreeMap<String, u64>>>),
+    GatewayDrops(oneshot::Sender<Result<GatewayDrops>>),
     Troubles(oneshot::Sender<Vec<String>>),
 }
 
@@ -68,6 +70,16 @@ impl FabricHandle {
         answer.await.context("the fabric is gone")?
     }
 
+    /// Packets that the internet's gateway dropped.
+    ///
+    /// # Errors
+    /// When the counters cannot be read.
+    pub async fn gateway_drops(&self) -> Result<GatewayDrops> {
+        let (reply, answer) = oneshot::channel();
+        self.mail.send(Mail::GatewayDrops(reply)).await.ok().context("the fabric is gone")?;
+        answer.await.context("the fabric is gone")?
+    }
+
     /// Effects that could not be followed: the lab is broken, not the product.
     pub async fn troubles(&self) -> Vec<String> {
         let (reply, answer) = oneshot::channel();
@@ -105,6 +117,9 @@ impl Follower {
                 Mail::Drops(reply) => {
                     let _ = reply.send(self.fabric.drops().await);
                 }
+                Mail::GatewayDrops(reply) => {
+                    let _ = reply.send(self.fabric.gateway_drops().await);
+                }
                 Mail::Troubles(reply) => {
                     let _ = reply.send(self.troubles.clone());
                 }
@@ -125,6 +140,7 @@ impl Follower {
                 let device = Device {
                     eni: eni.as_str(),
                     mac: &mac.to_string(),
+                    primary: addresses.first().context("an ENI without addresses")?.addr(),
                     netns,
                     name: &format!("eth{device_index}"),
                 };

@@ -1,7 +1,7 @@
 //! The lab: a simulated region behind the real EC2 query protocol and IMDSv2, a VPC made of network namespaces that drops what
 //! EC2 would drop, nodes that run the real daemon and the real shim, and scenarios that say what must hold.
 //!
-//! It runs on one machine, as root, in namespaces of its own, and leaves nothing behind.
+//! It runs on one machine, in namespaces of its own, as root or as an ordinary user, and leaves nothing behind.
 
 mod binaries;
 pub mod cgroups;
@@ -10,30 +10,43 @@ pub mod command;
 pub mod fabric;
 mod fabric_task;
 pub mod http;
+pub mod internet;
+mod kernel;
+mod kernel_watch;
+mod metrics;
+pub mod neighbour;
 mod netns;
 pub mod node;
 mod pod;
 pub mod probe;
 pub mod program;
+pub mod proxy;
 mod region_task;
 pub mod report;
+pub mod rootless;
 pub mod run;
 mod runner;
+pub mod sabotage;
 pub mod scenario;
 pub mod server;
+mod step;
+mod surroundings;
+pub mod teller;
+mod traffic;
 pub mod until;
 mod world;
 
 pub use binaries::{Binaries, workspace_root};
 pub use cni::{Execution, NETWORK, Sandbox, Verb, conflist, execute, plugin_with};
 pub use fabric_task::FabricHandle;
+pub use kernel::traces;
 pub use netns::Netns;
 pub use node::{Ended, Node, Settings};
 pub use pod::Pod;
 pub use probe::{ECHO_PORT, Echo, Probed, probe};
 pub use region_task::{Desk, RegionHandle};
-pub use report::{Measured, Report, StepReport};
+pub use report::{CellReport, Measured, Report, Seen, StepReport};
 pub use run::{Run, clear_leftovers, is_root};
-pub use runner::{Say, run, traces};
-pub use scenario::{Scenario, find, names};
+pub use runner::{Say, run};
+pub use scenario::{Cell, Scenario, ScenarioFile, find, names};
 pub use world::{EC2_ADDRESS, LabNode, Outside, World, WorldSpec};

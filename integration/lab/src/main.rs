@@ -1,8 +1,10 @@
 //! `lab`: shows a pod being wired, or runs scenarios. The last line it prints is the figure.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::{Parser, Subcommand};
-use lab::{Binaries, Report, Scenario};
+use lab::rootless;
+use lab::sabotage::{Verdict, Workshop};
+use lab::{Binaries, Report, ScenarioFile};
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -25,6 +27,9 @@ enum Verb {
         /// Where the report goes, as JSON
         #[arg(long, value_name = "OUT")]
         json: Option<PathBuf>,
+        /// The value of one of its parameters; may be given several times
+        #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
+        set: Vec<(String, String)>,
     },
     /// Lists the scenarios
     List {
@@ -34,12 +39,33 @@ enum Verb {
     },
     /// Removes what killed runs left on this machine
     Clean,
+    /// The lab's part of `cargo lab sabotage`, between the launcher's builds
+    #[command(hide = true)]
+    Sabotage {
+        /// A scenario of the lab, or the path of a file
+        scenario: String,
+        #[command(subcommand)]
+        part: SabotagePart,
+    },
+}
+
+#[derive(Subcommand)]
+enum SabotagePart {
+    /// Says what each sabotage of the scenario breaks, one a line
+    List,
+    /// Makes the broken copy of the sources
+    Copy { number: usize, directory: PathBuf },
+    /// Runs the scenario against what was built from it; exits 0 only if it turns red
+    Judge { number: usize, directory: PathBuf },
 }
 
 // One thread: what the lab does itself is little, and the kernel ends its children with the thread that started them.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if arguments.makes_namespaces() && !lab::is_root() {
+        return as_ordinary_user().await;
+    }
     match act(arguments.verb).await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -50,11 +76,31 @@ async fn main() -> ExitCode {
     }
 }
 
+impl Arguments {
+    fn makes_namespaces(&self) -> bool {
+        match &self.verb {
+            None | Some(Verb::Run { .. } | Verb::Sabotage { part: SabotagePart::Judge { .. }, .. }) => true,
+            Some(Verb::List { .. } | Verb::Clean | Verb::Sabotage { .. }) => false,
+        }
+    }
+}
+
+async fn as_ordinary_user() -> ExitCode {
+    if let Err(error) = rootless::able().await {
+        eprintln!("{error:#}");
+        return ExitCode::from(rootless::EXIT_UNABLE);
+    }
+    rootless::again(std::env::args_os().skip(1)).await.unwrap_or_else(|error| {
+        eprintln!("{error:#}");
+        ExitCode::FAILURE
+    })
+}
+
 async fn act(verb: Option<Verb>) -> Result<bool> {
     match verb {
         None => show().await,
-        Some(Verb::Run { scenario, json }) => {
-            let report = scenario_run(&scenario).await?;
+        Some(Verb::Run { scenario, json, set }) => {
+            let report = scenario_run(&scenario, &set).await?;
             if let Some(path) = json {
                 let text = serde_json::to_string_pretty(&report)?;
                 std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
@@ -63,17 +109,18 @@ async fn act(verb: Option<Verb>) -> Result<bool> {
         }
         Some(Verb::List { names }) => list(names),
         Some(Verb::Clean) => {
-            needs_root()?;
+            ensure!(lab::is_root(), "only root's runs can leave anything, and only root can remove it");
             let cleared = lab::clear_leftovers()?;
             say(&format!("{} dead runs cleared", cleared.len()));
             Ok(true)
         }
+        Some(Verb::Sabotage { scenario, part }) => sabotage(&scenario, part).await,
     }
 }
 
 /// The way in: `add_pod`, with what to try next.
 async fn show() -> Result<bool> {
-    let report = scenario_run("add_pod").await?;
+    let report = scenario_run("add_pod", &[]).await?;
     say("");
     say("Next: `cargo lab list` for all scenarios, `cargo lab run NAME` for one of them,");
     say(
@@ -82,18 +129,57 @@ async fn show() -> Result<bool> {
     conclude(&report)
 }
 
-async fn scenario_run(name: &str) -> Result<Report> {
+/// `key=value`, as `--set` takes it.
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("give it as key=value")?;
+    Ok((key.trim().to_owned(), value.trim().to_owned()))
+}
+
+async fn scenario_run(name: &str, set: &[(String, String)]) -> Result<Report> {
     let (name, path) = lab::find(name)?;
-    let scenario = Scenario::read(&path)?;
-    needs_root()?;
+    let scenario = ScenarioFile::read(&path, set)?;
     let binaries = Binaries::locate()?;
     binaries.verify().await?;
-    say(&format!("{name}: {}", scenario.summary));
+    say(&format!("{name}: {}", scenario.summary()));
+    run_unless_told_to_end(&name, &scenario, &binaries, &say).await
+}
+
+async fn sabotage(name: &str, part: SabotagePart) -> Result<bool> {
+    let (name, path) = lab::find(name)?;
+    let scenario = ScenarioFile::read(&path, &[])?;
+    let numbered = |number: usize| {
+        let found = number.checked_sub(1).and_then(|index| scenario.sabotages().get(index));
+        found.with_context(|| format!("{name} has no sabotage {number}"))
+    };
+    match part {
+        SabotagePart::List => scenario.sabotages().iter().for_each(|sabotage| say(&sabotage.breaks)),
+        SabotagePart::Copy { number, directory } => {
+            Workshop::at(directory).copy(&lab::workspace_root()?, numbered(number)?)?;
+        }
+        SabotagePart::Judge { number, directory } => {
+            let sabotage = numbered(number)?;
+            let shop = Workshop::at(directory);
+            let binaries = shop.binaries();
+            binaries.made_from(&shop.tree()).await?;
+            let report = run_unless_told_to_end(&name, &scenario, &binaries, &|_| {}).await?;
+            let verdict = Verdict::of(sabotage, &report);
+            say(&verdict.to_string());
+            return Ok(verdict.seen());
+        }
+    }
+    Ok(true)
+}
+
+async fn run_unless_told_to_end(
+    name: &str,
+    scenario: &ScenarioFile,
+    binaries: &Binaries,
+    watch: lab::Say<'_>,
+) -> Result<Report> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let mut watch = |line: &str| say(line);
     tokio::select! {
-        report = lab::run(&name, &scenario, &binaries, &mut watch) => Ok(report),
+        report = lab::run(name, scenario, binaries, watch) => Ok(report),
         // Leaving the run drops its world, and with it everything that it made.
         _ = interrupt.recv() => bail!("interrupted; everything the run made is removed"),
         _ = terminate.recv() => bail!("told to end; everything the run made is removed"),
@@ -113,20 +199,11 @@ fn list(names_only: bool) -> Result<bool> {
         if names_only {
             say(&name);
         } else {
-            let scenario = Scenario::read(&lab::find(&name)?.1)?;
-            say(&format!("{name:<30} {}", scenario.summary));
+            let scenario = ScenarioFile::read(&lab::find(&name)?.1, &[])?;
+            say(&format!("{name:<30} {}", scenario.summary()));
         }
     }
     Ok(true)
-}
-
-fn needs_root() -> Result<()> {
-    if lab::is_root() {
-        return Ok(());
-    }
-    bail!(
-        "the lab needs root: it makes network namespaces of its own (named enid-…), and removes them again. Try: sudo -E cargo lab"
-    )
 }
 
 /// A line for the reader; a reader who left (a closed pipe) does not stop the run.

@@ -154,13 +154,23 @@ impl Netns {
         command::run_with_input("ip", &["-n", &self.name, "-batch", "-"], lines).await.map(|_| ())
     }
 
+    /// Runs one of the machine's tools inside, with this text as its stdin, and returns what it prints.
+    ///
+    /// # Errors
+    /// When the command fails.
+    pub async fn run(&self, program: &str, arguments: &[&str], input: &str) -> Result<String> {
+        let net = format!("--net={}", self.path().display());
+        let mut all = vec![net.as_str(), program];
+        all.extend(arguments);
+        command::run_with_input("nsenter", &all, input).await
+    }
+
     /// Runs `nft` inside, with this text as its file.
     ///
     /// # Errors
     /// When the command fails; nothing of the text is in force then.
     pub async fn nft(&self, text: &str) -> Result<()> {
-        let net = format!("--net={}", self.path().display());
-        command::run_with_input("nsenter", &[&net, "nft", "-f", "-"], text).await.map(|_| ())
+        self.run("nft", &["-f", "-"], text).await.map(|_| ())
     }
 
     /// What `nft -j list …` prints inside. (From a file it would print nothing.)
@@ -168,7 +178,6 @@ impl Netns {
     /// # Errors
     /// When the command fails.
     pub async fn nft_list(&self, what: &str) -> Result<String> {
-        let net = format!("--net={}", self.path().display());
-        command::run("nsenter", &[&net, "nft", "-j", "list", what]).await
+        self.run("nft", &["-j", "list", what], "").await
     }
 }

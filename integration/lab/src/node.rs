@@ -7,6 +7,7 @@ pub use daemon::{Ended, Settings};
 
 use anyhow::{Context, Result, bail};
 use ipnet::Ipv4Net;
+use std::cell::{Cell, RefCell};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -48,9 +49,10 @@ pub struct Node {
     /// Keeps the mount view; ends when `_holder_stdin` closes.
     holder: Child,
     _holder_stdin: ChildStdin,
-    daemon: Option<daemon::Daemon>,
+    /// In a cell, so that a daemon can come and go while plugins are executed on the node.
+    daemon: RefCell<Option<daemon::Daemon>>,
     /// How many daemons were started: each has its own log.
-    started: u32,
+    started: Cell<u32>,
 }
 
 impl Node {
@@ -59,18 +61,13 @@ impl Node {
     /// # Errors
     /// When the kernel refuses a namespace or a mount.
     pub async fn create(run: &Run, name: &str, binaries: &Binaries) -> Result<Self> {
-        let netns = Netns::create(run.namespace(name)).await?;
-        netns.sysctl(&[
-            ("ipv4/ip_forward", "1"),
-            ("ipv4/conf/all/rp_filter", "1"),
-            ("ipv4/conf/default/rp_filter", "1"),
-        ])?;
-        netns.ip(&["addr", "add", &format!("{IMDS_ADDRESS}/32"), "dev", "lo"]).await?;
+        let netns = hostile_netns(run.namespace(name)).await?;
         let state = run.directory().join(name);
         for (directory, _) in PLACES {
             std::fs::create_dir_all(state.join(directory)).context("cannot make the node's directories")?;
         }
         std::fs::create_dir_all(state.join("root")).context("cannot make the daemon's root")?;
+        new_boot(&state)?;
         let mut holder = hold(&netns, &state)?;
         let _holder_stdin = holder.stdin.take().context("no stdin")?;
         let mut node = Self {
@@ -80,11 +77,33 @@ impl Node {
             binaries: binaries.clone(),
             holder,
             _holder_stdin,
-            daemon: None,
-            started: 0,
+            daemon: RefCell::new(None),
+            started: Cell::new(0),
         };
         node.held().await?;
         Ok(node)
+    }
+
+    /// Goes down without a warning and comes up again without ENIs, pods or a daemon: the kernel's state is gone, `/var/run`
+    /// (a tmpfs) is empty, the other directories are as they were, and the boot has another id, which is returned.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub async fn reboot(&mut self) -> Result<String> {
+        if self.has_daemon() {
+            self.kill_daemon().await?;
+        }
+        self.holder.kill().await.context("cannot end the node's mount view")?;
+        self.netns.remove().await?;
+        let volatile = self.state.join("run-aws-node");
+        std::fs::remove_dir_all(&volatile).context("cannot empty /var/run")?;
+        std::fs::create_dir_all(&volatile).context("cannot empty /var/run")?;
+        let boot = new_boot(&self.state)?;
+        self.netns = hostile_netns(self.netns.name().to_owned()).await?;
+        self.holder = hold(&self.netns, &self.state)?;
+        self._holder_stdin = self.holder.stdin.take().context("no stdin")?;
+        self.held().await?;
+        Ok(boot)
     }
 
     /// Waits until the mount view stands.
@@ -165,6 +184,27 @@ impl Node {
             .kill_on_drop(true);
         Ok(command)
     }
+}
+
+/// The namespace of a node that has just booted, hostile, with an address for the metadata service.
+async fn hostile_netns(name: String) -> Result<Netns> {
+    let netns = Netns::create(name).await?;
+    netns.sysctl(&[
+        ("ipv4/ip_forward", "1"),
+        ("ipv4/conf/all/rp_filter", "1"),
+        ("ipv4/conf/default/rp_filter", "1"),
+    ])?;
+    // On a real node this address is somebody else's. Of the host's scope it is at least no source for anything that
+    // leaves; with the global one, masquerading would choose it for links without an address.
+    netns.ip(&["addr", "add", &format!("{IMDS_ADDRESS}/32"), "dev", "lo", "scope", "host"]).await?;
+    Ok(netns)
+}
+
+/// Gives the node a boot id of its own, as the kernel makes them.
+fn new_boot(state: &Path) -> Result<String> {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/uuid").context("cannot have a boot id")?;
+    std::fs::write(state.join("boot-id"), &id).context("cannot write the node's boot id")?;
+    Ok(id.trim().to_owned())
 }
 
 /// Starts the process that keeps the mount view. It dies with the lab twice over: its stdin closes, and the kernel kills it.

@@ -9,6 +9,7 @@ use std::net::Ipv4Addr;
 use crate::cni::{self, Execution, Sandbox, Verb};
 use crate::netns::Netns;
 use crate::node::Node;
+use crate::probe::Echo;
 use crate::run::Run;
 
 /// A pod.
@@ -24,6 +25,8 @@ pub struct Pod {
     pub address: Option<Ipv4Addr>,
     /// The node's end of its link, once ADD has succeeded.
     pub host_link: Option<String>,
+    /// Answers datagrams, once somebody has asked; it must end before the namespace can.
+    pub(crate) echo: Option<Echo>,
 }
 
 impl Pod {
@@ -40,7 +43,14 @@ impl Pod {
             pod_uid: format!("00000000-0000-4000-8000-{number:012x}"),
             netns: Some(netns.path()),
         };
-        Ok(Self { node: node.name().to_owned(), netns: Some(netns), sandbox, address: None, host_link: None })
+        Ok(Self {
+            node: node.name().to_owned(),
+            netns: Some(netns),
+            sandbox,
+            address: None,
+            host_link: None,
+            echo: None,
+        })
     }
 
     /// ADD. A refusal is an outcome; a result that is not what the specification asks for is an error.
@@ -67,11 +77,22 @@ impl Pod {
     /// When the plugin cannot be executed.
     pub async fn stop(&mut self, node: &Node) -> Result<Execution> {
         let execution = cni::execute(node, Verb::Del, &self.sandbox).await?;
-        if let Some(netns) = self.netns.take() {
-            netns.remove().await?;
-        }
-        self.sandbox.netns = None;
+        self.lose_sandbox().await?;
         Ok(execution)
+    }
+
+    /// Its namespace goes without a DEL: the node went down. Returns whether there was one.
+    ///
+    /// # Errors
+    /// When the namespace cannot be removed.
+    pub async fn lose_sandbox(&mut self) -> Result<bool> {
+        self.echo = None;
+        self.sandbox.netns = None;
+        let Some(netns) = self.netns.take() else {
+            return Ok(false);
+        };
+        netns.remove().await?;
+        Ok(true)
     }
 
     /// The DEL without a namespace that follows, as RemovePodSandbox does.

@@ -19,7 +19,7 @@ const GAP_MILLISECONDS: u64 = 5;
 
 /// How long the last answers may take. Inside one machine an answer takes less than a millisecond; a machine busy with a
 /// build takes longer.
-const ANSWER_SECONDS_MAX: u64 = 2;
+pub(crate) const ANSWER_SECONDS_MAX: u64 = 2;
 
 /// An echo in a namespace; it ends when this is dropped.
 #[derive(Debug)]
@@ -117,10 +117,14 @@ async fn collect(
         };
         // A refusal (ICMP) ends nothing: later datagrams may be answered.
         let Ok((length, from)) = received else { continue };
-        let sequence =
-            buffer.get(..length).and_then(|bytes| <[u8; 4]>::try_from(bytes).ok()).map(u32::from_be_bytes);
+        let sequence = sequence_of(buffer.get(..length).unwrap_or_default());
         if let Some(sequence) = sequence.filter(|sequence| *sequence < count && from == to) {
             answered.insert(sequence);
         }
     }
+}
+
+/// The number that an answer carries.
+pub(crate) fn sequence_of(answer: &[u8]) -> Option<u32> {
+    <[u8; 4]>::try_from(answer).ok().map(u32::from_be_bytes)
 }

@@ -1,48 +1,93 @@
 //! Runs a scenario: builds its world, takes its steps, and judges the end. Stops at the first step that does not do what was
-//! expected: what comes after it would only repeat that.
+//! expected: what comes after it would only repeat that. The cells of a table are worlds of their own, and run side by side.
 
-mod actor;
-mod daemon;
 mod judge;
-mod kernel;
-mod pods;
-
-pub use kernel::traces;
 
 use anyhow::{Context, Result, bail};
+use futures::StreamExt;
+use futures::stream;
 use region::{InstanceSpec, InterfaceSpec};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 use crate::binaries::Binaries;
+use crate::kernel_watch::KernelWatch;
+use crate::metrics;
 use crate::node::Settings;
 use crate::pod::Pod;
-use crate::report::{Measured, Report, StepReport};
-use crate::scenario::{FAULT_SOCKET, NodePart, Scenario, Step};
+use crate::report::{CellReport, Measured, Report, StepReport};
+use crate::scenario::{Cell, NodePart, PlacedStep, Scenario, ScenarioFile, is_of};
+use crate::step::Step;
+use crate::step::actor::FAULT_SOCKET;
+use crate::surroundings::Surroundings;
+use crate::traffic::Traffic;
 use crate::world::{EC2_ADDRESS, World, WorldSpec};
 
 /// Says one line to whoever watches.
-pub type Say<'a> = &'a mut (dyn FnMut(&str) + Send);
+pub type Say<'a> = &'a dyn Fn(&str);
+
+/// Worlds at once. A daemon that starts keeps a core busy for a tenth of a second, and cells are told to be generous with time.
+const CELLS_AT_ONCE: usize = 3;
 
 /// A scenario under way.
 pub(crate) struct Stage<'a> {
     scenario: &'a Scenario,
-    world: World,
-    /// Pods that run now, by name.
-    pods: BTreeMap<String, Pod>,
+    /// Ends before the namespaces that its sockets are in.
+    pub(crate) traffic: BTreeMap<String, Traffic>,
+    /// Watches that run, by node.
+    pub(crate) watches: BTreeMap<String, Watched>,
+    pub(crate) world: World,
+    /// Pods that were added and not deleted, by name.
+    pub(crate) pods: BTreeMap<String, Pod>,
     /// Pods that were deleted.
-    gone: Vec<Pod>,
+    pub(crate) gone: Vec<Pod>,
+    pub(crate) measured: Measured,
+    /// What the nodes have around them.
+    pub(crate) surroundings: Surroundings,
     /// Sandboxes ever made: each has its own number.
     sandboxes: u32,
-    measured: Measured,
+    /// What was done on each node: daemons, pods, changes.
+    acts: BTreeMap<String, u64>,
+    lives: Lives,
 }
 
-/// Runs a scenario from its beginning to its end and reports. The world is gone when this returns.
-pub async fn run(name: &str, scenario: &Scenario, binaries: &Binaries, say: Say<'_>) -> Report {
-    let mut report = Report { scenario: name.to_owned(), ..Report::default() };
-    let limit = Duration::from_secs(u64::from(scenario.time_limit_seconds));
-    let played = timeout(limit, play(scenario, binaries, &mut report, say)).await;
+/// A watch that runs.
+pub(crate) struct Watched {
+    pub(crate) watch: KernelWatch,
+    /// What had been done on the node before.
+    pub(crate) acts: u64,
+}
+
+/// What daemons told about themselves, the last thing before they ended.
+#[derive(Debug, Clone, Default)]
+struct Lives {
+    /// Daemons that told.
+    told: u32,
+    restarts: BTreeMap<String, u64>,
+    answers: BTreeMap<String, u64>,
+}
+
+/// Runs a scenario file, all cells of it, and reports. Its worlds are gone when this returns.
+pub async fn run(name: &str, file: &ScenarioFile, binaries: &Binaries, say: Say<'_>) -> Report {
+    let begun = Instant::now();
+    let cells = stream::iter(&file.cells)
+        .map(|cell| run_cell(cell, binaries, say))
+        .buffered(CELLS_AT_ONCE)
+        .collect()
+        .await;
+    Report::of(name, file.summary(), cells, begun.elapsed())
+}
+
+async fn run_cell(cell: &Cell, binaries: &Binaries, say: Say<'_>) -> CellReport {
+    let mut report =
+        CellReport { cell: cell.name.clone(), parameters: cell.parameters.clone(), ..CellReport::default() };
+    let named = |line: &str| match cell.name.as_str() {
+        "" => say(line),
+        name => say(&format!("{name}: {line}")),
+    };
+    let limit = Duration::from_secs(u64::from(cell.scenario.time_limit_seconds));
+    let played = timeout(limit, play(&cell.scenario, binaries, &mut report, &named)).await;
     match played {
         Ok(Ok(())) => {}
         Ok(Err(error)) => report.failures.push(format!("{error:#}")),
@@ -53,12 +98,11 @@ pub async fn run(name: &str, scenario: &Scenario, binaries: &Binaries, say: Say<
         )),
     }
     report.holds = report.failures.is_empty();
-    let verdict = if report.holds { "" } else { "DOES NOT HOLD; " };
-    report.figure = format!("{name}: {verdict}{}", report.measured.figure());
+    report.figure = report.measured.figure();
     report
 }
 
-async fn play(scenario: &Scenario, binaries: &Binaries, report: &mut Report, say: Say<'_>) -> Result<()> {
+async fn play(scenario: &Scenario, binaries: &Binaries, report: &mut CellReport, say: Say<'_>) -> Result<()> {
     let begun = Instant::now();
     let mut stage = Stage::build(scenario, binaries).await?;
     say(&format!(
@@ -78,7 +122,7 @@ async fn play(scenario: &Scenario, binaries: &Binaries, report: &mut Report, say
     report.measured = stage.measured.clone();
     report.journal = stage.journal().await?;
     let judged = match played {
-        Ok(()) => stage.judge(say).await,
+        Ok(()) => stage.judge(report, say).await,
         Err(error) => Err(error.context(stage.logs())),
     };
     report.measured = stage.measured.clone();
@@ -104,49 +148,45 @@ impl<'a> Stage<'a> {
         }
         Ok(Self {
             scenario,
+            traffic: BTreeMap::new(),
+            watches: BTreeMap::new(),
             world,
             pods: BTreeMap::new(),
             gone: Vec::new(),
-            sandboxes: 0,
             measured: Measured::default(),
+            surroundings: Surroundings::default(),
+            sandboxes: 0,
+            acts: BTreeMap::new(),
+            lives: Lives::default(),
         })
     }
 
-    async fn steps(&mut self, report: &mut Report, say: Say<'_>) -> Result<()> {
-        for (number, step) in self.scenario.step.iter().enumerate() {
+    async fn steps(&mut self, report: &mut CellReport, say: Say<'_>) -> Result<()> {
+        for (PlacedStep { step, line }, number) in self.scenario.step.iter().zip(1_u32..) {
             let begun = Instant::now();
-            let title = title(step);
-            let outcome = self.take(step).await.with_context(|| format!("step {} ({title})", number + 1))?;
-            self.world.sound().await?;
-            say(&format!("{title:<8} {outcome}"));
+            let verb = step.verb();
+            let mut taken = step.take(self).await;
+            if taken.is_ok()
+                && let Err(trouble) = self.world.sound().await
+            {
+                taken = Err(trouble);
+            }
             report.steps.push(StepReport {
-                step: title.to_owned(),
-                outcome,
+                number,
+                line: *line,
+                step: verb.to_owned(),
+                holds: taken.is_ok(),
+                outcome: taken.as_ref().map_or_else(|error| format!("{error:#}"), String::clone),
                 milliseconds: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
             });
+            let outcome = taken.with_context(|| format!("line {line}: step {number} ({verb})"))?;
+            say(&format!("{verb:<8} {outcome}"));
         }
         Ok(())
     }
 
-    async fn take(&mut self, step: &Step) -> Result<String> {
-        match step {
-            Step::Start(step) => self.start(step).await,
-            Step::Stop(step) => self.stop(step).await,
-            Step::Kill(step) => self.kill(step).await,
-            Step::Restart(step) => self.restart(step).await,
-            Step::DaemonRefuses(step) => self.daemon_refuses(step).await,
-            Step::Add(step) => self.add(step).await,
-            Step::Delete(step) => self.delete(step).await,
-            Step::Probe(step) => self.probe(step).await,
-            Step::Wait(step) => self.wait(step).await,
-            Step::WriteFile(step) => self.write_file(step),
-            Step::Plugin(step) => self.plugin(step).await,
-            Step::Actor(step) => self.actor(step).await,
-        }
-    }
-
     /// The node a step is about: the one it names, or the only one.
-    fn node_name(&self, named: Option<&str>) -> Result<String> {
+    pub(crate) fn node_name(&self, named: Option<&str>) -> Result<String> {
         let mut names = self.world.node_names();
         match (named, names.next(), names.next()) {
             (Some(name), _, _) => Ok(name.to_owned()),
@@ -156,10 +196,15 @@ impl<'a> Stage<'a> {
     }
 
     /// What the node's daemon is started with: what every node of the lab has, the scenario's, the step's.
-    fn settings(&self, node: &str, more: &BTreeMap<String, String>, file: Option<&String>) -> Settings {
+    pub(crate) fn settings(
+        &self,
+        node: &str,
+        more: &BTreeMap<String, String>,
+        file: Option<&String>,
+    ) -> Settings {
         let mut environment =
             BTreeMap::from([("AWS_ENDPOINT_URL_EC2".to_owned(), format!("http://{EC2_ADDRESS}"))]);
-        if self.scenario.step.iter().any(|step| matches!(step, Step::Actor(_))) {
+        if self.scenario.step.iter().any(|placed| matches!(placed.step, Step::Actor(_))) {
             environment.insert("ENID_FAULT_SOCKET".to_owned(), FAULT_SOCKET.to_owned());
         }
         let own = self.scenario.node.iter().find(|part| part.name == node);
@@ -168,8 +213,49 @@ impl<'a> Stage<'a> {
         Settings { environment, file: file.cloned() }
     }
 
+    /// Pods of the burst with this prefix, in order of their numbers.
+    pub(crate) fn with_prefix(&self, prefix: &str) -> Vec<String> {
+        let mut names: Vec<String> = self.pods.keys().filter(|name| is_of(name, prefix)).cloned().collect();
+        names.sort_by_key(|name| (name.len(), name.clone()));
+        names
+    }
+
+    /// The number of the next sandbox.
+    pub(crate) fn next_sandbox(&mut self) -> u32 {
+        self.sandboxes += 1;
+        self.sandboxes
+    }
+
+    /// Something was done on a node that could have changed it.
+    pub(crate) fn acted(&mut self, node: &str) {
+        *self.acts.entry(node.to_owned()).or_default() += 1;
+    }
+
+    /// How much was done on a node.
+    pub(crate) fn acts(&self, node: &str) -> u64 {
+        self.acts.get(node).copied().unwrap_or_default()
+    }
+
+    /// Notes what a daemon tells about its life, which is about to end. One that does not answer has ended already, or never began.
+    pub(crate) async fn note_life(&mut self, node: &str) {
+        let Ok(lab) = self.world.node(node) else { return };
+        let Ok((200, page)) = lab.node.health("/metrics").await else { return };
+        self.lives.told += 1;
+        for (child, many) in metrics::restarts(&page) {
+            *self.lives.restarts.entry(child).or_default() += many;
+        }
+        for (outcome, many) in metrics::answers(&page) {
+            *self.lives.answers.entry(outcome).or_default() += many;
+        }
+    }
+
+    /// Calls that changed something.
+    pub(crate) async fn mutations(&self) -> Result<u64> {
+        self.world.region().ask(|desk| desk.region.journal().mutations()).await
+    }
+
     /// Calls by action.
-    async fn journal(&self) -> Result<BTreeMap<String, u64>> {
+    pub(crate) async fn journal(&self) -> Result<BTreeMap<String, u64>> {
         self.world
             .region()
             .ask(|desk| {
@@ -212,21 +298,4 @@ fn instance(world: &World, node: &NodePart) -> Result<InstanceSpec> {
         });
     }
     Ok(spec)
-}
-
-fn title(step: &Step) -> &'static str {
-    match step {
-        Step::Start(_) => "daemon",
-        Step::Stop(_) => "stop",
-        Step::Kill(_) => "kill",
-        Step::Restart(_) => "restart",
-        Step::DaemonRefuses(_) => "refuse",
-        Step::Add(_) => "ADD",
-        Step::Delete(_) => "DEL",
-        Step::Probe(_) => "probe",
-        Step::Wait(_) => "wait",
-        Step::WriteFile(_) => "file",
-        Step::Plugin(_) => "plugin",
-        Step::Actor(_) => "actor",
-    }
 }

@@ -3,7 +3,7 @@
 
 use anyhow::{Context, Result};
 use ipnet::Ipv4Net;
-use region::{InstanceId, InstanceSpec, Region, RegionSpec, SubnetId};
+use region::{AttachmentState, Effect, InstanceId, InstanceSpec, Region, RegionSpec, SubnetId};
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use tokio::task::JoinHandle;
@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use crate::binaries::Binaries;
 use crate::fabric::Fabric;
 use crate::fabric_task::FabricHandle;
+use crate::internet::Internet;
 use crate::netns::Netns;
 use crate::node::{IMDS_ADDRESS, Node};
 use crate::probe::Echo;
@@ -43,11 +44,12 @@ pub struct WorldSpec {
 #[derive(Debug)]
 pub struct World {
     // Dropped in this order: who listens, who runs, and last what they were in.
-    servers: Vec<Task>,
+    _servers: Vec<Task>,
     region: RegionHandle,
     fabric: FabricHandle,
     nodes: BTreeMap<String, LabNode>,
     outside: Outside,
+    internet: Internet,
     subnets: BTreeMap<String, SubnetId>,
     run: Run,
 }
@@ -61,6 +63,8 @@ pub struct LabNode {
     pub instance: InstanceId,
     /// The address of its primary ENI.
     pub address: Ipv4Addr,
+    /// Its metadata service.
+    _imds: Task,
 }
 
 /// A host in the VPC that is no node: an instance with an echo.
@@ -116,7 +120,9 @@ impl World {
         for fault in &spec.imds_faults {
             region.add_imds_fault(fault.clone())?;
         }
-        let fabric = Fabric::create(run.namespace("vpc"), &routers, &[EC2_ADDRESS]).await?;
+        let internet = Netns::create(run.namespace("internet")).await?;
+        let fabric = Fabric::create(run.namespace("vpc"), &routers, &[EC2_ADDRESS], &internet).await?;
+        let internet = Internet::start(internet).await?;
         let vpc_netns = fabric.netns().clone();
         let (fabric, fabric_task) = FabricHandle::start(fabric);
         let (region, region_task) = RegionHandle::start(region, fabric.clone());
@@ -124,11 +130,12 @@ impl World {
         let ec2 = serve_ec2(listener, region.clone());
         let netns = Netns::create(run.namespace("outside")).await?;
         let mut world = Self {
-            servers: vec![Task(ec2), Task(region_task), Task(fabric_task)],
+            _servers: vec![Task(ec2), Task(region_task), Task(fabric_task)],
             region,
             fabric,
             nodes: BTreeMap::new(),
             outside: Outside { netns: netns.clone(), address: Ipv4Addr::UNSPECIFIED, _echo: None },
+            internet,
             subnets,
             run,
         };
@@ -172,15 +179,37 @@ impl World {
     pub async fn add_node(&mut self, name: &str, spec: InstanceSpec, binaries: &Binaries) -> Result<()> {
         let node = Node::create(&self.run, name, binaries).await?;
         let launched = self.launch(spec, node.netns()).await?;
-        node.boot_network(launched.address, launched.subnet, launched.router).await?;
-        let listener = node.netns().listen(SocketAddr::from((IMDS_ADDRESS, 80)))?;
-        let imds = serve_imds(listener, self.region.clone(), launched.instance.clone());
-        self.servers.insert(0, Task(imds));
+        let imds = boot(&node, &launched, &self.region).await?;
         self.nodes.insert(
             name.to_owned(),
-            LabNode { node, instance: launched.instance, address: launched.address },
+            LabNode { node, instance: launched.instance, address: launched.address, _imds: imds },
         );
         Ok(())
+    }
+
+    /// Lets a node go down and come up again: its ENIs are plugged again, the primary one up, and nothing else is as it was but
+    /// its disk. Returns the new boot's id.
+    ///
+    /// # Errors
+    /// When there is none of that name, or the kernel refuses.
+    pub async fn reboot(&mut self, name: &str) -> Result<String> {
+        let lab = self.nodes.get_mut(name).with_context(|| format!("there is no node {name}"))?;
+        let instance = lab.instance.clone();
+        let plugged = self
+            .region
+            .ask(move |desk| {
+                let launched = describe(desk, &instance)?;
+                let plugged = plugged(desk, &instance);
+                desk.effects.extend(plugged.iter().map(|(away, _)| away.clone()));
+                anyhow::Ok((launched, plugged))
+            })
+            .await?;
+        let (launched, plugged) = plugged?;
+        let boot_id = lab.node.reboot().await?;
+        self.fabric.follow(plugged.into_iter().map(|(_, back)| back).collect()).await;
+        lab._imds = boot(&lab.node, &launched, &self.region).await?;
+        self.sound().await?;
+        Ok(boot_id)
     }
 
     /// The region.
@@ -199,6 +228,12 @@ impl World {
     #[must_use]
     pub fn outside(&self) -> &Outside {
         &self.outside
+    }
+
+    /// The internet behind the VPC.
+    #[must_use]
+    pub fn internet(&self) -> &Internet {
+        &self.internet
     }
 
     /// This run's names and directory.
@@ -231,6 +266,11 @@ impl World {
         self.nodes.get_mut(name).with_context(|| format!("there is no node {name}"))
     }
 
+    /// Every node with its name, to do the same to several at once.
+    pub fn nodes_mut(&mut self) -> impl Iterator<Item = (&str, &mut LabNode)> {
+        self.nodes.iter_mut().map(|(name, lab)| (name.as_str(), lab))
+    }
+
     /// Every node's name.
     pub fn node_names(&self) -> impl Iterator<Item = &str> {
         self.nodes.keys().map(String::as_str)
@@ -255,6 +295,36 @@ fn timed(mut knobs: region::Knobs) -> region::Knobs {
         knobs.epoch_unix_seconds = u64::try_from(now.tv_sec).unwrap_or(knobs.epoch_unix_seconds);
     }
     knobs
+}
+
+/// The network of a node after boot, and its metadata service.
+async fn boot(node: &Node, launched: &Launched, region: &RegionHandle) -> Result<Task> {
+    node.boot_network(launched.address, launched.subnet, launched.router).await?;
+    let listener = node.netns().listen(SocketAddr::from((IMDS_ADDRESS, 80)))?;
+    Ok(Task(serve_imds(listener, region.clone(), launched.instance.clone())))
+}
+
+/// For each device of an instance, the effects that take it away and bring it back.
+fn plugged(desk: &Desk, instance: &InstanceId) -> Vec<(Effect, Effect)> {
+    let enis = desk.region.enis_of(instance).into_iter();
+    enis.filter_map(|eni| {
+        let attachment = eni.attachment.as_ref()?;
+        (attachment.state != AttachmentState::Attaching).then(|| {
+            let away = Effect::EniDetached { instance: instance.clone(), eni: eni.id.clone(), mac: eni.mac };
+            let back = Effect::EniAttached {
+                instance: instance.clone(),
+                eni: eni.id.clone(),
+                mac: eni.mac,
+                device_index: attachment.device_index,
+                card: attachment.card,
+                subnet: eni.subnet.clone(),
+                addresses: eni.blocks(),
+                ipv6_addresses: eni.ipv6_blocks(),
+            };
+            (away, back)
+        })
+    })
+    .collect()
 }
 
 /// What the lab needs to know of an instance.

@@ -9,6 +9,7 @@
 
 use lab::{Binaries, Pod, Settings, World, WorldSpec, is_root};
 use region::{InstanceSpec, Knobs};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -25,6 +26,42 @@ done
 [ -e /run/netns ] && echo "SEES pod namespaces"
 ip link set lo mtu 60000 2>/dev/null && echo "may set links"
 cat /etc/enid/enid.toml
+exit 3
+"#;
+
+/// Tries to get out of its box, in one way for each thing that is taken away, and tells each way that led somewhere. A tool that is
+/// not there is told too: it would have tried nothing.
+const BREAKING: &str = r#"#!/bin/sh
+try() {
+    name=$1
+    shift
+    if ! command -v "$1" >/dev/null; then
+        echo "COULD NOT TRY $name"
+    elif "$@" >/dev/null 2>&1 </dev/null; then
+        echo "BROKE $name"
+    else
+        echo "held $name"
+    fi
+}
+try "a writable root" mount -o remount,bind,rw /
+try "a writable /proc/sys" mount -o remount,bind,rw /proc/sys
+try "no /proc/sys in the way" umount /proc/sys
+try "a second proc" mount -t proc proc /var/lib/cni
+try "a setting" sh -c 'echo 0 >/proc/sys/net/ipv4/conf/all/rp_filter'
+try "a device node" mknod /var/lib/enid/disk b 8 0
+try "another root" chroot / true
+try "a namespace of its own" unshare --net true
+try "a namespace that is there" nsenter --net=/proc/1/ns/net true
+try "a raw socket" ping -c 1 -W 1 127.0.0.1
+try "another user" setpriv --reuid 1 --clear-groups true
+try "a capability back" setpriv --inh-caps=+sys_admin --ambient-caps=+sys_admin true
+try "somebody else's file" cat /var/lib/enid/foreign
+try "a file given away" chown 1:1 /var/lib/enid/own
+try "the name of the host" hostname stolen
+try "a pod's namespace by its path" ls /run/netns/
+try "a pod's namespace by its name" sh -c 'ip netns list | grep .'
+try "a process of the host" sh -c 'ls /proc | grep -E "^[0-9]{4,}$"'
+try "the host's files" ls /old /home
 exit 3
 "#;
 
@@ -95,6 +132,33 @@ async fn the_daemon_is_confined_as_its_container_confines_it() {
         assert_eq!(std::fs::read_to_string(mark).unwrap(), "kept\n", "{place}");
     }
     assert!(!Path::new("/var/lib/enid/mark").exists(), "the machine's own directories stay clean");
+}
+
+#[tokio::test]
+async fn no_way_leads_out_of_the_box() {
+    if !is_root() {
+        println!("SKIPPED ways out of the box: not root");
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let binaries =
+        Binaries { daemon: script(directory.path(), "enid", BREAKING), shim: PathBuf::from("/bin/true") };
+    let mut world = world(&binaries).await;
+    // There is a pod to look for, and a file of another user.
+    let node = &world.node("node").unwrap().node;
+    Pod::create(world.run(), node, "web", 1).await.unwrap();
+    for (name, owner, mode) in [("foreign", 1000, 0o600), ("own", 0, 0o644)] {
+        let path = node.host_path(&format!("/var/lib/enid/{name}")).unwrap();
+        std::fs::write(&path, "secret").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        std::os::unix::fs::chown(&path, Some(owner), Some(owner)).unwrap();
+    }
+    let node = &mut world.node_mut("node").unwrap().node;
+    let ended = node.daemon_that_ends(&Settings::default(), Duration::from_secs(30)).await.unwrap();
+    for word in ["BROKE", "COULD NOT TRY"] {
+        assert!(!ended.log.contains(word), "{}", ended.log);
+    }
+    assert_eq!(ended.log.matches("held ").count(), BREAKING.matches("\ntry ").count(), "{}", ended.log);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 //! the AWS SDK (minutes, 8 GB) a second time.
 
 use std::io::{BufRead, BufReader, IsTerminal};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// The SDK's crate, as cargo names its library target.
@@ -75,6 +75,19 @@ pub(crate) fn run_counting(arguments: &[&str]) -> Result<Outcome, String> {
     let mut all = arguments.to_vec();
     all.insert(1.min(all.len()), "--message-format=json-render-diagnostics");
     run(&all)
+}
+
+/// Builds the product's binaries of a copy of the workspace, into a target directory of its own. The whole workspace is named,
+/// so that features are resolved as for a normal build.
+pub(crate) fn build_copy(tree: &Path, target: &Path) -> Result<Outcome, String> {
+    let mut command = cargo();
+    command
+        .args(["build", "--message-format=json-render-diagnostics", "--workspace"])
+        .args(["--bin", "enid", "--bin", "enid-cni", "--target-dir"])
+        .arg(target)
+        .env("CARGO_TERM_QUIET", "true")
+        .current_dir(tree);
+    collect(&mut command)
 }
 
 /// Runs tests. Not quietly: quiet test programs do not name what failed.

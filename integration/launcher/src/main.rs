@@ -4,6 +4,7 @@
 mod cargo;
 mod lanes;
 mod packages;
+mod sabotage;
 mod tally;
 mod verify;
 
@@ -15,16 +16,25 @@ const USAGE: &str = "\
 cargo lab                      wires a pod before your eyes
 cargo lab list                 the scenarios
 cargo lab run NAME|FILE        runs one  [--json OUT]
+cargo lab sabotage NAME|FILE   breaks the product in the ways a scenario names, and shows it red
+cargo lab sabotage --all       the same for every scenario
+cargo lab simulate             the node in virtual time  [--steps N] [--seed S] [--replay FILE]
 cargo lab clean                removes what killed runs left
-cargo verify                   everything that is checked, as CI does";
+cargo verify                   everything that is checked, as CI does
+cargo verify --sabotage        and that every scenario can turn red";
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
     let verb = arguments.next().unwrap_or_default();
     let rest: Vec<OsString> = arguments.collect();
     match verb.to_str() {
-        Some("lab") => lab(&rest),
-        Some("verify") if rest.is_empty() => verify::run(),
+        Some("lab") => match rest.split_first() {
+            Some((first, names)) if first == "sabotage" => sabotage::run(names),
+            Some((first, more)) if first == "simulate" => become_built("simulate", more),
+            _ => become_built("lab", &rest),
+        },
+        Some("verify") if rest.is_empty() => verify::run(false),
+        Some("verify") if rest == ["--sabotage"] => verify::run(true),
         _ => {
             eprintln!("{USAGE}");
             ExitCode::from(2)
@@ -32,9 +42,9 @@ fn main() -> ExitCode {
     }
 }
 
-/// Builds, then becomes the lab.
-fn lab(arguments: &[OsString]) -> ExitCode {
-    let built = cargo::build_for_lab().and_then(|()| cargo::beside("lab"));
+/// Builds, then becomes what was built.
+fn become_built(program: &str, arguments: &[OsString]) -> ExitCode {
+    let built = cargo::build_for_lab().and_then(|()| cargo::beside(program));
     match built {
         Ok(program) => {
             let error = Command::new(&program).args(arguments).exec();

@@ -4,10 +4,12 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// A program, or what else is looked for by its whole path, and the package that brings it.
-const NEEDED: [(&str, &str); 8] = [
+const NEEDED: [(&str, &str); 10] = [
     ("nft", "nftables"),
     ("ip", "iproute2"),
     ("iptables", "iptables"),
+    ("iptables-legacy", "iptables"),
+    ("ping", "iputils-ping"),
     ("containerd", "containerd"),
     ("runc", "runc"),
     ("nsenter", "util-linux"),

@@ -5,13 +5,14 @@ use std::time::{Duration, Instant};
 
 use crate::lanes::{self, Found};
 use crate::packages;
+use crate::sabotage;
 use crate::tally::Tally;
 
 /// The SDK takes minutes and 8 GB: a second compilation means that two builds resolve its features differently.
 const SDK_COMPILATIONS_MAX: u32 = 1;
 
-/// Runs everything that is checked.
-pub(crate) fn run() -> ExitCode {
+/// Runs everything that is checked; with `sabotage`, every way to break the product that a scenario names, too.
+pub(crate) fn run(sabotage: bool) -> ExitCode {
     let begun = now();
     let ci = std::env::var_os("CI").is_some_and(|value| value == "true");
     let root = packages::is_root();
@@ -26,7 +27,11 @@ pub(crate) fn run() -> ExitCode {
     if built {
         lane("clippy", lanes::lint, &mut total, &mut sdk_compiled);
         lane("test", lanes::tests, &mut total, &mut sdk_compiled);
-        lane("lab", || lanes::scenarios(root), &mut total, &mut sdk_compiled);
+        lane("simulation", lanes::simulation, &mut total, &mut sdk_compiled);
+        lane("lab", lanes::scenarios, &mut total, &mut sdk_compiled);
+        if sabotage {
+            lane("sabotage", sabotage::every, &mut total, &mut sdk_compiled);
+        }
     } else {
         println!("nothing else is run: the build failed");
     }

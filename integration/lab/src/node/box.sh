@@ -44,6 +44,7 @@ mount --bind "$state/var-lib-enid" var/lib/enid
 mount -o bind,ro "$daemon" enid
 mount -t proc -o nosuid,nodev,noexec proc proc
 mount -o bind,ro proc/sys proc/sys
+mount -o bind,ro "$state/boot-id" proc/sys/kernel/random/boot_id
 mount -t sysfs -o ro,nosuid,nodev,noexec sysfs sys
 pivot_root . old
 umount -l /old

@@ -62,12 +62,12 @@ impl Node {
     ///
     /// # Errors
     /// When one is running already, when it ends, or does not become ready in time; with the end of its log.
-    pub async fn start_daemon(&mut self, settings: &Settings) -> Result<Duration> {
-        if self.daemon.is_some() {
+    pub async fn start_daemon(&self, settings: &Settings) -> Result<Duration> {
+        if self.has_daemon() {
             bail!("{}: a daemon runs already", self.name);
         }
         let begun = Instant::now();
-        self.daemon = Some(self.spawn_daemon(settings)?);
+        self.daemon.replace(Some(self.spawn_daemon(settings)?));
         self.ready().await?;
         Ok(begun.elapsed())
     }
@@ -76,7 +76,7 @@ impl Node {
     ///
     /// # Errors
     /// When it still runs after `limit`, with the end of its log; it is killed then.
-    pub async fn daemon_that_ends(&mut self, settings: &Settings, limit: Duration) -> Result<Ended> {
+    pub async fn daemon_that_ends(&self, settings: &Settings, limit: Duration) -> Result<Ended> {
         let mut daemon = self.spawn_daemon(settings)?;
         let ended = timeout(limit, daemon.wrapper.wait()).await;
         let log = std::fs::read_to_string(&daemon.log).unwrap_or_default();
@@ -93,17 +93,17 @@ impl Node {
         }
     }
 
-    fn spawn_daemon(&mut self, settings: &Settings) -> Result<Daemon> {
-        self.started += 1;
+    fn spawn_daemon(&self, settings: &Settings) -> Result<Daemon> {
+        self.started.set(self.started.get() + 1);
         let file = self.state.join("etc-enid/enid.toml");
         match &settings.file {
             Some(text) => std::fs::write(&file, text).context("cannot write the settings file")?,
             None => drop(std::fs::remove_file(&file)),
         }
         // Two daemons at once need two roots.
-        let root = self.state.join(format!("root/{}", self.started));
+        let root = self.state.join(format!("root/{}", self.started.get()));
         std::fs::create_dir_all(&root).context("cannot make the daemon's root")?;
-        let log = self.state.join(format!("daemon-{}.log", self.started));
+        let log = self.state.join(format!("daemon-{}.log", self.started.get()));
         let out = File::create(&log).context("cannot make the daemon's log")?;
         let wrapper = Command::new("setpriv")
             .args(["--pdeathsig", "KILL", "nsenter"])
@@ -129,17 +129,23 @@ impl Node {
     ///
     /// # Errors
     /// When it ends, or the time is over.
-    pub async fn ready(&mut self) -> Result<()> {
-        let netns = self.netns.clone();
-        let name = self.name.clone();
-        let daemon = self.daemon.as_mut().with_context(|| format!("{name}: no daemon runs"))?;
+    pub async fn ready(&self) -> Result<()> {
+        // Out of its cell while we wait; whoever gives up waiting lets it go.
+        let mut daemon = self.take_daemon()?;
+        let ready = self.becomes_ready(&mut daemon).await;
+        self.daemon.replace(Some(daemon));
+        ready
+    }
+
+    async fn becomes_ready(&self, daemon: &mut Daemon) -> Result<()> {
+        let name = &self.name;
         let deadline = Instant::now() + Duration::from_secs(READY_SECONDS_MAX);
         let mut last = String::from("it does not listen");
         while Instant::now() < deadline {
             if let Some(status) = daemon.wrapper.try_wait()? {
                 bail!("{name}: the daemon ended ({status}); its log ends:\n{}", daemon.tail());
             }
-            match http::get(&netns, HEALTH, "/readyz").await {
+            match http::get(&self.netns, HEALTH, "/readyz").await {
                 Ok((200, _)) => return Ok(()),
                 Ok((status, body)) => last = format!("{status} {}", body.trim()),
                 Err(_) => {}
@@ -164,14 +170,14 @@ impl Node {
     /// Does a daemon run?
     #[must_use]
     pub fn has_daemon(&self) -> bool {
-        self.daemon.is_some()
+        self.daemon.borrow().is_some()
     }
 
     /// Tells the daemon to stop, and waits for its end.
     ///
     /// # Errors
     /// When none runs, it does not end in time, or ends with anything but 0.
-    pub async fn stop_daemon(&mut self) -> Result<Duration> {
+    pub async fn stop_daemon(&self) -> Result<Duration> {
         let mut daemon = self.take_daemon()?;
         let begun = Instant::now();
         signal(&daemon, rustix::process::Signal::TERM)?;
@@ -195,21 +201,21 @@ impl Node {
     ///
     /// # Errors
     /// When none runs.
-    pub async fn kill_daemon(&mut self) -> Result<()> {
+    pub async fn kill_daemon(&self) -> Result<()> {
         let mut daemon = self.take_daemon()?;
         signal(&daemon, rustix::process::Signal::KILL)?;
         daemon.wrapper.wait().await?;
         Ok(())
     }
 
-    fn take_daemon(&mut self) -> Result<Daemon> {
+    fn take_daemon(&self) -> Result<Daemon> {
         self.daemon.take().with_context(|| format!("{}: no daemon runs", self.name))
     }
 
     /// The last daemon's log.
     #[must_use]
     pub fn log(&self) -> String {
-        let log = self.state.join(format!("daemon-{}.log", self.started));
+        let log = self.state.join(format!("daemon-{}.log", self.started.get()));
         std::fs::read_to_string(log).unwrap_or_default()
     }
 

@@ -10,5 +10,7 @@ place run-aws-node /run/aws-node
 place etc-cni /etc/cni
 place var-lib-cni /var/lib/cni
 place var-lib-enid /var/lib/enid
+# A node boots when the lab says so, not when this machine did.
+mount --bind "$state/boot-id" /proc/sys/kernel/random/boot_id
 echo ready
 exec cat >/dev/null

@@ -1,10 +1,10 @@
 //! Does a scenario make sense? Names that it refers to exist, and it expects nothing that would hold without anything having
 //! been tried. Pure.
 
-use anyhow::{Context, Result, bail};
-use std::collections::BTreeSet;
+use anyhow::{Context, Result, bail, ensure};
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Sabotage, Scenario, Step, TIME_LIMIT_SECONDS_MAX};
+use super::{Sabotage, Scenario, TIME_LIMIT_SECONDS_MAX};
 
 /// Refuses a scenario that could not mean what it says.
 pub(super) fn sense(scenario: &Scenario) -> Result<()> {
@@ -15,25 +15,202 @@ pub(super) fn sense(scenario: &Scenario) -> Result<()> {
         bail!("summary must say something");
     }
     scenario.sabotage.iter().try_for_each(Sabotage::sense)?;
-    names(scenario)?;
-    pods(scenario)?;
-    tried(scenario)
+    let mut plan = Plan { nodes: names(scenario)?, ..Plan::default() };
+    for (placed, number) in scenario.step.iter().zip(1..) {
+        placed
+            .step
+            .check(&mut plan)
+            .with_context(|| format!("line {}: step {number} ({})", placed.line, placed.step.verb()))?;
+    }
+    plan.over()?;
+    tried(scenario, &plan)
 }
 
-fn names(scenario: &Scenario) -> Result<()> {
+/// What a file's steps have come to, one after the other.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    nodes: BTreeSet<String>,
+    /// Pods that were added and not deleted.
+    pods: BTreeSet<String>,
+    /// Traffic that runs: its name, and the pods it needs.
+    traffic: BTreeMap<String, BTreeSet<String>>,
+    /// Nodes that are watched.
+    watched: BTreeSet<String>,
+    /// Actors that were harmed, and nobody has looked since what became of them.
+    harmed: BTreeSet<String>,
+    /// Nodes with a neighbour.
+    neighbours: BTreeSet<String>,
+    /// Services that are written, and the pods that serve them.
+    services: BTreeMap<String, Vec<String>>,
+    /// Pods whose host ports are written.
+    host_ports: BTreeSet<String>,
+    /// Something is asked of the product.
+    pub(crate) asks: bool,
+    /// A daemon is started.
+    pub(crate) starts: bool,
+    deletes: bool,
+    sends: bool,
+    /// Somebody asks an address.
+    pub(crate) visits: bool,
+    watches: bool,
+}
+
+impl Plan {
+    /// The node that a step is about exists: the one it names, or the only one.
+    pub(crate) fn node(&self, named: Option<&str>) -> Result<String> {
+        match (named, self.nodes.first()) {
+            (Some(name), _) if self.nodes.contains(name) => Ok(name.to_owned()),
+            (Some(name), _) => bail!("there is no node {name}"),
+            (None, Some(only)) if self.nodes.len() == 1 => Ok(only.clone()),
+            (None, _) => bail!("name the node, there are several"),
+        }
+    }
+
+    /// A pod begins.
+    pub(crate) fn adds(&mut self, pod: &str) -> Result<()> {
+        self.asks = true;
+        ensure!(self.pods.insert(pod.to_owned()), "pod {pod} is there already");
+        Ok(())
+    }
+
+    /// A pod ends.
+    pub(crate) fn deletes(&mut self, pod: &str) -> Result<()> {
+        self.deletes = true;
+        self.runs(pod)?;
+        if let Some((name, _)) = self.traffic.iter().find(|(_, pods)| pods.contains(pod)) {
+            bail!("traffic {name} runs with pod {pod}: stop it first");
+        }
+        self.pods.remove(pod);
+        Ok(())
+    }
+
+    /// Datagrams are sent with a pod.
+    pub(crate) fn sends(&mut self, pod: &str) -> Result<()> {
+        self.sends = true;
+        self.runs(pod)
+    }
+
+    /// A pod must be there.
+    pub(crate) fn runs(&self, pod: &str) -> Result<()> {
+        ensure!(self.pods.contains(pod), "there is no pod {pod} now");
+        Ok(())
+    }
+
+    /// The pods of a burst, as it names them.
+    pub(crate) fn with_prefix(&self, prefix: &str) -> Vec<String> {
+        self.pods.iter().filter(|name| is_of(name, prefix)).cloned().collect()
+    }
+
+    pub(crate) fn traffic_starts(&mut self, name: &str, pods: BTreeSet<String>) -> Result<()> {
+        ensure!(self.traffic.insert(name.to_owned(), pods).is_none(), "traffic {name} runs already");
+        Ok(())
+    }
+
+    pub(crate) fn traffic_stops(&mut self, name: &str) -> Result<()> {
+        ensure!(self.traffic.remove(name).is_some(), "no traffic {name} runs");
+        Ok(())
+    }
+
+    /// A reboot takes everything along that runs.
+    pub(crate) fn reboots(&self, node: &str) -> Result<()> {
+        ensure!(self.traffic.is_empty(), "traffic runs: stop it first");
+        ensure!(!self.watched.contains(node), "the node is watched: stop that first");
+        ensure!(!self.neighbours.contains(node), "a neighbour is on the node, and would not come back");
+        ensure!(
+            self.services.is_empty() && self.host_ports.is_empty(),
+            "Services are written on the node: take them away first"
+        );
+        Ok(())
+    }
+
+    pub(crate) fn watch_starts(&mut self, node: String) -> Result<()> {
+        self.watches = true;
+        ensure!(self.watched.insert(node.clone()), "node {node} is watched already");
+        Ok(())
+    }
+
+    pub(crate) fn watch_stops(&mut self, node: &str) -> Result<()> {
+        ensure!(self.watched.remove(node), "node {node} is not watched");
+        Ok(())
+    }
+
+    /// An actor suffers.
+    pub(crate) fn harms(&mut self, actor: &str) {
+        self.harmed.insert(actor.to_owned());
+    }
+
+    /// A metric is looked at: what became of the actor that it is about is known.
+    pub(crate) fn looks_at(&mut self, metric: &str) {
+        self.harmed.retain(|actor| !metric.contains(&format!("child=\"{actor}\"")));
+    }
+
+    pub(crate) fn settles(&mut self, node: String) -> Result<()> {
+        ensure!(self.neighbours.insert(node.clone()), "node {node} has a neighbour already");
+        Ok(())
+    }
+
+    /// These are all Services, with the pods that serve them, and all host ports.
+    pub(crate) fn serves(
+        &mut self,
+        services: BTreeMap<String, Vec<String>>,
+        host_ports: BTreeSet<String>,
+    ) -> Result<()> {
+        services.values().flatten().chain(&host_ports).try_for_each(|pod| self.runs(pod))?;
+        (self.services, self.host_ports) = (services, host_ports);
+        Ok(())
+    }
+
+    /// Is there a pod behind the Service that could answer? It is an error if there is no such Service.
+    pub(crate) fn is_served(&self, service: &str) -> Result<bool> {
+        let pods = self.services.get(service).with_context(|| format!("there is no Service {service}"))?;
+        Ok(pods.iter().any(|pod| self.pods.contains(pod)))
+    }
+
+    /// A pod must have a host port.
+    pub(crate) fn has_host_port(&self, pod: &str) -> Result<()> {
+        ensure!(self.host_ports.contains(pod), "{pod} has no host port");
+        self.runs(pod)
+    }
+
+    /// Nothing is left running that nobody would look at.
+    fn over(&self) -> Result<()> {
+        if let Some(name) = self.traffic.keys().next() {
+            bail!("traffic {name} is never stopped: nobody would know what it lost");
+        }
+        if let Some(node) = self.watched.first() {
+            bail!("the watch of {node} is never stopped: nobody would know what it saw");
+        }
+        if let Some(actor) = self.harmed.first() {
+            bail!("nobody waits for what becomes of {actor}: wait for one of its metrics");
+        }
+        Ok(())
+    }
+}
+
+/// `web-3` is of `web`.
+pub(crate) fn is_of(pod: &str, prefix: &str) -> bool {
+    let number = pod.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('-'));
+    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// The nodes' names, once names are found to be sound.
+fn names(scenario: &Scenario) -> Result<BTreeSet<String>> {
     let subnets: BTreeSet<&str> = scenario.region.subnet.iter().map(|subnet| subnet.name.as_str()).collect();
     if subnets.is_empty() || subnets.len() != scenario.region.subnet.len() {
         bail!("a region needs subnets, each with a name of its own");
     }
-    let nodes: BTreeSet<&str> = scenario.node.iter().map(|node| node.name.as_str()).collect();
+    let nodes: BTreeSet<String> = scenario.node.iter().map(|node| node.name.clone()).collect();
     if nodes.is_empty() || nodes.len() != scenario.node.len() {
         bail!("a scenario needs nodes, each with a name of its own");
     }
     for node in &scenario.node {
         // It becomes part of a namespace's name and of a path.
         let plain = node.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-        if !plain || node.name.is_empty() || ["vpc", "outside"].contains(&node.name.as_str()) {
-            bail!("node name `{}`: lower-case letters and digits, not `vpc` or `outside`", node.name);
+        if !plain || node.name.is_empty() || ["vpc", "outside", "internet"].contains(&node.name.as_str()) {
+            bail!(
+                "node name `{}`: lower-case letters and digits, not `vpc`, `outside` or `internet`",
+                node.name
+            );
         }
         let wanted = std::iter::once(&node.subnet).chain(node.eni.iter().map(|eni| &eni.subnet));
         for subnet in wanted {
@@ -42,204 +219,35 @@ fn names(scenario: &Scenario) -> Result<()> {
             }
         }
     }
-    for (number, step) in scenario.step.iter().enumerate() {
-        match node_of(step) {
-            Some(Some(node)) if !nodes.contains(node) => {
-                bail!("step {}: there is no node {node}", number + 1)
-            }
-            Some(None) if nodes.len() > 1 => {
-                bail!("step {}: name the node, there are several", number + 1)
-            }
-            _ => {}
-        }
+    Ok(nodes)
+}
+
+/// Expectations that would hold because nothing was tried are refused. (What was tried and came to nothing is refused at the end.)
+fn tried(scenario: &Scenario, plan: &Plan) -> Result<()> {
+    let expect = &scenario.expect;
+    ensure!(plan.asks || plan.starts, "a scenario that tries nothing shows nothing");
+    ensure!(!expect.nothing_left || plan.deletes, "nothing_left needs a pod that was deleted");
+    for (key, count, sends) in [
+        ("spoofed_packets", expect.spoofed_packets, plan.sends || plan.visits),
+        ("packets_lost", expect.packets_lost, plan.sends),
+    ] {
+        let idle = count.is_some_and(|count| count.allows_nothing()) && !sends;
+        ensure!(!idle, "{key} needs a probe or traffic: where nothing is sent nothing can be dropped");
+    }
+    ensure!(
+        !expect.marks_kept || !plan.neighbours.is_empty(),
+        "marks_kept needs a neighbour, who looks at them"
+    );
+    ensure!(
+        expect.netlink_deletions.is_none() || plan.watches,
+        "netlink_deletions needs a watch_start: nobody else looks"
+    );
+    for (key, given) in [
+        ("no_other_changes", expect.no_other_changes),
+        ("restarts", !expect.restarts.is_empty()),
+        ("answers", !expect.answers.is_empty()),
+    ] {
+        ensure!(!given || plan.starts, "{key} needs a daemon: start one");
     }
     Ok(())
-}
-
-/// The node that a step names; the outer `None` for steps that are about a pod.
-fn node_of(step: &Step) -> Option<Option<&str>> {
-    let node = match step {
-        Step::Start(step) => &step.node,
-        Step::Stop(step) | Step::Kill(step) => &step.node,
-        Step::Restart(step) => &step.node,
-        Step::DaemonRefuses(step) => &step.node,
-        Step::Add(step) => &step.node,
-        Step::Wait(step) => &step.node,
-        Step::WriteFile(step) => &step.node,
-        Step::Plugin(step) => &step.node,
-        Step::Actor(step) => &step.node,
-        Step::Delete(_) | Step::Probe(_) => return None,
-    };
-    Some(node.as_deref())
-}
-
-/// Pods are added before they are used; conditions and expectations are whole.
-fn pods(scenario: &Scenario) -> Result<()> {
-    let mut running = BTreeSet::new();
-    for (number, step) in scenario.step.iter().enumerate() {
-        let number = number + 1;
-        match step {
-            Step::Add(add) => {
-                if !running.insert(add.pod.as_str()) {
-                    bail!("step {number}: pod {} is there already", add.pod);
-                }
-                if add.cause.is_some() && add.code.is_none() {
-                    bail!("step {number}: a cause belongs to a refusal: give its code too");
-                }
-            }
-            Step::Delete(delete) if !running.remove(delete.pod.as_str()) => {
-                bail!("step {number}: there is no pod {} to delete", delete.pod)
-            }
-            Step::Probe(probe) if !running.contains(probe.pod.as_str()) => {
-                bail!("step {number}: there is no pod {} to probe", probe.pod)
-            }
-            Step::Probe(probe) if probe.count == 0 => {
-                bail!("step {number}: a probe without datagrams shows nothing")
-            }
-            Step::Wait(wait) => {
-                let conditions = usize::from(wait.ready)
-                    + usize::from(wait.journal.is_some())
-                    + usize::from(wait.metric.is_some())
-                    + usize::from(wait.readyz_says.is_some())
-                    + usize::from(wait.file.is_some());
-                if conditions != 1 {
-                    bail!("step {number}: wait for exactly one of ready, journal, metric, readyz_says, file");
-                }
-            }
-            Step::Actor(actor) => actor.sense().with_context(|| format!("step {number}"))?,
-            Step::DaemonRefuses(refusal) if refusal.says.is_empty() => {
-                bail!("step {number}: a refusal must say something: give says")
-            }
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-/// Expectations that would hold because nothing was tried are refused.
-fn tried(scenario: &Scenario) -> Result<()> {
-    let any = |wanted: fn(&Step) -> bool| scenario.step.iter().any(wanted);
-    if !any(|step| matches!(step, Step::Add(_) | Step::DaemonRefuses(_) | Step::Plugin(_) | Step::Start(_))) {
-        bail!("a scenario that tries nothing shows nothing");
-    }
-    for (number, step) in scenario.step.iter().enumerate() {
-        let Step::Actor(harmed) = step else { continue };
-        let mut later = scenario.step.iter().skip(number + 1);
-        if !later.any(|step| matches!(step, Step::Wait(wait) if harmed.is_in(wait.metric.as_deref()))) {
-            bail!(
-                "step {}: nobody waits for what becomes of {}: wait for one of its metrics",
-                number + 1,
-                harmed.actor
-            );
-        }
-    }
-    if scenario.expect.nothing_left && !any(|step| matches!(step, Step::Delete(_))) {
-        bail!("nothing_left needs a pod that was deleted");
-    }
-    if scenario.expect.spoofed_packets == Some(0) && !any(|step| matches!(step, Step::Probe(_))) {
-        bail!("spoofed_packets = 0 needs a probe: without traffic nothing can be dropped");
-    }
-    if scenario.expect.no_other_changes && !any(|step| matches!(step, Step::Start(_))) {
-        bail!("no_other_changes needs a daemon that could have made some");
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const GOOD: &str = r#"
-summary = "a pod"
-[[sabotage]]
-breaks = "something"
-file = "config/src/load.rs"
-find = "true"
-replace = "false"
-[region]
-subnet = [{ name = "a", cidr = "10.0.0.0/24" }]
-[[node]]
-name = "node"
-subnet = "a"
-secondary_addresses = 2
-[[step]]
-do = "start"
-[[step]]
-do = "add"
-pod = "web"
-[[step]]
-do = "probe"
-pod = "web"
-[[step]]
-do = "delete"
-pod = "web"
-[expect]
-nothing_left = true
-spoofed_packets = 0
-journal = { AssignPrivateIpAddresses = 0 }
-"#;
-
-    #[test]
-    fn a_whole_scenario_is_understood() {
-        let scenario = Scenario::parse(GOOD).unwrap();
-        assert_eq!(scenario.step.len(), 4);
-        assert_eq!(scenario.node[0].instance_type, "m5.large");
-    }
-
-    #[test]
-    fn a_key_that_is_not_in_the_language_is_an_error_at_every_level() {
-        for (at, extra) in [
-            ("summary", "colour = 1\nsummary"),
-            ("[[node]]", "vcp = \"10.0.0.0/8\"\n[[node]]"),
-            ("secondary_addresses", "addresses = 1\nsecondary_addresses"),
-            ("do = \"start\"", "do = \"start\"\nwithin_second = 1"),
-            ("do = \"add\"", "do = \"add\"\ncod = 11"),
-            ("do = \"probe\"", "do = \"probe\"\nreech = \"neither\""),
-            ("nothing_left", "nothing_gone = true\nnothing_left"),
-            ("cidr = ", "zone = \"x\", cidr = "),
-            ("find = ", "where = \"x\"\nfind = "),
-        ] {
-            let text = GOOD.replacen(at, extra, 1);
-            assert!(Scenario::parse(&text).is_err(), "{extra}");
-        }
-    }
-
-    #[test]
-    fn a_scenario_that_cannot_mean_what_it_says_is_refused() {
-        for (from, to, reason) in [
-            ("subnet = \"a\"", "subnet = \"b\"", "no subnet b"),
-            ("do = \"start\"", "do = \"start\"\nnode = \"x\"", "no node x"),
-            ("do = \"start\"", "do = \"dance\"", "dance"),
-            ("do = \"start\"", "do = \"wait\"", "exactly one of"),
-            (
-                "do = \"start\"",
-                "do = \"actor\"\nactor = \"warm-pool\"\norder = \"stall\"",
-                "stall needs milliseconds",
-            ),
-            (
-                "do = \"start\"",
-                "do = \"actor\"\nactor = \"warm-pool\"\norder = \"panic\"\nmilliseconds = 1",
-                "panic has no milliseconds",
-            ),
-            ("do = \"start\"", "do = \"actor\"\nactor = \"warm-pool\"\norder = \"panic\"", "nobody waits"),
-            ("do = \"start\"", "do = \"actor\"\nactor = \"a b\"\norder = \"panic\"", "no actor's name"),
-            ("do = \"start\"", "do = \"actor\"\nactor = \"warm-pool\"\norder = \"tickle\"", "tickle"),
-            (
-                "pod = \"web\"\n[[step]]\ndo = \"delete\"",
-                "pod = \"api\"\n[[step]]\ndo = \"delete\"",
-                "no pod api",
-            ),
-            ("[[step]]\ndo = \"delete\"\npod = \"web\"", "", "nothing_left needs"),
-            ("[[step]]\ndo = \"probe\"\npod = \"web\"", "", "needs a probe"),
-            ("breaks = \"something\"", "breaks = \" \"", "must say what it breaks"),
-            ("file = \"config/", "file = \"integration/", "can be broken"),
-            ("summary = \"a pod\"", "summary = \"\"", "summary must say"),
-            ("name = \"node\"", "name = \"vpc\"", "node name"),
-            ("do = \"add\"", "do = \"add\"\ncause = \"PoolEmpty\"", "give its code"),
-        ] {
-            assert!(GOOD.contains(from), "{from}");
-            let error = Scenario::parse(&GOOD.replacen(from, to, 1)).unwrap_err();
-            assert!(format!("{error:#}").contains(reason), "{reason}: {error:#}");
-        }
-    }
 }

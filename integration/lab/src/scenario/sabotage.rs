@@ -3,7 +3,7 @@
 
 use anyhow::{Result, bail, ensure};
 use serde::Deserialize;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, PathBuf};
 
 /// Where the product's sources are, from the workspace's root.
 const PRODUCT: [&str; 3] = ["actors", "cni-shim", "config"];
@@ -54,18 +54,12 @@ impl Sabotage {
             several => bail!("{} holds `{}` {several} times", self.file.display(), self.find),
         }
     }
-
-    /// Is this the file it breaks?
-    #[must_use]
-    pub fn is_in(&self, file: &Path) -> bool {
-        self.file == file
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::{Scenario, find, names};
+    use crate::scenario::{ScenarioFile, find, names};
 
     fn sabotage(file: &str, find: &str) -> Sabotage {
         let (breaks, replace) = ("it".to_owned(), String::new());
@@ -76,9 +70,9 @@ mod tests {
     fn every_scenario_that_comes_with_the_lab_names_a_sabotage_that_fits_the_sources() {
         let root = crate::binaries::workspace_root().unwrap();
         for name in names().unwrap() {
-            let scenario = Scenario::read(&find(&name).unwrap().1).unwrap();
-            assert!(!scenario.sabotage.is_empty(), "{name}: nobody knows how it turns red");
-            for sabotage in &scenario.sabotage {
+            let file = ScenarioFile::read(&find(&name).unwrap().1, &[]).unwrap();
+            assert!(!file.sabotages().is_empty(), "{name}: nobody knows how it turns red");
+            for sabotage in file.sabotages() {
                 let text = std::fs::read_to_string(root.join(&sabotage.file))
                     .unwrap_or_else(|error| panic!("{name}: {}: {error}", sabotage.file.display()));
                 let broken = sabotage.apply(&text).unwrap_or_else(|error| panic!("{name}: {error}"));

@@ -74,7 +74,7 @@ const ROWS: &[Row<'_>] = &[
             "fakes",
         ],
     },
-    Row { path: "integration/lab", may_name: &["region", "source-digest"] },
+    Row { path: "integration/lab", may_name: &["config", "region", "source-digest"] },
     Row { path: "integration/flows", may_name: &["lab", "protocol", "region", "source-digest"] },
     Row { path: "integration/rules", may_name: NONE },
     Row { path: "integration/launcher", may_name: NONE },

@@ -20,10 +20,21 @@ pub(crate) struct Dump {
 pub(crate) async fn dump(netns: &Netns) -> Result<Dump> {
     Ok(Dump {
         rules: netns.ip(&["rule"]).await?,
-        routes: netns.ip(&["route", "show", "table", "all"]).await?,
+        routes: settled(&netns.ip(&["route", "show", "table", "all"]).await?),
         nft: netns.nft_list("ruleset").await?,
         links: netns.ip(&["-br", "link"]).await?,
     })
+}
+
+/// Routes without the kernel's own to link-local addresses, which come when a link has looked for duplicates for a while.
+fn settled(routes: &str) -> String {
+    let own = |line: &&str| line.contains("fe80::") && line.contains("proto kernel");
+    routes.lines().filter(|line| !own(line)).collect::<Vec<_>>().join("\n")
+}
+
+/// The rules, one line each, as `ip rule` prints them.
+pub(crate) async fn rules(netns: &Netns) -> Result<Vec<String>> {
+    Ok(netns.ip(&["rule"]).await?.lines().map(str::to_owned).collect())
 }
 
 /// Traces of a pod on its node, each in words: its host link, and rules, routes and neighbours with its address.
@@ -66,4 +77,15 @@ async fn json(netns: &Netns, arguments: &[&str]) -> Result<Vec<Value>> {
 
 fn text<'a>(object: &'a Value, key: &str) -> &'a str {
     object.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_local_address_that_settles_is_no_change() {
+        let routes = "default via 10.0.0.1 dev eth0\nlocal fe80::1 dev eth0 table local proto kernel metric 0\n10.0.0.9 dev x";
+        assert_eq!(settled(routes), "default via 10.0.0.1 dev eth0\n10.0.0.9 dev x");
+    }
 }
