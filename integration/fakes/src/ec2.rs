@@ -8,12 +8,13 @@ use contract::model::{EniId, InstanceId, InstanceType, SubnetId, VpcId};
 use contract::ports::ec2::{Ec2, Ec2Error, EniDescription, InstanceLimits, SubnetDescription, classify};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use region::{Delivery, QueryReply, QueryRequest};
+use region::{QueryReply, QueryRequest};
 use std::future::pending;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 use tokio::time::sleep;
 
+use crate::arrival::{Broken, arrive};
 use crate::shared::SharedWorld;
 use crate::weather::{Fate, Journey};
 
@@ -81,14 +82,13 @@ async fn travel(world: SharedWorld, journey: Journey, request: QueryRequest) -> 
         reply
     });
     sleep(delay + journey.back).await;
-    match delivery {
-        Delivery::Deliver => {}
-        Delivery::Hang => return pending().await,
-        _ => return Err(broken("before an answer came")),
-    }
     if journey.fate == Fate::LostAfter {
         return Err(broken("before an answer came"));
     }
+    arrive(delivery, body.len()).await.map_err(|when| match when {
+        Broken::Before => broken("before an answer came"),
+        Broken::Within => Ec2Error::Malformed("the connection was reset within it".to_owned()),
+    })?;
     if http_status == 200 { Ok(body) } else { Err(answers::error(http_status, &body)) }
 }
 

@@ -6,12 +6,14 @@ use contract::model::{EniId, InstanceId, InstanceType, Mac, NodeFacts, SubnetId,
 use contract::ports::imds::{Imds, ImdsInterface, ImdsInterfaces};
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use region::{ImdsReply, ImdsRequest, TOKEN_TTL_SECONDS_MAX};
 use std::future::{Future, pending};
 use std::str::FromStr;
 use std::time::Duration;
 use tokio::time::sleep;
 
-use crate::shared::SharedWorld;
+use crate::arrival::arrive;
+use crate::shared::{Shared, SharedWorld};
 use crate::weather::Fate;
 
 /// As the driver is made with.
@@ -23,6 +25,8 @@ const MACS: &str = "network/interfaces/macs";
 #[derive(Clone)]
 pub struct FakeImds {
     world: SharedWorld,
+    /// The token of the session, once there is one.
+    session: Shared<Option<String>>,
 }
 
 /// What a walk cannot go on after.
@@ -32,7 +36,7 @@ impl FakeImds {
     /// Over the metadata service of this world's node.
     #[must_use]
     pub fn new(world: SharedWorld) -> Self {
-        Self { world }
+        Self { world, session: Shared::default() }
     }
 
     fn walk<T, F>(&self, walk: impl FnOnce(Self) -> F) -> BoxFuture<'static, Result<T, Cause>>
@@ -59,17 +63,50 @@ impl FakeImds {
             Fate::Refused => return Err(Away(format!("{path}: 503"))),
             Fate::LostBefore | Fate::LostAfter => return Err(Away(format!("{path}: connection reset"))),
         }
-        let (now, path) = (self.world.now(), format!("/latest/{path}"));
-        let reply = self.world.with(|world| {
-            world.advance(now);
-            world.region.imds(&world.instance, &path, now)
-        });
+        let mut reply = self.read(path).await?;
+        if reply.status == 401 {
+            // A new session, once, as the driver opens it.
+            self.session.with(|token| *token = None);
+            reply = self.read(path).await?;
+        }
         sleep(journey.back).await;
         match reply.status {
             200 => Ok(Some(reply.body)),
             404 => Ok(None),
             other => Err(Away(format!("{path}: {other}"))),
         }
+    }
+
+    async fn read(&self, path: &str) -> Result<ImdsReply, Away> {
+        let token = match self.session.with(|token| token.clone()) {
+            Some(token) => token,
+            None => self.open_session().await?,
+        };
+        self.ask(ImdsRequest::Read { path: format!("/latest/{path}"), token: Some(token) }).await
+    }
+
+    async fn open_session(&self) -> Result<String, Away> {
+        let reply = self.ask(ImdsRequest::Token { ttl_seconds: Some(TOKEN_TTL_SECONDS_MAX) }).await?;
+        if reply.status != 200 {
+            return Err(Away(format!("no token: {}", reply.status)));
+        }
+        self.session.with(|token| *token = Some(reply.body.clone()));
+        Ok(reply.body)
+    }
+
+    /// One request, rules and all.
+    async fn ask(&self, request: ImdsRequest) -> Result<ImdsReply, Away> {
+        let now = self.world.now();
+        let answer = self.world.with(|world| {
+            world.advance(now);
+            world.region.handle_imds(&world.instance, &request, now)
+        });
+        if !answer.delay.is_zero() {
+            sleep(answer.delay).await;
+        }
+        let arrived = arrive(answer.delivery, answer.reply.body.len()).await;
+        arrived.map_err(|when| Away(format!("the connection broke: {when:?}")))?;
+        Ok(answer.reply)
     }
 
     async fn value<T: FromStr>(&self, path: &str) -> Result<Option<T>, Away> {

@@ -4,6 +4,7 @@
 //!
 //! Everything runs on one paused runtime, so that time is virtual and nothing is ever really contended.
 
+mod arrival;
 mod checkpoint;
 mod dice;
 mod ec2;

@@ -2,9 +2,10 @@
 //! the order in which they happened. Knows no HTTP.
 
 use anyhow::{Context, Result};
-use region::{Effect, Region};
+use region::{Effect, InstanceId, Region};
+use std::collections::BTreeSet;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
@@ -29,19 +30,45 @@ pub struct Desk {
     pub violations: Vec<String>,
 }
 
+/// Where nobody listens just now.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Doors {
+    /// At EC2.
+    pub(crate) ec2_refuses: bool,
+    /// At the metadata services of these instances.
+    pub(crate) imds_refuses: BTreeSet<InstanceId>,
+}
+
 /// Asks the region.
 #[derive(Debug, Clone)]
 pub struct RegionHandle {
     mail: mpsc::Sender<Question>,
+    doors: watch::Receiver<Doors>,
 }
 
 impl RegionHandle {
     /// Starts the region's task. It ends with its last handle.
     #[must_use]
     pub fn start(region: Region, fabric: FabricHandle) -> (Self, JoinHandle<()>) {
+        Self::begin(region, Some(fabric))
+    }
+
+    /// Starts the region's task without a VPC: its effects are nobody's. For whoever only speaks HTTP with it.
+    #[must_use]
+    pub fn start_alone(region: Region) -> (Self, JoinHandle<()>) {
+        Self::begin(region, None)
+    }
+
+    fn begin(region: Region, fabric: Option<FabricHandle>) -> (Self, JoinHandle<()>) {
         let (mail, inbox) = mpsc::channel(MAIL_MAX);
-        let task = tokio::spawn(serve(region, inbox, fabric));
-        (Self { mail }, task)
+        let (doors, seen) = watch::channel(Doors::of(&region, Duration::ZERO));
+        let task = tokio::spawn(serve(region, inbox, fabric, doors));
+        (Self { mail, doors: seen }, task)
+    }
+
+    /// Where nobody listens, as it changes.
+    pub(crate) fn doors(&self) -> watch::Receiver<Doors> {
+        self.doors.clone()
     }
 
     /// Asks, and waits until the fabric has followed the effects of the answer.
@@ -63,7 +90,12 @@ impl RegionHandle {
     }
 }
 
-async fn serve(region: Region, mut inbox: mpsc::Receiver<Question>, fabric: FabricHandle) {
+async fn serve(
+    region: Region,
+    mut inbox: mpsc::Receiver<Question>,
+    fabric: Option<FabricHandle>,
+    doors: watch::Sender<Doors>,
+) {
     let begun = Instant::now();
     let mut desk = Desk { region, now: Duration::ZERO, effects: Vec::new(), violations: Vec::new() };
     loop {
@@ -77,13 +109,22 @@ async fn serve(region: Region, mut inbox: mpsc::Receiver<Question>, fabric: Fabr
             }
             () = sleep_until(due.unwrap_or(begun)), if due.is_some() => advance(&mut desk, begun.elapsed()),
         }
-        if !desk.effects.is_empty() {
+        let now = Doors::of(&desk.region, desk.now);
+        doors.send_if_modified(|doors| std::mem::replace(doors, now.clone()) != now);
+        let effects = std::mem::take(&mut desk.effects);
+        if let Some(fabric) = fabric.as_ref().filter(|_| !effects.is_empty()) {
             // The fabric follows before the answer is given: who looks at the world then sees it as answered.
-            fabric.follow(std::mem::take(&mut desk.effects)).await;
+            fabric.follow(effects).await;
         }
         if let Some(reply) = reply {
             reply();
         }
+    }
+}
+
+impl Doors {
+    fn of(region: &Region, now: Duration) -> Self {
+        Self { ec2_refuses: region.ec2_refuses(now), imds_refuses: region.imds_refuses(now) }
     }
 }
 

@@ -136,6 +136,7 @@ impl<'a> Stage<'a> {
             subnets: scenario.region.subnet.iter().map(|subnet| (subnet.name.clone(), subnet.cidr)).collect(),
             knobs: scenario.region.knobs.clone(),
             faults: scenario.region.fault.clone(),
+            imds_faults: scenario.region.imds_fault.clone(),
         };
         let mut world = World::create(&spec).await.context("building the region")?;
         for node in &scenario.node {

@@ -77,6 +77,9 @@ pub struct RegionPart {
     /// Calls that go wrong; the keys are the region's own.
     #[serde(default)]
     pub fault: Vec<region::FaultRule>,
+    /// Requests to the metadata service that go wrong; the keys are the region's own.
+    #[serde(default)]
+    pub imds_fault: Vec<region::ImdsFaultRule>,
 }
 
 /// A subnet.

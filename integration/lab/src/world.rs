@@ -36,6 +36,8 @@ pub struct WorldSpec {
     pub knobs: region::Knobs,
     /// Scripted faults.
     pub faults: Vec<region::FaultRule>,
+    /// Scripted faults of the metadata service.
+    pub imds_faults: Vec<region::ImdsFaultRule>,
 }
 
 /// The lab.
@@ -114,6 +116,9 @@ impl World {
         }
         for fault in &spec.faults {
             region.add_fault(fault.clone())?;
+        }
+        for fault in &spec.imds_faults {
+            region.add_imds_fault(fault.clone())?;
         }
         let internet = Netns::create(run.namespace("internet")).await?;
         let fabric = Fabric::create(run.namespace("vpc"), &routers, &[EC2_ADDRESS], &internet).await?;

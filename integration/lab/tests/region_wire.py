@@ -1,34 +1,36 @@
 """Drives every action and every refusal of the region with botocore.
 
 Called with the addresses of four regions: an open one, one that forbids tags, one that throttles, one whose account may have
-no interface. Every answer is held against botocore's model of EC2: an element it does not know, or a text that is not of its
-type, ends the run.
+no interface; and then, as `CODE,KEY,TOKEN,ADDRESS`, regions with a stopping instance that refuse its credentials. Every
+answer is held against botocore's model of EC2: an element it does not know, or a text that is not of its type, ends the run.
 """
 
 import sys
 import urllib.parse
-import xml.etree.ElementTree as ElementTree
 
+from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.session import Session
 
-IMAGE = "ami-0123456789abcdef0"
+from region_wire_model import hold_against_model
 
-# Elements of EC2 that are younger than Debian's botocore.
-YOUNGER = {"availabilityZoneId", "isPrimaryIpv6", "securityGroupArn", "networkBorderGroup"}
+IMAGE = "ami-0123456789abcdef0"
 
 SESSION = Session()
 
 
-def connect(url, validates=True):
+def connect(url, validates=True, credentials=None):
+    key, token = credentials or (None, None)
+    signature = {} if credentials else {"signature_version": UNSIGNED}
     client = SESSION.create_client(
         "ec2",
         region_name="eu-west-1",
         endpoint_url=url,
-        aws_access_key_id="nobody",
-        aws_secret_access_key="nothing",
-        config=Config(retries={"max_attempts": 0}, parameter_validation=validates),
+        aws_access_key_id=key,
+        aws_secret_access_key=key and "not looked at",
+        aws_session_token=token,
+        config=Config(retries={"max_attempts": 0}, parameter_validation=validates, **signature),
     )
     http = client._endpoint.http_session
     send = http.send
@@ -37,7 +39,7 @@ def connect(url, validates=True):
         response = send(request)
         if response.status_code == 200:
             action = urllib.parse.parse_qs(as_text(request.body))["Action"][0]
-            hold_against_model(action, response.content)
+            hold_against_model(SESSION, action, response.content)
         return response
 
     http.send = tapped
@@ -46,52 +48,6 @@ def connect(url, validates=True):
 
 def as_text(body):
     return body.decode() if isinstance(body, bytes) else body
-
-
-def hold_against_model(action, body):
-    root = ElementTree.fromstring(body)
-    shape = SESSION.get_service_model("ec2").operation_model(action).output_shape
-    assert local(root) == f"{action}Response", root.tag
-    if shape is None:
-        assert [local(child) for child in root] == ["requestId", "return"], body
-        return
-    for child in root:
-        if local(child) not in ("requestId", "return"):
-            hold_member(shape, child, action)
-
-
-def local(element):
-    return element.tag.split("}")[1]
-
-
-def hold_member(shape, element, path):
-    name = local(element)
-    members = {member.serialization.get("name", key): member for key, member in shape.members.items()}
-    if name not in members:
-        assert name in YOUNGER, f"{path} tells {name}, which EC2 does not have"
-        return
-    hold_value(members[name], element, f"{path}.{name}")
-
-
-def hold_value(shape, element, path):
-    kind = shape.type_name
-    if kind == "structure":
-        for child in element:
-            hold_member(shape, child, path)
-    elif kind == "list":
-        for child in element:
-            assert local(child) == "item", f"{path} has {child.tag}"
-            hold_value(shape.member, child, path)
-    else:
-        text = element.text or ""
-        if kind == "integer":
-            int(text)
-        elif kind == "boolean":
-            assert text in ("true", "false"), f"{path} is {text}"
-        known = getattr(shape, "enum", [])
-        # The list of instance types grows each month; every other list is closed enough.
-        if known and shape.name != "InstanceType":
-            assert text in known, f"{path} is {text}, not one of {known}"
 
 
 class Driver:
@@ -368,8 +324,23 @@ def refuse_requests(region):
     region.refused_raw("InvalidQueryParameter", lambda body: urllib.parse.urlencode(body) + "&Version=2016-11-15")
 
 
-def main(addresses):
-    region, forbids, throttles, small = (Driver(address) for address in addresses)
+def refuse_credentials(code, key, token, url):
+    region = Driver(url)
+    region.refused(code, "DescribeVpcs", connect(url, credentials=(key, token)))
+    region.refused("AuthFailure", "DescribeVpcs", connect(url, credentials=("nobody", "nothing")))
+    node = region.do("DescribeInstances")["Reservations"][0]["Instances"][0]
+    assert node["State"] == {"Code": 64, "Name": "stopping"}, node["State"]
+    region.refused(
+        "IncorrectInstanceState",
+        "AttachNetworkInterface",
+        DeviceIndex=1,
+        InstanceId=node["InstanceId"],
+        NetworkInterfaceId=create(region, node["SubnetId"]),
+    )
+
+
+def main(arguments):
+    region, forbids, throttles, small = (Driver(address) for address in arguments[:4])
     world = build(region)
     change_interfaces(region, world)
     ride(region, world)
@@ -381,11 +352,19 @@ def main(addresses):
     region.try_all_dry()
     tags = [{"ResourceType": "vpc", "Tags": [{"Key": "a", "Value": "b"}]}]
     forbids.refused("UnauthorizedOperation", "CreateVpc", CidrBlock="10.0.0.0/16", TagSpecifications=tags)
-    throttles.do("DescribeVpcs")
-    throttles.refused("RequestLimitExceeded", "DescribeVpcs")
+    for code, action in (
+        ("RequestLimitExceeded", "DescribeVpcs"),
+        ("Throttling", "DescribeSubnets"),
+        ("EC2ThrottledException", "DescribeTags"),
+    ):
+        throttles.do(action)
+        throttles.refused(code, action)
     vpc = small.do("CreateVpc", CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     subnet = small.do("CreateSubnet", VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
     small.refused("NetworkInterfaceLimitExceeded", "CreateNetworkInterface", SubnetId=subnet)
+    small.refused("InvalidNextToken", "DescribeVpcs", NextToken="none")
+    for argument in arguments[4:]:
+        refuse_credentials(*argument.split(","))
 
 
 if __name__ == "__main__":

@@ -8,9 +8,13 @@
 
 use lab::server::serve_ec2;
 use lab::{FabricHandle, RegionHandle, command, workspace_root};
-use region::{BucketSpec, Knobs, Region, RegionSpec, action_names};
+use region::{
+    BucketSpec, CredentialKnobs, CredentialRefusal, InstanceSpec, Knobs, PageKnobs, PageRefusal, Region,
+    RegionSpec, ThrottleCode, action_names,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -25,9 +29,29 @@ struct Served {
 }
 
 impl Served {
-    async fn start(knobs: Knobs) -> Self {
+    async fn empty(knobs: Knobs) -> Self {
         let mut region = Region::new(RegionSpec::default());
         region.set_knobs(knobs).unwrap();
+        Self::of(region).await
+    }
+
+    /// With an instance on its way down. Also the credentials of its role: `KEY,TOKEN`.
+    async fn stopping(knobs: Knobs) -> (Self, String) {
+        let mut region = Region::new(RegionSpec::default());
+        region.set_knobs(knobs).unwrap();
+        let vpc = region.add_vpc(&["10.0.0.0/16".parse().unwrap()]).unwrap();
+        let subnet = region.add_subnet(&vpc, "10.0.1.0/24".parse().unwrap(), "a").unwrap();
+        let launched = region.launch_instance(InstanceSpec::new("m5.large", &subnet), Duration::ZERO);
+        let node = launched.unwrap().instance;
+        region.stop_instance(&node, Duration::ZERO).unwrap();
+        let path = "/latest/meta-data/iam/security-credentials/node";
+        let shown = region.imds(&node, path, Duration::ZERO).body;
+        let set: serde_json::Value = serde_json::from_str(&shown).unwrap();
+        let word = |name: &str| set.get(name).unwrap().as_str().unwrap().to_owned();
+        (Self::of(region).await, format!("{},{}", word("AccessKeyId"), word("Token")))
+    }
+
+    async fn of(region: Region) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (region, _) = RegionHandle::start(region, FabricHandle::nowhere());
@@ -53,12 +77,25 @@ fn denied() -> Knobs {
 }
 
 fn throttled() -> Knobs {
-    let bucket = BucketSpec { capacity: 1, refill_per_second: 0 };
-    Knobs { buckets: BTreeMap::from([("DescribeVpcs".to_owned(), bucket)]), ..Knobs::default() }
+    let bucket = |action: &str, code| (action.to_owned(), BucketSpec { code, ..BucketSpec::new(1, 0) });
+    let buckets = [
+        bucket("DescribeVpcs", ThrottleCode::RequestLimitExceeded),
+        bucket("DescribeSubnets", ThrottleCode::Throttling),
+        bucket("DescribeTags", ThrottleCode::Ec2ThrottledException),
+    ];
+    Knobs { buckets: BTreeMap::from(buckets), ..Knobs::default() }
 }
 
 fn small_account() -> Knobs {
-    Knobs { account_enis_max: 0, ..Knobs::default() }
+    let pages = PageKnobs { refusal: PageRefusal::InvalidNextToken, ..PageKnobs::default() };
+    Knobs { account_enis_max: 0, pages, ..Knobs::default() }
+}
+
+/// Whose clock is months away from the client's, and which says so in this way.
+fn skewed(refusal: CredentialRefusal) -> Knobs {
+    let credentials = CredentialKnobs { skewed: refusal, ..CredentialKnobs::default() };
+    // 2001-09-09.
+    Knobs { credentials, epoch_unix_seconds: 1_000_000_000, ..Knobs::default() }
 }
 
 #[tokio::test]
@@ -70,10 +107,23 @@ async fn botocore_drives_every_action_and_every_refusal() {
     let client = workspace_root().unwrap().join("integration/lab/tests/region_wire.py");
     let mut served = Vec::new();
     for knobs in [Knobs::default(), denied(), throttled(), small_account()] {
-        served.push(Served::start(knobs).await);
+        served.push(Served::empty(knobs).await);
     }
-    let mut arguments = vec![client.to_str().unwrap()];
-    arguments.extend(served.iter().map(|served| served.url.as_str()));
+    let mut arguments: Vec<String> = served.iter().map(|served| served.url.clone()).collect();
+    for (code, refusal) in [
+        ("RequestExpired", CredentialRefusal::RequestExpired),
+        ("ExpiredToken", CredentialRefusal::ExpiredToken),
+        ("AuthFailure", CredentialRefusal::AuthFailure),
+        ("SignatureDoesNotMatch", CredentialRefusal::SignatureDoesNotMatch),
+        ("RequestTimeTooSkewed", CredentialRefusal::RequestTimeTooSkewed),
+    ] {
+        let (region, credentials) = Served::stopping(skewed(refusal)).await;
+        arguments.push(format!("{code},{credentials},{}", region.url));
+        served.push(region);
+    }
+    // Without `-B` Python would leave what it compiled among the sources.
+    let client = ["-B", client.to_str().unwrap()].into_iter();
+    let arguments: Vec<&str> = client.chain(arguments.iter().map(String::as_str)).collect();
     if let Err(error) = command::run(PYTHON, &arguments).await {
         panic!("{error:#}");
     }
@@ -92,7 +142,7 @@ async fn botocore_drives_every_action_and_every_refusal() {
     assert!(missing.is_empty(), "never given: {missing:?}");
 }
 
-/// Every error code in the region's sources: what is said to `new(`, and whatever looks like `InvalidThing.Reason`.
+/// Every error code in the region's sources: what an error is made of, and whatever looks like `InvalidThing.Reason`.
 fn written_codes(directory: &Path) -> BTreeSet<String> {
     let mut codes = BTreeSet::new();
     for entry in std::fs::read_dir(directory).unwrap() {
@@ -105,9 +155,11 @@ fn written_codes(directory: &Path) -> BTreeSet<String> {
             let code = code.collect::<Vec<_>>().join("\n");
             let pieces: Vec<&str> = code.split('"').collect();
             for (before, literal) in pieces.iter().zip(pieces.iter().skip(1)) {
-                let said_to_new = before.trim_end().ends_with("new(");
+                let before = before.trim_end();
+                let said =
+                    ["Self::new(", "ApiError::new(", "throttled("].iter().any(|said| before.ends_with(said));
                 let dotted = literal.starts_with("Invalid") && literal.contains('.');
-                if looks_like_one(literal) && (said_to_new || dotted) {
+                if looks_like_one(literal) && (said || dotted) {
                     codes.insert((*literal).to_owned());
                 }
             }
@@ -119,14 +171,19 @@ fn written_codes(directory: &Path) -> BTreeSet<String> {
 fn looks_like_one(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_uppercase())
         && text.len() > 3
-        && text.chars().all(|sign| sign.is_ascii_alphabetic() || sign == '.')
+        && text.chars().all(|sign| sign.is_ascii_alphanumeric() || sign == '.')
 }
 
 #[test]
 fn codes_are_found_in_the_sources() {
     let codes = written_codes(&workspace_root().unwrap().join("integration/region/src"));
-    for known in ["InvalidSubnetID.NotFound", "InvalidVpc.Range", "AttachmentLimitExceeded", "NoSuchVersion"]
-    {
+    for known in [
+        "InvalidSubnetID.NotFound",
+        "InvalidVpc.Range",
+        "AttachmentLimitExceeded",
+        "NoSuchVersion",
+        "EC2ThrottledException",
+    ] {
         assert!(codes.contains(known), "{known} not in {codes:?}");
     }
     assert!(codes.len() > 40, "{}", codes.len());

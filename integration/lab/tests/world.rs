@@ -25,6 +25,7 @@ fn spec() -> WorldSpec {
         ],
         knobs: Knobs::default(),
         faults: Vec::new(),
+        imds_faults: Vec::new(),
     }
 }
 
@@ -213,12 +214,7 @@ async fn a_dropped_call_ends_its_connection_and_what_was_applied_stays() {
         return;
     }
     let mut world = World::create(&WorldSpec {
-        faults: vec![FaultRule {
-            action: "CreateTags".to_owned(),
-            caller: None,
-            when: When::First(1),
-            fault: Fault::ApplyThenDrop,
-        }],
+        faults: vec![FaultRule::new("CreateTags", When::First(1), Fault::ApplyThenDrop)],
         ..spec()
     })
     .await

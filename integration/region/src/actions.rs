@@ -15,7 +15,6 @@ mod describe_networks;
 mod describe_tags;
 mod describe_zones;
 
-#[cfg(test)]
 pub(crate) use filter::matches as filter_matches;
 mod filter;
 mod modify;

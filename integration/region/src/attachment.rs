@@ -41,8 +41,7 @@ impl Region {
         let eni = self.visible_eni(id)?;
         let instance = self.instances.get(&place.instance).ok_or_else(|| place.instance.not_found())?;
         if instance.state != InstanceState::Running {
-            let message = format!("Instance '{}' is not in a valid state for this operation", instance.id);
-            return Err(ApiError::new("IncorrectState", message));
+            return Err(instance.not_valid_for_this());
         }
         if eni.attachment.is_some() {
             return Err(ApiError::interface_in_use(id));

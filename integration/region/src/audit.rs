@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::eni::{Eni, InterfaceKind};
 use crate::ids::{EniId, InstanceId, SubnetId, VlanId};
-use crate::instance::{Instance, InstanceState};
+use crate::instance::Instance;
 use crate::region::Region;
 
 /// What calls and time changed since it was last looked at.
@@ -85,7 +85,7 @@ impl Region {
                 broken.push(format!("{} is a branch and attached to {}", eni.id, attachment.instance));
             }
             match self.instances.get(&attachment.instance) {
-                Some(instance) if instance.state == InstanceState::Running => {
+                Some(instance) if instance.state.is_up() => {
                     audit_attached(eni, instance, broken);
                 }
                 _ => broken
@@ -95,7 +95,7 @@ impl Region {
     }
 
     fn audit_instance(&self, instance: &Instance, broken: &mut Vec<String>) {
-        if instance.state != InstanceState::Running {
+        if !instance.state.is_up() {
             return;
         }
         let enis = self.enis_of(&instance.id);

@@ -68,6 +68,17 @@ pub enum RegionError {
     /// A knob or a fault names an action that the region does not have.
     #[error("the region has no action {0}")]
     UnknownAction(String),
+    /// A rule without any condition.
+    #[error("a rule needs a condition")]
+    NoCondition,
+    /// A listener that refuses connections cannot tell calls apart.
+    #[error(
+        "connections are refused by time alone: `refuse` goes with every call, and `always` or `between`"
+    )]
+    RefusesByTime,
+    /// A path that no request to the metadata service can have.
+    #[error("{0} is not a path: it begins with `/` or `*`")]
+    Path(String),
     /// A fault rate that can never be met.
     #[error("a rate of {hits} in {of} is not a rate")]
     Rate {
@@ -163,8 +174,8 @@ impl ApiError {
         Self::new("VPCIdNotSpecified", "No default VPC for this user")
     }
 
-    pub(crate) fn throttled() -> Self {
-        Self::new("RequestLimitExceeded", "Request limit exceeded.").with_status(503)
+    pub(crate) fn throttled(code: &str, message: &str) -> Self {
+        Self::new(code, message).with_status(503)
     }
 
     pub(crate) fn dry_run() -> Self {

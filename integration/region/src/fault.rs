@@ -1,12 +1,13 @@
-//! Scripted faults: which calls go wrong, and how. Data and counters; what a fault does to a call is done in one place, where
-//! calls are handled.
+//! Scripted faults of EC2 calls: which calls go wrong, and how. Data and counters; what a fault makes of a call is said in
+//! `outcome`.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::RegionError;
-use crate::ids::{InstanceId, SubnetId};
+use crate::ids::InstanceId;
+use crate::rules::{Rule, Rules};
+use crate::when::{Facts, When};
 
 /// One scripted fault. Of several rules that fire on a call, delays add up and the first other fault counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,39 +20,14 @@ pub struct FaultRule {
     pub caller: Option<InstanceId>,
     /// Which of these calls.
     pub when: When,
+    /// At most so many of them; without it, all.
+    #[serde(default)]
+    pub hits_max: Option<u64>,
     /// What happens to them.
     pub fault: Fault,
 }
 
-/// Which calls a rule fires on. Calls are counted per rule, from 1, over those of its action and caller.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum When {
-    /// Every call.
-    Always,
-    /// The nth call alone.
-    Nth(u64),
-    /// The first n calls.
-    First(u64),
-    /// `hits` out of `of` calls, evenly spread and always the same ones.
-    Rate {
-        /// Calls hit.
-        hits: u64,
-        /// Out of so many.
-        of: u64,
-    },
-    /// Calls from one time on and before another, since the region's start.
-    Between {
-        /// From here.
-        from_milliseconds: u64,
-        /// To before here.
-        to_milliseconds: u64,
-    },
-    /// Calls while a subnet has no free address.
-    SubnetFull(SubnetId),
-}
-
-/// What happens to a call.
+/// What happens to a call. Where nothing else is said, the call is done, and its answer suffers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Fault {
@@ -64,6 +40,9 @@ pub enum Fault {
         /// HTTP status.
         #[serde(default = "client_error")]
         status: u16,
+        /// Sent as `x-amz-retry-after`.
+        #[serde(default)]
+        retry_after_milliseconds: Option<u64>,
     },
     /// It is done, and answered with an error all the same.
     ApplyThenError {
@@ -75,28 +54,60 @@ pub enum Fault {
         #[serde(default = "client_error")]
         status: u16,
     },
+    /// A gateway answers in its place, and nothing changes.
+    Page {
+        /// HTTP status.
+        status: u16,
+        /// What it says, as `text/html`; may be empty.
+        html: String,
+    },
+    /// It is done, and a gateway answers in its place.
+    ApplyThenPage {
+        /// HTTP status.
+        status: u16,
+        /// What it says, as `text/html`; may be empty.
+        html: String,
+    },
     /// It is done at once, and answered so much later.
     Delay {
         /// How much later.
         milliseconds: u64,
     },
-    /// It is done, and the connection breaks before the answer.
+    /// It is done, and the connection is closed before the answer.
     ApplyThenDrop,
-    /// The connection breaks, and nothing changes.
+    /// The connection is closed, and nothing changes.
     Drop,
+    /// It is done, and the connection is reset before the answer.
+    ApplyThenReset,
+    /// The connection is reset, and nothing changes.
+    Reset,
+    /// It is done, and no answer ever comes.
+    ApplyThenHang,
     /// Nothing changes, and no answer ever comes.
     Hang,
+    /// Nobody listens. By time alone, and for every action and caller.
+    Refuse,
+    /// It is answered whole as far as HTTP can tell, but the text ends in the middle.
+    Truncate {
+        /// Bytes that are left of it.
+        bytes: u64,
+    },
+    /// The connection is reset in the middle of the answer's body.
+    Cut {
+        /// Bytes of the body that arrive; 0: the headers alone.
+        bytes: u64,
+    },
+    /// The answer's body trickles in.
+    Dribble {
+        /// Bytes per second.
+        bytes_per_second: u32,
+    },
+    /// It is answered well, and then its connection, kept open for the next call, is closed without a word.
+    CloseIdle {
+        /// So much later.
+        milliseconds: u64,
+    },
 }
-
-#[derive(Debug, Clone)]
-struct Armed {
-    rule: FaultRule,
-    seen: u64,
-}
-
-/// The rules in force.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Faults(Vec<Armed>);
 
 /// What the rules say about one call.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -109,76 +120,65 @@ fn client_error() -> u16 {
     400
 }
 
-// === impl Faults ===
+// === impl Rules ===
 
-impl Faults {
-    pub(crate) fn add(&mut self, rule: FaultRule) -> Result<(), RegionError> {
-        if let When::Rate { hits, of } = rule.when
-            && (of == 0 || hits > of)
-        {
-            return Err(RegionError::Rate { hits, of });
-        }
-        self.0.push(Armed { rule, seen: 0 });
-        Ok(())
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.0.clear();
-    }
-
+impl Rules<FaultRule> {
     /// Counts the call on every rule it concerns, and says what happens to it.
     pub(crate) fn verdict(
         &mut self,
         action: &str,
         caller: Option<&InstanceId>,
         now: Duration,
-        is_full: impl Fn(&SubnetId) -> bool,
+        facts: &impl Facts,
     ) -> Verdict {
         let mut verdict = Verdict::default();
-        for armed in self.0.iter_mut().filter(|armed| armed.rule.concerns(action, caller)) {
-            armed.seen += 1;
-            if !armed.rule.when.fires(armed.seen, now, &is_full) {
-                continue;
-            }
-            match &armed.rule.fault {
+        for fault in self.fired(|rule| rule.concerns(action, caller), now, facts) {
+            match fault {
                 Fault::Delay { milliseconds } => {
-                    verdict.delay = verdict.delay.saturating_add(Duration::from_millis(*milliseconds));
+                    verdict.delay = verdict.delay.saturating_add(Duration::from_millis(milliseconds));
                 }
-                fault => verdict.fault = verdict.fault.or_else(|| Some(fault.clone())),
+                fault => verdict.fault = verdict.fault.or(Some(fault)),
             }
         }
         verdict
     }
 }
 
+impl Rule for FaultRule {
+    type Fault = Fault;
+
+    fn when(&self) -> &When {
+        &self.when
+    }
+
+    fn hits_max(&self) -> Option<u64> {
+        self.hits_max
+    }
+
+    fn fault(&self) -> &Fault {
+        &self.fault
+    }
+
+    fn is_refusal(&self) -> bool {
+        self.fault == Fault::Refuse
+    }
+
+    fn is_of_all(&self) -> bool {
+        self.action == "*" && self.caller.is_none()
+    }
+}
+
 // === impl FaultRule ===
 
 impl FaultRule {
+    /// A rule for the calls of one action (`*`: every), whoever makes them.
+    #[must_use]
+    pub fn new(action: &str, when: When, fault: Fault) -> Self {
+        Self { action: action.to_owned(), caller: None, when, hits_max: None, fault }
+    }
+
     fn concerns(&self, action: &str, caller: Option<&InstanceId>) -> bool {
         (self.action == "*" || self.action == action)
             && self.caller.as_ref().is_none_or(|expected| caller == Some(expected))
     }
-}
-
-// === impl When ===
-
-impl When {
-    fn fires(&self, call: u64, now: Duration, is_full: &impl Fn(&SubnetId) -> bool) -> bool {
-        match self {
-            Self::Always => true,
-            Self::Nth(nth) => call == *nth,
-            Self::First(count) => call <= *count,
-            Self::Rate { hits, of } => spread(call, *hits, *of) > spread(call - 1, *hits, *of),
-            Self::Between { from_milliseconds, to_milliseconds } => {
-                let from = Duration::from_millis(*from_milliseconds);
-                (from..Duration::from_millis(*to_milliseconds)).contains(&now)
-            }
-            Self::SubnetFull(subnet) => is_full(subnet),
-        }
-    }
-}
-
-/// Hits due after so many calls.
-fn spread(calls: u64, hits: u64, of: u64) -> u128 {
-    u128::from(calls) * u128::from(hits) / u128::from(of.max(1))
 }

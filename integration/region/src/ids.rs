@@ -104,6 +104,16 @@ id!(
     "The association ID '{}' does not exist"
 );
 
+// === impl InstanceId ===
+
+impl InstanceId {
+    /// The last 12 digits, upper case: enough to tell instances apart in names that must not hold an id.
+    pub(crate) fn tail(&self) -> String {
+        let at = self.0.len().saturating_sub(12);
+        self.0.get(at..).unwrap_or(&self.0).to_uppercase()
+    }
+}
+
 /// The id of a VLAN on a trunk: 1 to 4094.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct VlanId(u16);

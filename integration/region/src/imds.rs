@@ -1,19 +1,23 @@
 //! The metadata service of an instance: a tree of texts, a lagging copy of EC2. It never asks EC2 anew: what it shows was
 //! published with the time from which it is shown. Tokens are checked here, HTTP is not spoken.
 
+mod fault;
 mod identity;
 mod publication;
+mod request;
 mod token;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::ids::InstanceId;
-use crate::instance::{Instance, InstanceState};
+use crate::instance::Instance;
 use crate::region::Region;
 
+pub use fault::{ImdsFault, ImdsFaultRule};
 pub(crate) use identity::IMAGE;
 pub(crate) use publication::{Publications, View};
+pub use request::{ImdsAnswer, ImdsRequest};
 pub use token::TOKEN_TTL_SECONDS_MAX;
 pub(crate) use token::TokenStore;
 
@@ -42,7 +46,11 @@ impl ImdsReply {
         let title = match status {
             400 => "400 - Bad Request",
             401 => "401 - Unauthorized",
-            _ => "404 - Not Found",
+            403 => "403 - Forbidden",
+            404 => "404 - Not Found",
+            500 => "500 - Internal Server Error",
+            503 => "503 - Service Unavailable",
+            _ => "Error",
         };
         let body = format!(
             "<?xml version=\"1.0\" encoding=\"iso-8859-1\"?>\n<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>\n"
@@ -61,9 +69,8 @@ impl Region {
     /// slash; anything else is 404.
     #[must_use]
     pub fn imds(&self, instance: &InstanceId, path: &str, now: Duration) -> ImdsReply {
-        let running =
-            self.instances.get(instance).filter(|instance| instance.state == InstanceState::Running);
-        let (Some(instance), Some(path)) = (running, path.strip_prefix('/')) else {
+        let up = self.instances.get(instance).filter(|instance| instance.state.is_up());
+        let (Some(instance), Some(path)) = (up, path.strip_prefix('/')) else {
             return ImdsReply::error(404);
         };
         if path.is_empty() {

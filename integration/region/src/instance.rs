@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::eni::InterfaceKind;
+use crate::error::ApiError;
 use crate::ids::{InstanceId, SecurityGroupId, SubnetId, VpcId};
 use crate::limits::Limits;
 use crate::tags::Tags;
@@ -12,6 +13,8 @@ use crate::tags::Tags;
 pub enum InstanceState {
     /// It runs.
     Running,
+    /// It was told to stop: it still runs, and takes no more ENIs.
+    Stopping,
     /// It is gone; EC2 still tells of it.
     Terminated,
 }
@@ -39,6 +42,8 @@ pub struct Instance {
     pub role: Option<String>,
     /// When it was launched, since the region's start.
     pub launched_at: Duration,
+    /// Credentials of its role from before this time are nobody's.
+    pub credentials_since: Duration,
     /// Its tags.
     pub tags: Tags,
 }
@@ -97,9 +102,28 @@ pub struct InterfaceSpec {
     pub tags: Tags,
 }
 
+// === impl InstanceState ===
+
+impl InstanceState {
+    /// Whether its ENIs and its metadata service are there.
+    pub(crate) fn is_up(self) -> bool {
+        matches!(self, Self::Running | Self::Stopping)
+    }
+}
+
 // === impl Instance ===
 
 impl Instance {
+    /// EC2's refusal of a call that its state does not allow. `IncorrectInstanceState` is what a stopping one is said to get.
+    pub(crate) fn not_valid_for_this(&self) -> ApiError {
+        let message = format!("Instance '{}' is not in a valid state for this operation", self.id);
+        if self.state == InstanceState::Stopping {
+            ApiError::new("IncorrectInstanceState", message)
+        } else {
+            ApiError::new("IncorrectState", message)
+        }
+    }
+
     /// EC2's name for the call that launched it.
     pub(crate) fn reservation(&self) -> String {
         self.launched_with.as_str().replacen(InstanceId::PREFIX, "r-", 1)

@@ -1,9 +1,10 @@
-//! Every call that was made: the judge's book. It counts for ever and keeps the last entries whole.
+//! Every call that was made: the judge's book. It counts for ever and keeps the last entries whole; requests to the metadata
+//! service are counted only.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use crate::handle::Delivery;
+use crate::delivery::Delivery;
 use crate::ids::InstanceId;
 
 /// Entries kept whole; counts go on. A scenario makes thousands, a long simulation millions.
@@ -20,7 +21,8 @@ pub struct Entry {
     pub params: Vec<(String, String)>,
     /// Who asked, if known.
     pub caller: Option<InstanceId>,
-    /// `OK`, or the code of the error the caller was to see; `Dropped` or `Hung` if the call was lost before it did anything.
+    /// `OK`, or the code of the error the caller was to see; `Http502` and the like if a gateway answered instead; `Dropped`,
+    /// `Reset`, `Hung` or `Refused` if the call was lost before it did anything.
     pub outcome: String,
     /// Whether anything was changed.
     pub mutated: bool,
@@ -37,6 +39,8 @@ pub struct Journal {
     counts: BTreeMap<(String, String), u64>,
     mutations: u64,
     forgotten: u64,
+    externals: VecDeque<Entry>,
+    imds: BTreeMap<u16, u64>,
 }
 
 impl Journal {
@@ -85,6 +89,28 @@ impl Journal {
     #[must_use]
     pub fn counts(&self) -> &BTreeMap<(String, String), u64> {
         &self.counts
+    }
+
+    /// Calls made by hand, behind everybody's back, oldest first. They are in no count.
+    pub fn externals(&self) -> impl DoubleEndedIterator<Item = &Entry> {
+        self.externals.iter()
+    }
+
+    /// Requests to the metadata services, by the status they were answered with; 0: with none.
+    #[must_use]
+    pub fn imds_counts(&self) -> &BTreeMap<u16, u64> {
+        &self.imds
+    }
+
+    pub(crate) fn record_imds(&mut self, status: u16) {
+        *self.imds.entry(status).or_default() += 1;
+    }
+
+    pub(crate) fn record_external(&mut self, entry: Entry) {
+        if self.externals.len() == ENTRIES_MAX {
+            self.externals.pop_front();
+        }
+        self.externals.push_back(entry);
     }
 
     pub(crate) fn record(&mut self, entry: Entry) {

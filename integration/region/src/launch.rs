@@ -97,6 +97,35 @@ impl Region {
         Ok(())
     }
 
+    /// Tells an instance to stop. It stays on its way down until it is terminated.
+    ///
+    /// # Errors
+    /// There is no such instance, or it does not run.
+    pub fn stop_instance(&mut self, id: &InstanceId, now: Duration) -> Result<(), ApiError> {
+        self.settle(now);
+        let instance = self.instances.get_mut(id).ok_or_else(|| id.not_found())?;
+        if instance.state != InstanceState::Running {
+            return Err(instance.not_valid_for_this());
+        }
+        instance.state = InstanceState::Stopping;
+        self.touched.instances.insert(id.clone());
+        Ok(())
+    }
+
+    /// Lets EC2 forget an instance that has terminated: nobody knows its id any more.
+    ///
+    /// # Errors
+    /// There is no such instance, or it has not terminated.
+    pub fn forget_instance(&mut self, id: &InstanceId, now: Duration) -> Result<(), ApiError> {
+        self.settle(now);
+        let instance = self.instances.get(id).ok_or_else(|| id.not_found())?;
+        if instance.state != InstanceState::Terminated {
+            return Err(instance.not_valid_for_this());
+        }
+        self.instances.remove(id);
+        Ok(())
+    }
+
     /// Launches what was planned, beside the first one that the same call launched, if it was not this one.
     pub(crate) fn launch(
         &mut self,
@@ -124,6 +153,7 @@ impl Region {
                 state: InstanceState::Running,
                 role: plan.role,
                 launched_at: self.clock,
+                credentials_since: Duration::ZERO,
                 tags: plan.tags,
             },
         );

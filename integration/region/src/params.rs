@@ -3,8 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
+use std::time::Duration;
 
 use crate::error::ApiError;
+use crate::knobs::PageKnobs;
 
 /// What a value must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,9 +34,16 @@ pub(crate) struct Param {
     pub(crate) need: Need,
 }
 
-/// Parameters that passed, or one element of a list of structures.
+/// Parameters that passed, or one element of a list of structures; and what pages of the answer are to be like.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Params(Vec<(String, String)>);
+pub(crate) struct Params(Vec<(String, String)>, Paging);
+
+/// What pages are like when this call is made.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Paging {
+    pub(crate) now: Duration,
+    pub(crate) knobs: PageKnobs,
+}
 
 pub(crate) const fn text(name: &'static str) -> Param {
     Param { name, kind: Kind::Text, need: Need::Optional }
@@ -76,7 +85,7 @@ pub(crate) fn check(table: &[Param], asked: &[(String, String)]) -> Result<Param
             return Err(ApiError::missing(required.name.trim_end_matches(".N")));
         }
     }
-    Ok(Params(passed))
+    Ok(Params(passed, Paging::default()))
 }
 
 fn row(table: &[Param], name: &str) -> Option<Param> {
@@ -125,6 +134,15 @@ impl Param {
 // === impl Params ===
 
 impl Params {
+    pub(crate) fn paged(mut self, paging: Paging) -> Self {
+        self.1 = paging;
+        self
+    }
+
+    pub(crate) fn paging(&self) -> &Paging {
+        &self.1
+    }
+
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }

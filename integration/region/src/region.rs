@@ -10,12 +10,14 @@ use crate::client_tokens::ClientTokens;
 use crate::effect::Effect;
 use crate::eni::Eni;
 use crate::error::{ApiError, RegionError};
-use crate::fault::{FaultRule, Faults};
+use crate::fault::FaultRule;
 use crate::ids::{AssociationId, EniId, InstanceId, Mint, SecurityGroupId, SubnetId, VpcId};
-use crate::imds::{Publications, TokenStore};
+use crate::imds::{ImdsFaultRule, Publications, TokenStore};
 use crate::instance::Instance;
 use crate::journal::Journal;
 use crate::knobs::Knobs;
+use crate::past::Past;
+use crate::rules::Rules;
 use crate::security_group::SecurityGroup;
 use crate::subnet::Subnet;
 use crate::tags::{self, Tags};
@@ -54,7 +56,9 @@ pub struct Region {
     pub(crate) queue: Queue,
     pub(crate) imds: Publications,
     pub(crate) imds_tokens: TokenStore,
-    pub(crate) faults: Faults,
+    pub(crate) faults: Rules<FaultRule>,
+    pub(crate) imds_faults: Rules<ImdsFaultRule>,
+    pub(crate) past: Past,
     pub(crate) buckets: Buckets,
     pub(crate) journal: Journal,
     /// What was changed and not audited yet.
@@ -92,7 +96,9 @@ impl Region {
             queue: Queue::default(),
             imds: Publications::default(),
             imds_tokens: TokenStore::default(),
-            faults: Faults::default(),
+            faults: Rules::default(),
+            imds_faults: Rules::default(),
+            past: Past::default(),
             buckets: Buckets::default(),
             journal: Journal::default(),
             touched: Touched::default(),
@@ -119,14 +125,18 @@ impl Region {
         if let Some(unknown) = knobs.actions().find(|name| actions::find(name).is_none()) {
             return Err(RegionError::UnknownAction(unknown.clone()));
         }
+        let looks_back_otherwise = knobs.describe != self.knobs.describe;
         self.knobs = knobs;
+        if looks_back_otherwise {
+            self.forget_the_past();
+        }
         Ok(())
     }
 
     /// Arms a fault, after those already armed.
     ///
     /// # Errors
-    /// It names an action the region does not have, or a rate that is none.
+    /// It names an action the region does not have, a rate that is none, or calls that cannot be told apart.
     pub fn add_fault(&mut self, rule: FaultRule) -> Result<(), RegionError> {
         if rule.action != "*" && actions::find(&rule.action).is_none() {
             return Err(RegionError::UnknownAction(rule.action));
@@ -134,9 +144,21 @@ impl Region {
         self.faults.add(rule)
     }
 
-    /// Disarms every fault.
+    /// Arms a fault of the metadata service, after those already armed.
+    ///
+    /// # Errors
+    /// A rate that is none, a path that no request can have, or connections refused by anything but time.
+    pub fn add_imds_fault(&mut self, rule: ImdsFaultRule) -> Result<(), RegionError> {
+        if !rule.has_a_path() {
+            return Err(RegionError::Path(rule.path));
+        }
+        self.imds_faults.add(rule)
+    }
+
+    /// Disarms every fault, those of the metadata service too.
     pub fn clear_faults(&mut self) {
         self.faults.clear();
+        self.imds_faults.clear();
     }
 }
 

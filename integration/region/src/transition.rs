@@ -43,9 +43,9 @@ impl Queue {
     }
 
     /// The first transition whose time has come.
-    pub(crate) fn pop_due(&mut self, now: Duration) -> Option<Transition> {
+    pub(crate) fn pop_due(&mut self, now: Duration) -> Option<(Duration, Transition)> {
         let first = self.waiting.first_entry().filter(|entry| entry.key().0 <= now)?;
-        Some(first.remove())
+        Some((first.key().0, first.remove()))
     }
 }
 
@@ -58,16 +58,20 @@ impl Region {
         std::mem::take(&mut self.effects)
     }
 
-    /// When something will next happen by itself.
+    /// When something will next happen by itself, listeners that begin or cease to refuse included.
     #[must_use]
     pub fn next_transition(&self) -> Option<Duration> {
-        self.queue.next_at()
+        let doors =
+            [self.faults.refusal_turns_after(self.clock), self.imds_faults.refusal_turns_after(self.clock)];
+        self.queue.next_at().into_iter().chain(doors.into_iter().flatten()).min()
     }
 
     pub(crate) fn settle(&mut self, now: Duration) {
+        self.remember(self.clock);
         self.clock = self.clock.max(now);
-        while let Some(transition) = self.queue.pop_due(self.clock) {
+        while let Some((at, transition)) = self.queue.pop_due(self.clock) {
             self.happen(&transition);
+            self.remember(at);
         }
         self.imds.prune(self.clock);
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::judge::Adds;
 use crate::plant::Plant;
 use crate::play::{Played, play};
 use crate::script::Script;
@@ -42,6 +43,8 @@ pub struct Report {
     pub steps: u64,
     /// Time that passed in the worlds.
     pub virtual_time: Duration,
+    /// ADDs that came to an end.
+    pub adds: Adds,
     /// The first promise that was broken.
     pub finding: Option<Finding>,
 }
@@ -56,9 +59,10 @@ impl Campaign {
         let mut seed = self.seed;
         while report.steps < self.steps {
             let script = Script::of_seed(seed);
-            let Played { steps, virtual_time, violation, .. } = play(&script, self.plant)?;
+            let Played { steps, virtual_time, adds, violation, .. } = play(&script, self.plant)?;
             report.scripts += 1;
             report.virtual_time += virtual_time;
+            report.adds = report.adds.and(adds);
             if let Some((step, violation)) = violation {
                 let after_steps = report.steps + step;
                 report.steps += steps;

@@ -17,6 +17,22 @@ struct Record {
     turning: BTreeMap<&'static str, bool>,
     orders: BTreeMap<String, How>,
     trace: u64,
+    adds: Adds,
+}
+
+/// ADDs that came to an end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Adds {
+    /// The pod has its address.
+    pub succeeded: u64,
+    /// Refused, with an excuse.
+    pub excused: u64,
+}
+
+impl Adds {
+    pub(crate) fn and(self, more: Self) -> Self {
+        Self { succeeded: self.succeeded + more.succeeded, excused: self.excused + more.excused }
+    }
 }
 
 /// The judge of one run.
@@ -52,6 +68,16 @@ impl Judge {
     /// A number that two runs share only if everything happened in the same order at the same times.
     pub(crate) fn trace(&self) -> u64 {
         self.record.with(|record| record.trace)
+    }
+
+    /// An ADD came to an end that is in order.
+    pub(crate) fn added(&self, succeeded: bool) {
+        let one = Adds { succeeded: succeeded.into(), excused: (!succeeded).into() };
+        self.record.with(|record| record.adds = record.adds.and(one));
+    }
+
+    pub(crate) fn adds(&self) -> Adds {
+        self.record.with(|record| record.adds)
     }
 
     /// A room is to die.

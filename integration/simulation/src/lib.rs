@@ -23,6 +23,7 @@ mod stage;
 mod watched;
 
 pub use campaign::{Campaign, Finding, Report};
+pub use judge::Adds;
 pub use plant::Plant;
 pub use play::{Played, play};
 pub use script::{How, NodePart, Script, ScriptError, Step};

@@ -77,7 +77,7 @@ fn replay(file: &Path, plant: Option<Plant>) -> Result<bool, String> {
     let named = |problem: String| format!("{}: {problem}", file.display());
     let text = std::fs::read_to_string(file).map_err(|error| named(error.to_string()))?;
     let script = Script::parse(&text).map_err(|error| named(error.to_string()))?;
-    let Played { steps, virtual_time, trace, violation } = play(&script, plant).map_err(named)?;
+    let Played { steps, virtual_time, trace, violation, .. } = play(&script, plant).map_err(named)?;
     if let Some((step, violation)) = &violation {
         say(&format!("after {step} steps: {violation}"));
     }
@@ -88,10 +88,14 @@ fn replay(file: &Path, plant: Option<Plant>) -> Result<bool, String> {
 }
 
 fn figure(report: &Report, took: Duration) -> String {
-    let Report { scripts, steps, virtual_time, .. } = report;
+    let Report { scripts, steps, virtual_time, adds, .. } = report;
+    let all = adds.succeeded + adds.excused;
     let rate = u128::from(*steps).saturating_mul(1000).checked_div(took.as_millis()).unwrap_or(0);
     let hours = virtual_time.as_secs() / 3600;
-    format!("{steps} steps in {scripts} scripts, {hours} h of the world's time, {rate} steps/s")
+    format!(
+        "{steps} steps in {scripts} scripts, {} of {all} ADDs succeeded, {hours} h of the world's time, {rate} steps/s",
+        adds.succeeded
+    )
 }
 
 /// A planted bug by its name.

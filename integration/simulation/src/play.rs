@@ -13,6 +13,7 @@ use std::net::Ipv4Addr;
 use tokio::runtime::Builder;
 use tokio::task::LocalSet;
 
+use crate::judge::Adds;
 use crate::life::Life;
 use crate::model::Model;
 use crate::plant::Plant;
@@ -36,6 +37,8 @@ pub struct Played {
     pub virtual_time: Duration,
     /// Two runs share this number only if everything happened in the same order at the same times.
     pub trace: u64,
+    /// ADDs that came to an end.
+    pub adds: Adds,
     /// The first promise that was broken, and after how many steps.
     pub violation: Option<(u64, String)>,
 }
@@ -71,6 +74,7 @@ async fn play_here(script: &Script, plant: Option<Plant>) -> Result<Played, Stri
         steps: stage.judge.steps(),
         virtual_time: stage.world.now(),
         trace: stage.judge.trace(),
+        adds: stage.judge.adds(),
         violation: match trouble {
             Some(trouble) => Some((stage.judge.steps(), format!("the model itself: {trouble}"))),
             None => stage.judge.first_violation(),

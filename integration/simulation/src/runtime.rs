@@ -60,12 +60,16 @@ impl Runtime {
             stage.judge.violated(format!("ADD of {} took longer than {ADD_MAX:?}", sandbox.pod));
         }
         match added {
-            Ok(address) => stage.model.with(|model| {
-                if let Some(known) = model.pods.get_mut(&pod).filter(|known| known.key == sandbox.key) {
-                    known.phase = Phase::Up(address);
-                }
-            }),
+            Ok(address) => {
+                stage.judge.added(true);
+                stage.model.with(|model| {
+                    if let Some(known) = model.pods.get_mut(&pod).filter(|known| known.key == sandbox.key) {
+                        known.phase = Phase::Up(address);
+                    }
+                });
+            }
             Err(refusal) => {
+                stage.judge.added(false);
                 if !stage.model.with(|model| model.excuses(sandbox.began_at, now)) {
                     let (label, text) = (refusal.label, refusal.text);
                     let waited = now.saturating_sub(sandbox.began_at);

@@ -39,8 +39,10 @@ fn attached(attachment: &Node<'_, '_>) -> Result<EniAttachment, String> {
 
 pub(super) fn assigned(body: &str) -> Result<Vec<Ipv4Addr>, String> {
     let document = document(body)?;
-    let set = "assignedPrivateIpAddressesSet";
-    items(&document.root_element(), set).map(|address| value(&address, "privateIpAddress")).collect()
+    let assigned = items(&document.root_element(), "assignedPrivateIpAddressesSet");
+    let addresses: Vec<Ipv4Addr> =
+        assigned.map(|address| value(&address, "privateIpAddress")).collect::<Result<_, _>>()?;
+    if addresses.is_empty() { Err("it assigns nothing".to_owned()) } else { Ok(addresses) }
 }
 
 pub(super) fn subnets(body: &str) -> Result<Vec<SubnetDescription>, String> {
@@ -77,8 +79,17 @@ pub(super) fn error(status: u16, body: &str) -> Ec2Error {
     Ec2Error::Service { status, code, message }
 }
 
+/// An answer of EC2's, and all of it: the calls here ask for more than one node has, so that a second page is nobody's.
 fn document(body: &str) -> Result<Document<'_>, String> {
-    Document::parse(body).map_err(|error| error.to_string())
+    let document = Document::parse(body).map_err(|error| error.to_string())?;
+    let root = document.root_element();
+    if !root.tag_name().name().ends_with("Response") {
+        return Err(format!("it is a {}", root.tag_name().name()));
+    }
+    match text(&root, "nextToken") {
+        Some(_) => Err("it has another page".to_owned()),
+        None => Ok(document),
+    }
 }
 
 fn child<'a, 'b>(of: &Node<'a, 'b>, name: &str) -> Option<Node<'a, 'b>> {

@@ -29,6 +29,7 @@ impl Stage {
             subnets: vec![("a".to_owned(), "10.0.0.0/24".parse()?)],
             knobs: Knobs::default(),
             faults: Vec::new(),
+            imds_faults: Vec::new(),
         })
         .await?;
         // No address is free: the first pod's has to come from EC2.

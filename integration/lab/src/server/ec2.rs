@@ -1,16 +1,19 @@
 //! The EC2 query API over HTTP: a form in, XML out, in EC2's own time. Who asks is told by the address the call comes from, as
-//! the node's role would tell EC2.
+//! the node's role would tell EC2; who signed is passed on, and the signature is not looked at.
 
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use hyper::{Method, Request};
-use region::{Delivery, InstanceId, QueryReply, QueryRequest};
-use std::net::{IpAddr, SocketAddr};
+use hyper::{HeaderMap, Method, Request};
+use region::{InstanceId, Presented, QueryReply, QueryRequest};
+use std::net::IpAddr;
+use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
-use super::{Answer, Dropped, form, response, serve};
+use super::delivery::deliver;
+use super::line::Line;
+use super::{Answer, Dropped, form, plain, response, serve};
 use crate::region_task::{Desk, RegionHandle};
 
 /// The largest request of ours names a few hundred addresses; EC2 itself ends somewhere around this.
@@ -19,29 +22,61 @@ const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// Serves EC2.
 #[must_use]
 pub fn serve_ec2(listener: TcpListener, region: RegionHandle) -> JoinHandle<()> {
-    serve(listener, move |peer, request| answer(region.clone(), peer, request))
+    let doors = region.doors();
+    serve(
+        listener,
+        doors,
+        |doors| doors.ec2_refuses,
+        move |line, request| answer(region.clone(), line, request),
+    )
 }
 
-async fn answer(region: RegionHandle, peer: SocketAddr, request: Request<Incoming>) -> Answer {
+async fn answer(region: RegionHandle, line: Arc<Line>, request: Request<Incoming>) -> Answer {
     let arrived = Instant::now();
     if request.method() != Method::POST || request.uri().path() != "/" {
-        return Ok(response(404, "text/plain", "EC2 takes POST / only".to_owned()));
+        return Ok(plain(404, "EC2 takes POST / only".to_owned()));
     }
+    let credentials = presented(request.headers());
     let Ok(body) = Limited::new(request.into_body(), BODY_BYTES_MAX).collect().await else {
-        return Ok(response(413, "text/plain", "the request is too large".to_owned()));
+        return Ok(plain(413, "the request is too large".to_owned()));
     };
     let params = form::decode(&body.to_bytes());
-    let Ok(reply) = region.ask(move |desk| handle(desk, params, peer.ip())).await else {
+    let from = line.peer.ip();
+    let Ok(reply) = region.ask(move |desk| handle(desk, params, credentials, from)).await else {
         return Err(Dropped);
     };
     sleep_until(arrived + reply.delay).await;
-    deliver(reply).await
+    let mut answer = response(reply.http_status, reply.content_type, reply.body);
+    let headers = answer.headers_mut();
+    if let Ok(value) = reply.request_id.parse() {
+        headers.insert("x-amzn-requestid", value);
+    }
+    if let Some(milliseconds) = reply.retry_after_milliseconds {
+        headers.insert("x-amz-retry-after", milliseconds.into());
+    }
+    deliver(reply.delivery, &line, answer).await
+}
+
+/// Who signed a call, if anybody did.
+fn presented(headers: &HeaderMap) -> Option<Presented> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let (_, scope) = text("authorization")?.split_once("Credential=")?;
+    Some(Presented {
+        access_key_id: scope.split('/').next().unwrap_or_default().to_owned(),
+        session_token: text("x-amz-security-token").map(str::to_owned),
+        date: text("x-amz-date").map(str::to_owned),
+    })
 }
 
 /// Puts the question to the region.
-fn handle(desk: &mut Desk, params: Vec<(String, String)>, from: IpAddr) -> QueryReply {
+fn handle(
+    desk: &mut Desk,
+    params: Vec<(String, String)>,
+    credentials: Option<Presented>,
+    from: IpAddr,
+) -> QueryReply {
     let caller = caller(desk, from);
-    let request = QueryRequest { params, caller };
+    let request = QueryRequest { params, caller, credentials };
     let mut reply = desk.region.handle(request, desk.now);
     desk.effects.append(&mut reply.effects);
     desk.violations.append(&mut reply.violations);
@@ -56,19 +91,4 @@ fn caller(desk: &Desk, from: IpAddr) -> Option<InstanceId> {
         .find(|eni| eni.blocks().iter().any(|block| block.contains(&from)))
         .and_then(|eni| eni.attachment.as_ref())
         .map(|attachment| attachment.instance.clone())
-}
-
-async fn deliver(reply: QueryReply) -> Answer {
-    match reply.delivery {
-        Delivery::Deliver => {
-            let mut response = response(reply.http_status, "text/xml;charset=UTF-8", reply.body);
-            if let Ok(value) = reply.request_id.parse() {
-                response.headers_mut().insert("x-amzn-requestid", value);
-            }
-            Ok(response)
-        }
-        Delivery::DropAfterApply | Delivery::DropBefore => Err(Dropped),
-        // The connection stays open until the caller has had enough.
-        Delivery::Hang => std::future::pending().await,
-    }
 }

@@ -48,7 +48,7 @@ fn run(region: &mut Region, params: &Params) -> Result<Done, ApiError> {
     let named = region.groups.values().filter(|group| ids.is_empty() || ids.contains(&group.id));
     let found: Vec<&SecurityGroup> =
         named.filter(|group| filters.pass(&group.tags, |name| facts(region, group, name))).collect();
-    let page = PAGES.page(params, region.clock, found, |group| group.id.to_string())?;
+    let page = PAGES.page(params, found, |group| group.id.to_string())?;
     let members = Xml::of(|xml| {
         xml.list("securityGroupInfo", page.items, |xml, group| write(xml, region, group));
         xml.maybe("nextToken", page.next_token.as_ref());

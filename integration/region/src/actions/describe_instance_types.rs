@@ -42,7 +42,7 @@ const PAGES: PageRule = PageRule {
     size_max: 100,
 };
 
-fn run(region: &mut Region, params: &Params) -> Result<Done, ApiError> {
+fn run(_: &mut Region, params: &Params) -> Result<Done, ApiError> {
     let filters = Filters::read(params, FILTERS)?;
     let named = params.list("InstanceType");
     let unknown: Vec<&str> = named.iter().copied().filter(|name| limits_of(name).is_none()).collect();
@@ -53,7 +53,7 @@ fn run(region: &mut Region, params: &Params) -> Result<Done, ApiError> {
     let mut types: Vec<(&str, &Limits)> =
         instance_types().filter(|(name, _)| named.is_empty() || named.contains(name)).collect();
     types.retain(|(name, limits)| filters.pass(&Tags::new(), |filter| facts(name, limits, filter)));
-    let page = PAGES.page(params, region.clock, types, |(name, _)| (*name).to_owned())?;
+    let page = PAGES.page(params, types, |(name, _)| (*name).to_owned())?;
     let members = Xml::of(|xml| {
         xml.list("instanceTypeSet", page.items, |xml, (name, limits)| write(xml, name, limits));
         xml.maybe("nextToken", page.next_token.as_ref());

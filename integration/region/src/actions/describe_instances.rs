@@ -59,7 +59,7 @@ fn run(region: &mut Region, params: &Params) -> Result<Done, ApiError> {
     let named = region.instances.values().filter(|instance| ids.is_empty() || ids.contains(&instance.id));
     let found: Vec<&Instance> =
         named.filter(|instance| filters.pass(&instance.tags, |name| facts(region, instance, name))).collect();
-    let page = PAGES.page(params, region.clock, found, |instance| instance.id.to_string())?;
+    let page = PAGES.page(params, found, |instance| instance.id.to_string())?;
     let mut reservations: BTreeMap<String, Vec<&Instance>> = BTreeMap::new();
     for instance in page.items {
         reservations.entry(instance.reservation()).or_default().push(instance);
@@ -103,6 +103,7 @@ fn facts(region: &Region, instance: &Instance, filter: &str) -> Vec<String> {
 fn state(state: InstanceState) -> (u32, &'static str) {
     match state {
         InstanceState::Running => (16, "running"),
+        InstanceState::Stopping => (64, "stopping"),
         InstanceState::Terminated => (48, "terminated"),
     }
 }

@@ -78,7 +78,7 @@ fn run(region: &mut Region, params: &Params) -> Result<Done, ApiError> {
     enis.sort_by_key(|eni| &eni.id);
     enis.dedup_by_key(|eni| &eni.id);
     enis.retain(|eni| filters.pass(&eni.tags, |name| facts(region, eni, name)));
-    let page = PAGES.page(params, region.clock, enis, |eni| eni.id.to_string())?;
+    let page = PAGES.page(params, enis, |eni| eni.id.to_string())?;
     let members = Xml::of(|xml| {
         xml.list("networkInterfaceSet", page.items, |xml, eni| write_interface(xml, region, eni));
         xml.maybe("nextToken", page.next_token.as_ref());

@@ -82,7 +82,7 @@ fn subnets(region: &mut Region, params: &Params) -> Result<Done, ApiError> {
     let found: Vec<&Subnet> = named
         .filter(|subnet| filters.pass(&subnet.tags, |name| subnet_facts(region, subnet, name)))
         .collect();
-    let page = SUBNET_PAGES.page(params, region.clock, found, |subnet| subnet.id.to_string())?;
+    let page = SUBNET_PAGES.page(params, found, |subnet| subnet.id.to_string())?;
     let members = Xml::of(|xml| {
         xml.list("subnetSet", page.items, |xml, subnet| write_subnet(xml, region, subnet));
         xml.maybe("nextToken", page.next_token.as_ref());
@@ -139,7 +139,7 @@ fn vpcs(region: &mut Region, params: &Params) -> Result<Done, ApiError> {
     let named = region.vpcs.values().filter(|vpc| ids.is_empty() || ids.contains(&vpc.id));
     let found: Vec<&Vpc> =
         named.filter(|vpc| filters.pass(&vpc.tags, |name| vpc_facts(region, vpc, name))).collect();
-    let page = VPC_PAGES.page(params, region.clock, found, |vpc| vpc.id.to_string())?;
+    let page = VPC_PAGES.page(params, found, |vpc| vpc.id.to_string())?;
     let members = Xml::of(|xml| {
         xml.list("vpcSet", page.items, |xml, vpc| write_vpc(xml, region, vpc));
         xml.maybe("nextToken", page.next_token.as_ref());

@@ -41,7 +41,7 @@ fn run(region: &mut Region, params: &Params) -> Result<Done, ApiError> {
         filters.pass(&own, |name| vec![tag.fact(name).to_owned()])
     });
     found.sort_by_key(Tagged::position);
-    let page = PAGES.page(params, region.clock, found, Tagged::position)?;
+    let page = PAGES.page(params, found, Tagged::position)?;
     let members = Xml::of(|xml| {
         xml.list("tagSet", page.items, |xml, tag| {
             xml.leaf("resourceId", tag.id);

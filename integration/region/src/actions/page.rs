@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::error::ApiError;
 use crate::ids::mix;
-use crate::params::Params;
+use crate::params::{Paging, Params};
 
 /// One page of a list that is ordered by its key.
 #[derive(Debug)]
@@ -25,8 +25,6 @@ pub(crate) struct PageRule {
     pub(crate) size_max: u32,
 }
 
-/// How long a token is good (EC2 promises no length; a day is what its other tokens have).
-const TOKEN_KEPT_SECONDS: u64 = 24 * 3_600;
 /// EC2 takes no smaller pages than this.
 const SIZE_MIN: u32 = 5;
 
@@ -34,7 +32,6 @@ impl PageRule {
     pub(crate) fn page<T>(
         &self,
         params: &Params,
-        now: Duration,
         items: Vec<T>,
         key: impl Fn(&T) -> String,
     ) -> Result<Page<T>, ApiError> {
@@ -53,14 +50,17 @@ impl PageRule {
                 self.size_max
             )));
         }
-        let call = self.fingerprint(params);
-        let after = token.map(|token| decoded(token, call, now)).transpose()?;
+        let (call, paging) = (self.fingerprint(params), params.paging());
+        if paging.knobs.first_is_empty && asked.is_some() && token.is_none() {
+            return Ok(Page { items: Vec::new(), next_token: Some(encoded(call, paging.now, "")) });
+        }
+        let after = token.map(|token| decoded(token, call, paging)).transpose()?;
         let mut rest: Vec<T> =
             items.into_iter().filter(|item| after.as_ref().is_none_or(|last| key(item) > *last)).collect();
         let size = asked.or(self.default_size).map_or(usize::MAX, |size| size as usize);
         let more = rest.len() > size;
         rest.truncate(size);
-        let next_token = rest.last().filter(|_| more).map(|last| encoded(call, now, &key(last)));
+        let next_token = rest.last().filter(|_| more).map(|last| encoded(call, paging.now, &key(last)));
         Ok(Page { items: rest, next_token })
     }
 
@@ -74,17 +74,16 @@ impl PageRule {
 
 fn encoded(call: u64, now: Duration, last: &str) -> String {
     let key: String = last.bytes().map(|byte| format!("{byte:02x}")).collect();
-    format!("{call:016x}{:016x}{key}", now.as_secs())
+    format!("{call:016x}{:016x}{key}", now.as_millis())
 }
 
-fn decoded(token: &str, call: u64, now: Duration) -> Result<String, ApiError> {
-    let refused = || {
-        ApiError::new("InvalidPaginationToken", "The specified pagination token is not valid or is expired.")
-    };
+fn decoded(token: &str, call: u64, paging: &Paging) -> Result<String, ApiError> {
+    let refused = || paging.knobs.refusal.error();
     let rest = token.strip_prefix(&format!("{call:016x}")).ok_or_else(refused)?;
-    let (at, key) = rest.split_at_checked(16).ok_or_else(refused)?;
-    let at = u64::from_str_radix(at, 16).map_err(|_| refused())?;
-    if now.as_secs().saturating_sub(at) >= TOKEN_KEPT_SECONDS {
+    let (issued, key) = rest.split_at_checked(16).ok_or_else(refused)?;
+    let issued_at = Duration::from_millis(u64::from_str_radix(issued, 16).map_err(|_| refused())?);
+    let age = paging.now.saturating_sub(issued_at);
+    if age >= Duration::from_millis(paging.knobs.token_life_milliseconds) {
         return Err(refused());
     }
     let bytes: Option<Vec<u8>> =

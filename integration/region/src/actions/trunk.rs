@@ -108,7 +108,7 @@ fn describe(region: &mut Region, params: &Params) -> Result<Done, ApiError> {
     let named = all().filter(|(_, association)| ids.is_empty() || ids.contains(&association.id));
     let mut found: Vec<(&Eni, &Association)> = named.filter(|_| filters.pass(&Tags::new(), facts)).collect();
     found.sort_by_key(|(_, association)| &association.id);
-    let page = PAGES.page(params, region.clock, found, |(_, association)| association.id.to_string())?;
+    let page = PAGES.page(params, found, |(_, association)| association.id.to_string())?;
     let members = Xml::of(|xml| {
         xml.list("interfaceAssociationSet", page.items, |xml, (eni, association)| {
             write(xml, eni, association)

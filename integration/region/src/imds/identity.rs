@@ -1,11 +1,11 @@
-//! Who the instance is: the keys that are not about one ENI, the identity document, and the role's credentials (made up, with
-//! an expiry, renewed at half their life).
+//! Who the instance is: the keys that are not about one ENI, the identity document, and the role's credentials.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use serde_json::json;
 
+use crate::credentials::Credentials;
 use crate::eni::Eni;
 use crate::imds::Tree;
 use crate::instance::Instance;
@@ -70,9 +70,9 @@ pub(crate) fn write(region: &Region, instance: &Instance, now: Duration, tree: &
     put("placement/region", region.spec.name.clone());
     put("services/domain", "amazonaws.com".to_owned());
     put("services/partition", "aws".to_owned());
-    if let Some(role) = &instance.role {
-        put("iam/info", profile(region, instance, role, now));
-        put(&format!("iam/security-credentials/{role}"), credentials(region, instance, now));
+    if let (Some(role), Some(set)) = (&instance.role, region.credentials_of(instance, now)) {
+        put("iam/info", profile(region, instance, role, &set));
+        put(&format!("iam/security-credentials/{role}"), credentials(region, &set));
     }
     let document = document(region, instance, primary);
     tree.insert("dynamic/instance-identity/document".to_owned(), document);
@@ -98,43 +98,26 @@ fn document(region: &Region, instance: &Instance, primary: &Eni) -> String {
     }))
 }
 
-fn profile(region: &Region, instance: &Instance, role: &str, now: Duration) -> String {
-    let (issued_at, _) = lifetime(region, now);
+fn profile(region: &Region, instance: &Instance, role: &str, set: &Credentials) -> String {
     pretty(&json!({
         "Code": "Success",
         "InstanceProfileArn": format!("arn:aws:iam::{}:instance-profile/{role}", region.spec.account),
-        "InstanceProfileId": format!("AIPA{:0>17}", tail(instance.id.as_str())),
-        "LastUpdated": instant::imds(region.knobs.epoch_unix_seconds, issued_at),
+        "InstanceProfileId": format!("AIPA{:0>17}", instance.id.tail()),
+        "LastUpdated": instant::imds(region.knobs.epoch_unix_seconds, set.issued_at),
     }))
 }
 
-fn credentials(region: &Region, instance: &Instance, now: Duration) -> String {
-    let (issued_at, expires_at) = lifetime(region, now);
+fn credentials(region: &Region, set: &Credentials) -> String {
     let epoch = region.knobs.epoch_unix_seconds;
-    let generation = issued_at.as_secs();
-    let name = tail(instance.id.as_str());
     pretty(&json!({
-        "AccessKeyId": format!("ASIA{name}{generation:X}"),
+        "AccessKeyId": set.access_key_id,
         "Code": "Success",
-        "Expiration": instant::imds(epoch, expires_at),
-        "LastUpdated": instant::imds(epoch, issued_at),
-        "SecretAccessKey": format!("not-a-secret-{name}-{generation}"),
-        "Token": format!("session-{name}-{generation}"),
+        "Expiration": instant::imds(epoch, set.expires_at),
+        "LastUpdated": instant::imds(epoch, set.issued_at),
+        "SecretAccessKey": set.secret_access_key,
+        "Token": set.session_token,
         "Type": "AWS-HMAC",
     }))
-}
-
-/// When the credentials shown now were issued, and when they expire.
-fn lifetime(region: &Region, now: Duration) -> (Duration, Duration) {
-    let life = region.knobs.credentials_lifetime_seconds.max(2);
-    let half = life / 2;
-    let issued_at = now.as_secs() / half * half;
-    (Duration::from_secs(issued_at), Duration::from_secs(issued_at.saturating_add(life)))
-}
-
-/// The last 12 digits of an id, upper case.
-fn tail(id: &str) -> String {
-    id.get(id.len().saturating_sub(12)..).unwrap_or(id).to_uppercase()
 }
 
 fn pretty(value: &serde_json::Value) -> String {

@@ -37,6 +37,8 @@ struct Publication {
     keys_gone_at: Duration,
     /// From here on the MAC is no longer listed.
     mac_gone_at: Duration,
+    /// Its ENI is gone, and nothing has been told of that yet.
+    is_ghost: bool,
 }
 
 /// Every publication, by instance and MAC.
@@ -80,7 +82,9 @@ impl Publications {
             versions: vec![(readable_at, bare), (whole_at, whole)],
             keys_gone_at: Duration::MAX,
             mac_gone_at: Duration::MAX,
+            is_ghost: false,
         };
+        self.lay_ghosts(&place.instance, linked_at, lag);
         self.0.insert((place.instance.clone(), eni.mac), publication);
     }
 
@@ -93,6 +97,7 @@ impl Publications {
         let last_at = publication.versions.last().map_or(now, |(at, _)| *at);
         let at = after_or_never(now, lag.addresses_milliseconds).max(last_at);
         publication.versions.push((at, Version::of(eni)));
+        self.lay_ghosts(&attachment.instance, now, lag);
     }
 
     /// An ENI will lose its link at `unlinked_at`. One that was not even listed yet never will be.
@@ -104,6 +109,7 @@ impl Publications {
         unlinked_at: Duration,
         lag: &ImdsLag,
     ) {
+        self.lay_ghosts(instance, now, lag);
         let key = (instance.clone(), mac);
         let Some(publication) = self.0.get_mut(&key) else {
             return;
@@ -112,9 +118,21 @@ impl Publications {
             self.0.remove(&key);
             return;
         }
-        publication.keys_gone_at = after_or_never(unlinked_at, lag.keys_gone_milliseconds);
-        let mac_gone_at = after_or_never(unlinked_at, lag.mac_gone_milliseconds);
-        publication.mac_gone_at = mac_gone_at.max(publication.keys_gone_at);
+        if lag.ghosts_until_next_change {
+            publication.is_ghost = true;
+        } else {
+            publication.go(unlinked_at, lag);
+        }
+    }
+
+    /// Something changed on an instance at `at`: what its metadata service had missed, it learns now.
+    fn lay_ghosts(&mut self, instance: &InstanceId, at: Duration, lag: &ImdsLag) {
+        let own =
+            self.0.iter_mut().filter(|((owner, _), publication)| owner == instance && publication.is_ghost);
+        for (_, publication) in own {
+            publication.is_ghost = false;
+            publication.go(at, lag);
+        }
     }
 
     pub(crate) fn forget_instance(&mut self, instance: &InstanceId) {
@@ -141,6 +159,12 @@ impl Publications {
 // === impl Publication ===
 
 impl Publication {
+    /// Its ENI is gone since `at`.
+    fn go(&mut self, at: Duration, lag: &ImdsLag) {
+        self.keys_gone_at = after_or_never(at, lag.keys_gone_milliseconds);
+        self.mac_gone_at = after_or_never(at, lag.mac_gone_milliseconds).max(self.keys_gone_at);
+    }
+
     fn view(&self, mac: Mac, now: Duration) -> View<'_> {
         let shown = self.versions.iter().rfind(|(at, _)| *at <= now).map(|(_, version)| version);
         View {

@@ -1,7 +1,7 @@
 //! The audit finds each kind of harm, done here by hand.
 
 use super::support::World;
-use crate::{AttachmentState, Region};
+use crate::{AttachmentState, InstanceSpec, QueryRequest, Region, Tags};
 
 fn check(harm: impl FnOnce(&mut World), expected: &str) {
     let mut world = World::new();
@@ -146,4 +146,38 @@ fn a_call_is_told_of_the_harm_it_touches() {
     let touching = world.assign_request(&eni, 1);
     let found = world.region.handle(touching, world.now).violations;
     assert!(found.iter().any(|text| text.contains("with 4 held by ENIs")), "{found:?}");
+}
+
+/// Breaks the world behind the audit's back; whether the next call tells.
+fn next_call_tells(change: impl FnOnce(&mut World)) -> bool {
+    let mut world = World::new();
+    let eni = world.create(&world.subnet.clone());
+    world.attach(&eni, 1);
+    change(&mut world);
+    for eni in world.region.enis.values_mut() {
+        eni.zone = "elsewhere".to_owned();
+        if let Some(attachment) = eni.attachment.as_mut() {
+            attachment.device_index = 1;
+        }
+    }
+    let reply = world.region.handle(QueryRequest::new("DescribeVpcs"), world.now);
+    !reply.violations.is_empty()
+}
+
+#[test]
+fn what_is_changed_without_a_call_is_audited_with_the_next_one() {
+    assert!(!next_call_tells(|_| ()), "nothing was changed, and nothing is looked at");
+    assert!(next_call_tells(|world| {
+        world.region.by_hand(world.assign_request(&world.primary.clone(), 1), world.now).unwrap();
+    }));
+    assert!(next_call_tells(|world| world.region.stop_instance(&world.node.clone(), world.now).unwrap()));
+    assert!(next_call_tells(|world| {
+        let launched = InstanceSpec::new("m5.large", &world.subnet);
+        world.region.launch_instance(launched, world.now).unwrap();
+    }));
+    assert!(next_call_tells(|world| {
+        let left = world.region.leak_interface(&world.subnet.clone(), "", Tags::new(), world.now);
+        let (eni, _) = left.unwrap();
+        world.region.enis.get_mut(&eni).unwrap().prefixes.push("10.0.1.64/28".parse().unwrap());
+    }));
 }

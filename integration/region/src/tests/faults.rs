@@ -4,11 +4,16 @@ use super::support::{World, milliseconds, text};
 use crate::{BucketSpec, Delivery, Fault, FaultRule, QueryRequest, When};
 
 fn rule(action: &str, when: When, fault: Fault) -> FaultRule {
-    FaultRule { action: action.to_owned(), caller: None, when, fault }
+    FaultRule::new(action, when, fault)
 }
 
 fn error(code: &str, status: u16) -> Fault {
-    Fault::Error { code: code.to_owned(), message: "scripted".to_owned(), status }
+    Fault::Error {
+        code: code.to_owned(),
+        message: "scripted".to_owned(),
+        status,
+        retry_after_milliseconds: None,
+    }
 }
 
 fn describe() -> QueryRequest {
@@ -61,6 +66,7 @@ fn the_second_spelling_of_a_full_subnet_can_be_scripted() {
         code: "InvalidParameterValue".to_owned(),
         message: "There aren't sufficient free Ipv4 addresses or prefixes".to_owned(),
         status: 400,
+        retry_after_milliseconds: None,
     };
     world
         .region
@@ -87,6 +93,16 @@ fn lost_calls_say_whether_they_were_done() {
             true,
             "InternalError",
         ),
+        (Fault::Reset, Delivery::ResetBefore, false, "Reset"),
+        (Fault::ApplyThenReset, Delivery::ResetAfterApply, true, "OK"),
+        (Fault::ApplyThenHang, Delivery::HangAfterApply, true, "OK"),
+        (Fault::Refuse, Delivery::Refuse, false, "Refused"),
+        (Fault::Page { status: 502, html: String::new() }, Delivery::Deliver, false, "Http502"),
+        (Fault::ApplyThenPage { status: 504, html: String::new() }, Delivery::Deliver, true, "Http504"),
+        (Fault::Truncate { bytes: 9 }, Delivery::Deliver, true, "OK"),
+        (Fault::Cut { bytes: 9 }, Delivery::Cut { bytes: 9 }, true, "OK"),
+        (Fault::Dribble { bytes_per_second: 9 }, Delivery::Dribble { bytes_per_second: 9 }, true, "OK"),
+        (Fault::CloseIdle { milliseconds: 9 }, Delivery::CloseIdle { milliseconds: 9 }, true, "OK"),
         (error("InternalError", 500), Delivery::Deliver, false, "InternalError"),
         (Fault::Delay { milliseconds: 30_000 }, Delivery::Deliver, true, "OK"),
     ];
@@ -132,7 +148,7 @@ fn latency_and_scripted_delays_add_up() {
 #[test]
 fn a_bucket_throttles_one_action_and_fills_again() {
     let mut world = World::new();
-    let bucket = BucketSpec { capacity: 2, refill_per_second: 5 };
+    let bucket = BucketSpec::new(2, 5);
     world.knobs(|knobs| {
         knobs.buckets.insert("DescribeVpcs".to_owned(), bucket);
     });

@@ -46,12 +46,7 @@ fn a_refused_create_does_not_use_up_its_token() {
 #[test]
 fn a_create_whose_answer_was_lost_is_found_again_by_its_token() {
     let mut world = World::new();
-    let rule = FaultRule {
-        action: "CreateNetworkInterface".to_owned(),
-        caller: None,
-        when: When::Nth(1),
-        fault: Fault::ApplyThenDrop,
-    };
+    let rule = FaultRule::new("CreateNetworkInterface", When::Nth(1), Fault::ApplyThenDrop);
     world.region.add_fault(rule).unwrap();
     world.ask(create(&world, "a"));
     assert_eq!(world.region.enis().count(), 2);

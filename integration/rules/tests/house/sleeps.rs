@@ -26,6 +26,14 @@ const ALLOWED: &[Allowed<'_>] = &[
         why: "pause between attempts at a full socket: the kernel does not say when it has room",
     },
     Allowed {
+        path: "integration/fakes",
+        why: "a call travels for a while of the world's time, which is virtual: sleeping is what moves it",
+    },
+    Allowed {
+        path: "integration/simulation",
+        why: "time passes in a script, and it is virtual: sleeping is what moves it",
+    },
+    Allowed {
         path: "integration/lab",
         why: "the region's scripted latencies happen in real time, and conditions of other processes are polled",
     },
