@@ -8,6 +8,7 @@ mod change_kernel;
 mod conflist;
 mod daemon_refuses;
 mod delete;
+mod external;
 mod fault;
 mod knobs;
 mod neighbour;
@@ -123,6 +124,8 @@ steps! {
     "fault" => Fault(fault),
     /// Nothing that was scripted goes wrong any more.
     "clear_faults" => ClearFaults(fault),
+    /// Another hand changes something in EC2.
+    "external" => External(external),
     /// Writes a file into one of the node's directories.
     "write_file" => WriteFile(write_file),
     /// Executes the plugin with any environment and stdin.
@@ -148,6 +151,7 @@ pub(crate) fn words() -> Vec<Vec<&'static str>> {
     vec![
         keys_of::<probe::Reach>(),
         keys_of::<change_kernel::Change>(),
+        keys_of::<external::Hand>(),
         keys_of::<wait::WaitJournal>(),
         keys_of::<wait::WaitRules>(),
         keys_of::<actor::Order>(),

@@ -207,6 +207,10 @@ pod = "web"
 count = 2
 reach = "neither"
 [[step]]
+do = "external"
+hand = "remove_pod_address"
+pod = "web"
+[[step]]
 do = "change_kernel"
 change = "delete_pod_link"
 pod = "web"
@@ -252,6 +256,18 @@ async fn another_hand_changes_what_is_there_and_says_so_where_nothing_is() {
             "change = \"link_down\"\ndevice = 0",
             "change = \"delete_nft_table\"\nnft_table = \"ip none\"",
             "No such file",
+        ),
+        // What was taken once is not there to be taken again.
+        (
+            "change = \"delete_pod_link\"\npod = \"web\"",
+            "change = \"delete_pod_link\"\npod = \"web\"\n[[step]]\ndo = \"external\"\n\
+             hand = \"remove_pod_address\"\npod = \"web\"",
+            "knows no such address or device",
+        ),
+        (
+            "hand = \"remove_pod_address\"\npod = \"web\"",
+            "hand = \"detach_eni\"\ndevice = 1",
+            "knows no such address or device",
         ),
         (
             "change = \"link_down\"\ndevice = 0",

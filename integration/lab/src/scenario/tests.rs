@@ -121,6 +121,7 @@ fn a_scenario_that_cannot_mean_what_it_says_is_refused() {
             &harm("warm-pool", "order = \"panic\""),
             "nobody waits for what becomes of warm-pool",
         ),
+        ("do = \"probe\"", "do = \"external\"\nhand = \"detach_eni\"", "detach_eni needs device"),
         ("do = \"start\"", &harm("a b", "order = \"panic\""), "no actor's name"),
         ("do = \"start\"", &harm("warm-pool", "order = \"tickle\""), "tickle"),
         ("breaks = \"something\"", "breaks = \" \"", "must say what it breaks"),
@@ -310,6 +311,16 @@ fn every_key_of_the_language_is_in_the_page() {
     look("bucket", &keys_of::<region::BucketSpec>());
     look("fault", &keys_of::<region::FaultRule>());
     look("when", &keys_of::<region::When>());
+    look("while", &keys_of::<region::State>());
+    look("metadata fault", &keys_of::<region::ImdsFaultRule>());
+    look("what goes wrong there", &keys_of::<region::ImdsFault>());
+    look("describe", &keys_of::<region::DescribeLag>());
+    look("view", &keys_of::<region::ViewLag>());
+    look("credentials", &keys_of::<region::CredentialKnobs>());
+    look("pages", &keys_of::<region::PageKnobs>());
+    look("refusal", &keys_of::<region::PageRefusal>());
+    look("no room", &keys_of::<region::NoRoom>());
+    look("throttle", &keys_of::<region::ThrottleCode>());
     look("what goes wrong", &keys_of::<region::Fault>());
     look("count", &keys_of::<count::Bounds>());
     look("expect", &keys_of::<Expect>());

@@ -48,7 +48,7 @@ impl LabRun {
 
     /// Waits until the pod is there, and notes what the run has then.
     pub(crate) fn after_the_pod(&mut self) -> Traces {
-        lines_until(&mut self.output, "ADD");
+        assert!(lines_until(&mut self.output, "add "), "the run ended before its pod was there");
         let id = format!("{:x}.0", self.child.id());
         let mut traces = Traces { id, namespaces: BTreeSet::new() };
         traces.namespaces = traces.names().iter().map(|path| fs::metadata(path).unwrap().ino()).collect();
@@ -83,9 +83,9 @@ impl Traces {
         own.map(|entry| entry.path()).collect()
     }
 
-    /// VPC, outside, node and pod.
+    /// VPC, internet, outside, node and pod.
     pub(crate) fn whole(&self) -> bool {
-        self.names().len() == 4 && Path::new("/run/enid-lab").join(&self.id).is_dir()
+        self.names().len() == 5 && Path::new("/run/enid-lab").join(&self.id).is_dir()
     }
 
     /// What of the run is on the machine, in words.
