@@ -36,6 +36,7 @@ impl Stage {
             subnets: vec![("a".to_owned(), "10.0.0.0/24".parse().unwrap())],
             knobs: Knobs::default(),
             faults: Vec::new(),
+            imds_faults: Vec::new(),
         };
         let mut world = World::create(&spec).await.unwrap();
         let instance = InstanceSpec::new("m5.large", world.subnet("a").unwrap());

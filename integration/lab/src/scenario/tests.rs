@@ -152,11 +152,9 @@ fn an_order_is_followed_by_a_look_at_its_own_actor() {
     let with = |steps: &str| ScenarioFile::parse(&GOOD.replacen("do = \"start\"", steps, 1), &[]);
     let order = harm("driver", "order = \"panic\"");
     assert!(with(&order).is_ok(), "{:?}", with(&order));
-    let looked_before = format!(
-        "do = \"wait\"\nmetric = 'enid_child_incarnation{{child=\"driver\"}}'\n[[step]]\n\
-         do = \"actor\"\nactor = \"driver\"\norder = \"panic\""
-    );
-    assert!(format!("{:#}", with(&looked_before).unwrap_err()).contains("nobody waits"));
+    let looked_before = "do = \"wait\"\nmetric = 'enid_child_incarnation{child=\"driver\"}'\n[[step]]\n\
+                         do = \"actor\"\nactor = \"driver\"\norder = \"panic\"";
+    assert!(format!("{:#}", with(looked_before).unwrap_err()).contains("nobody waits"));
 }
 
 /// The good text with a Service in front of its pod, and this step behind it.

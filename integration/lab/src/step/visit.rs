@@ -82,8 +82,8 @@ impl Take for Visit {
             .into_iter()
             .flatten()
             .try_for_each(|place| place.is(plan))?;
-        let answering = self.answered_by.iter().filter(|name| *name != INTERNET);
-        answering.map(|name| plan.runs(name)).collect::<Result<()>>()?;
+        let mut answering = self.answered_by.iter().filter(|name| *name != INTERNET);
+        answering.try_for_each(|name| plan.runs(name))?;
         let served = self.to.is_served(plan)?;
         ensure!(served || self.source.is_some(), "no pod serves it: that nobody answers shows nothing");
         Ok(())

@@ -27,6 +27,7 @@ pub(crate) async fn world() -> World {
         ],
         knobs: Knobs::default(),
         faults: Vec::new(),
+        imds_faults: Vec::new(),
     };
     World::create(&spec).await.unwrap()
 }
