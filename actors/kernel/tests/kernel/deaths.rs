@@ -172,3 +172,25 @@ fn a_snapshot_that_cannot_become_mail_is_a_panic_of_the_child() {
         assert!(hello(&link).await.unwrap().incarnation >= 2);
     });
 }
+
+#[test]
+fn a_tree_that_is_dropped_takes_its_children_along_at_once() {
+    in_virtual_time(async {
+        let (stage, link, mut journal) = solo(Policy::default());
+        hello(&link).await.unwrap();
+        let (ended, end) = tokio::sync::oneshot::channel::<()>();
+        let effect = work(move || async move {
+            tokio::time::sleep(seconds(5)).await;
+            let _ = ended.send(());
+            Ok(None)
+        });
+        link.tell(Say::Run { timeout: seconds(60), work: effect }).unwrap();
+        hello(&link).await.unwrap();
+        stage.kill().await;
+        // Its effect is dropped unfinished, its room is gone, and whoever asks is told so.
+        assert!(end.await.is_err());
+        journal.until("1: is gone").await;
+        assert_eq!(hello(&link).await, Err(AskError::Unavailable));
+        assert_eq!(journal.count("solo starts 2"), 0);
+    });
+}

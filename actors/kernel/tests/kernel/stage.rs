@@ -165,6 +165,12 @@ impl Stage {
         end
     }
 
+    /// The tree is dropped where it stands, as a process that is killed.
+    pub(crate) async fn kill(self) {
+        self.ended.abort();
+        assert!(self.ended.await.unwrap_err().is_cancelled());
+    }
+
     pub(crate) async fn close(self) -> Ended {
         let _ = self.stop.send(());
         self.ended.await.unwrap()
