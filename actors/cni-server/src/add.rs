@@ -25,9 +25,10 @@ const FIRST_FRAME: Duration = Duration::from_secs(5);
 /// Wiring a pod takes the shim milliseconds; a node that swaps may need more.
 const WIRING: Duration = Duration::from_secs(30);
 
-/// A step of a room takes milliseconds. The longest is one over which a call of the room's own never answers (30 s in
-/// RouteProgrammer, and a grace of 5 s), which costs it a restart; the step is asked again then, and no ADD need fail for it.
-const STEP: Duration = Duration::from_secs(60);
+/// The rooms' steps take milliseconds. All together they may take this long, which is for one over which a call of the room's
+/// own never answers (30 s in RouteProgrammer, and a grace of 5 s): that costs the room a restart, the step is asked again,
+/// and no ADD need fail for it. With the line and the wiring it stays below the 200 s after which the shim gives up.
+const STEPS: Duration = Duration::from_secs(60);
 
 /// The room answers by the deadline itself; this is for its answer to arrive.
 const SLACK: Duration = Duration::from_secs(2);
@@ -70,7 +71,12 @@ pub async fn serve(front: Arc<Front>, mut incoming: impl Incoming, outgoing: Out
             of = (add.key.to_string(), add.pod.to_string());
             let goodbye = Goodbye::new(&front, &add.key);
             let stream = goodbye.stream;
-            let ended = saga(&front, add, stream, &mut incoming, &outgoing).await;
+            let ended = tokio::select! {
+                biased;
+                ended = saga(&front, add, stream, &mut incoming, &outgoing) => ended,
+                // While a room is asked nobody reads the shim's frames; that it is gone is heard all the same.
+                () = outgoing.closed() => Err(End::ShimGone),
+            };
             drop(goodbye);
             ended
         }
@@ -124,18 +130,23 @@ async fn saga(
 ) -> Result<AddResult, End> {
     let grant = lease(front, &add, stream, incoming, outgoing).await?;
     let wiring = wiring(&add, &grant);
-    let asked = front.routes.ask(STEP, |reply| RouteMail::Plan { wiring: wiring.clone(), reply });
+    let by = front.clock.now() + STEPS;
+    let left = || by.saturating_sub(front.clock.now());
+    let asked = front.routes.ask(left(), |reply| RouteMail::Plan { wiring: wiring.clone(), reply });
     let plan = asked.await.map_err(no_answer("route-programmer"))??;
     let sent = outgoing.send(frame(from_daemon::Frame::Plan(translate::plan(&plan)))).await;
     sent.map_err(|_| End::ShimGone)?;
     let host = made(incoming).await?;
-    let asked =
-        front.routes.ask(STEP, |reply| RouteMail::Wire { wiring: wiring.clone(), host: host.clone(), reply });
+    let asked = front.routes.ask(left(), |reply| RouteMail::Wire {
+        wiring: wiring.clone(),
+        host: host.clone(),
+        reply,
+    });
     asked.await.map_err(no_answer("route-programmer"))??;
     let key = &add.key;
-    let asked = front.pool.ask(STEP, |reply| PoolMail::Wired { key: key.clone(), stream, reply });
+    let asked = front.pool.ask(left(), |reply| PoolMail::Wired { key: key.clone(), stream, reply });
     asked.await.map_err(no_answer("warm-pool"))??;
-    let asked = front.pool.ask(STEP, |reply| PoolMail::Assign { key: key.clone(), stream, reply });
+    let asked = front.pool.ask(left(), |reply| PoolMail::Assign { key: key.clone(), stream, reply });
     asked.await.map_err(no_answer("warm-pool"))??;
     tracing::info!(%key, pod = %add.pod, address = %grant.address, table = %grant.table, "add_pod");
     Ok(AddResult { address: grant.address.octets().to_vec(), table: grant.table.0, device: grant.device })

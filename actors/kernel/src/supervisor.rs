@@ -294,6 +294,9 @@ impl Drop for Supervisor {
             }
             nest.shut();
         }
+        for arbiter in self.seated.drain(..).flatten().filter_map(|seated| seated.arbiter) {
+            arbiter.stop();
+        }
     }
 }
 

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use crate::recover::{Facts, recover};
 use crate::state::{Answer, Pool, PoolConfig};
+use crate::usage::unreadable;
 
 /// RouteProgrammer has this long to take one host side down.
 const UNWIRE_DEADLINE: Duration = Duration::from_secs(10);
@@ -73,8 +74,8 @@ pub enum PoolOutcome {
         /// How.
         result: Result<(), Cause>,
     },
-    /// The kernel as it is; `None` if it could not be read.
-    Use(Option<HostSnapshot>),
+    /// The kernel as it is, or why it could not be read.
+    Use(Result<HostSnapshot, Cause>),
 }
 
 impl Core for Pool {
@@ -87,7 +88,7 @@ impl Core for Pool {
             Event::Mail(mail) => self.hear(mail, now),
             Event::Outcome(PoolOutcome::Written { revision, result }) => self.written(revision, result, now),
             Event::Outcome(PoolOutcome::Unwired { key, result }) => self.unwired(&key, result, now),
-            Event::Outcome(PoolOutcome::Use(snapshot)) => self.use_read(snapshot.as_ref(), now),
+            Event::Outcome(PoolOutcome::Use(snapshot)) => self.use_read(snapshot, now),
             Event::Wake => {}
         }
     }
@@ -155,9 +156,8 @@ impl Performer<Pool> for PoolPerformer {
                 let read = self.host.snapshot();
                 async move {
                     match read.await {
-                        Ok(snapshot) => Ok(Some(PoolOutcome::Use(Some(snapshot)))),
                         Err(HostError::ConnectionLost { detail }) => Err(Broken { reason: detail }),
-                        Err(_) => Ok(Some(PoolOutcome::Use(None))),
+                        read => Ok(Some(PoolOutcome::Use(read.map_err(unreadable)))),
                     }
                 }
                 .boxed()
@@ -219,13 +219,9 @@ pub async fn recover_from_world(
     now: Boottime,
 ) -> Result<Pool, Cause> {
     let loaded = checkpoint.load().await?;
-    let host = host
-        .snapshot()
-        .await
-        .map_err(|error| Cause::HostWiring { step: "read the kernel".into(), detail: error.to_string() })?;
+    let host = host.snapshot().await.map_err(unreadable)?;
     if !host.complete {
-        let detail = "it changed faster than it could be read".to_owned();
-        return Err(Cause::HostWiring { step: "read the kernel".into(), detail });
+        return Err(unreadable("it changed faster than it could be read"));
     }
     let (pool, notes) = recover(config, Facts { loaded, host, now });
     for note in notes {

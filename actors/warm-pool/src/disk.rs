@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::state::{Answer, Pool};
 
-/// A step of an ADD waits this long for a disk that fails: less than the 15 s that its asker waits for the answer.
+/// A step of an ADD waits this long for a disk that fails: less than its asker waits for all steps together (60 s).
 const STEP_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Whoever is served at the last moment still has this long for the disk.
@@ -63,6 +63,8 @@ impl Pool {
 
     /// An answer that says what is only true once everything up to now is on disk.
     pub(crate) fn when_durable(&mut self, key: &AttachmentKey, answer: Answer, until: Boottime) {
+        // Until this process has written, nobody knows whether what was read is on disk: whoever died may have seen a sync fail.
+        self.disk.revision = self.disk.revision.max(1);
         if self.disk.durable >= self.disk.revision {
             self.ready.push(answer);
         } else {

@@ -283,6 +283,9 @@ impl Pool {
 
     /// Why nobody in line is served.
     pub(crate) fn why_waiting(&self) -> Cause {
+        if let Some(cause) = self.usage.trouble.as_ref().filter(|_| !self.cooling.is_empty()) {
+            return cause.clone();
+        }
         match &self.enis.growth {
             Growth::Held(cause) | Growth::AtLimit(cause) => cause.clone(),
             Growth::Possible | Growth::UnderWay => self.enis.trouble.clone().unwrap_or(Cause::PoolEmpty),

@@ -2,6 +2,7 @@
 //! free only once a reading that began after its rest shows that nobody carries it. Pure.
 
 use contract::Boottime;
+use contract::causes::Cause;
 use contract::ports::host::HostSnapshot;
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -13,13 +14,18 @@ use crate::state::Pool;
 /// Pins are read again this often; a pin that stays costs an address, not correctness.
 const PIN_RECHECK: Duration = Duration::from_secs(30);
 
+/// Between two readings, so that deletes that trickle in share them: each asks the kernel once for every pod.
+const READ_PAUSE: Duration = Duration::from_millis(250);
+
 /// When the kernel was asked, and is to be asked again.
 #[derive(Debug, Default)]
 pub(crate) struct Usage {
     /// A reading is under way, since then.
     reading_since: Option<Boottime>,
-    /// Not before, after a reading that told nothing.
+    /// Not before: readings have a pause between them, and a longer one after one that told nothing.
     read_again_at: Boottime,
+    /// Why the last reading told nothing.
+    pub(crate) trouble: Option<Cause>,
     pub(crate) recheck_pins_at: Boottime,
 }
 
@@ -43,14 +49,22 @@ impl Pool {
     }
 
     /// A reading has ended. Absence in a partial one means nothing.
-    pub(crate) fn use_read(&mut self, snapshot: Option<&HostSnapshot>, now: Boottime) {
+    pub(crate) fn use_read(&mut self, read: Result<HostSnapshot, Cause>, now: Boottime) {
         let Some(since) = self.usage.reading_since.take() else {
             return;
         };
-        let Some(used) = snapshot.and_then(in_use) else {
-            self.usage.read_again_at = now + self.config.retry_after;
-            return;
+        let used =
+            read.and_then(|snapshot| in_use(&snapshot).ok_or_else(|| unreadable("it was not told whole")));
+        let used = match used {
+            Ok(used) => used,
+            Err(cause) => {
+                self.usage.trouble = Some(cause);
+                self.usage.read_again_at = now + self.config.retry_after;
+                return;
+            }
         };
+        self.usage.trouble = None;
+        self.usage.read_again_at = now + READ_PAUSE;
         // Whoever carried a pinned address has only just left, so it rests.
         let left: Vec<Ipv4Addr> =
             self.pinned.extract_if(.., |address, _| !used.contains_key(address)).map(|(at, _)| at).collect();
@@ -67,4 +81,9 @@ impl Pool {
             self.disk.revision += 1;
         }
     }
+}
+
+/// The kernel does not say who uses what.
+pub(crate) fn unreadable(detail: impl ToString) -> Cause {
+    Cause::HostWiring { step: "read the kernel".to_owned(), detail: detail.to_string() }
 }

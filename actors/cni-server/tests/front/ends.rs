@@ -37,6 +37,22 @@ fn a_shim_that_hangs_up_with_the_plan_in_its_hand_is_not_wired() {
 }
 
 #[test]
+fn a_shim_that_hangs_up_while_a_room_is_asked_is_heard_at_once() {
+    in_real_time(async {
+        let mut house = House::open().await;
+        let shim = Shim::add(&house, request()).await;
+        let (lease, place) = house.asked.lease().await;
+        answer(place, Ok(grant()));
+        // RouteProgrammer is in no hurry.
+        let (_, planned) = house.asked.plan().await;
+        drop(shim);
+        assert_eq!(house.asked.closed().await, (lease.key, lease.stream));
+        house.until_answered("ADD", "Superseded").await;
+        assert!(planned.is_closed() && house.asked.none());
+    });
+}
+
+#[test]
 fn adds_end_with_their_incarnation_and_are_repeated_at_the_next() {
     in_real_time(async {
         let mut house = House::open().await;

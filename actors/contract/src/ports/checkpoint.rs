@@ -44,7 +44,7 @@ pub trait Checkpoint: Send + Sync + 'static {
     /// Reads what is there. A corrupt or foreign file is set aside, never a failure; a disk that cannot be read is one.
     fn load(&self) -> BoxFuture<'static, Result<Loaded, Cause>>;
 
-    /// Makes the image durable, whole. Only files whose content changed are written. A write that had begun when its caller
+    /// Makes the image durable, whole. Only files whose content changed are written, and by the first write of a process, or one after a failure, all. A write that had begun when its caller
     /// went away still ends before the next load.
     fn write(&self, image: CheckpointImage) -> BoxFuture<'static, Result<(), Cause>>;
 }

@@ -156,7 +156,8 @@ impl<F: Files> Writer<F> {
         }
         // Taken: if any step fails it is not known what the disk holds, and it is read again before the next write.
         let mut disk = self.disk.take().unwrap_or_default();
-        if std::mem::replace(&mut self.distrust, true) {
+        let distrust = std::mem::replace(&mut self.distrust, true);
+        if distrust {
             disk.peer.stamp = None;
             disk.own.stamp = None;
         }
@@ -165,7 +166,7 @@ impl<F: Files> Writer<F> {
             Ok(after) => after,
             Err(problem) => {
                 self.disk = Some(disk);
-                self.distrust = false;
+                self.distrust = distrust;
                 return Err(CheckpointError::BadImage { problem });
             }
         };

@@ -113,32 +113,37 @@ impl Host for LinuxHost {
 async fn snapshot(channel: &Channel, deadline: Deadline) -> Result<HostSnapshot, HostError> {
     let (seen, links_whole) = link::dump(channel, deadline).await?;
     let (addresses, addresses_whole) = address::dump(channel, deadline).await?;
-    let behind = read_behind(channel, &seen, deadline).await?;
+    let (behind, behind_whole) = read_behind(channel, &seen, deadline).await?;
     let (seen, confirmed_whole) = confirm(channel, seen, deadline).await?;
     let (routes, routes_whole) = route::dump(channel, deadline).await?;
     let (rules, rules_whole) = rule::dump(channel, deadline).await?;
     let links = seen.into_iter().map(|seen| complete_link(seen, &addresses, &behind)).collect();
+    let all_told = addresses_whole && behind_whole && confirmed_whole;
     Ok(HostSnapshot {
-        complete: links_whole && addresses_whole && confirmed_whole && routes_whole && rules_whole,
+        complete: links_whole && all_told && routes_whole && rules_whole,
         links,
         routes,
         rules,
     })
 }
 
-/// The addresses of each namespace that has the other end of one of our veths; `None` where the kernel does not tell.
+/// The addresses of each namespace that has the other end of one of our veths (`None` where the kernel does not tell), and
+/// whether everything it does tell was told: what was interrupted is no proof that nobody carries an address.
 async fn read_behind(
     channel: &Channel,
     seen: &[SeenLink],
     deadline: Deadline,
-) -> Result<BTreeMap<i32, Option<Vec<SeenAddress>>>, HostError> {
+) -> Result<(BTreeMap<i32, Option<Vec<SeenAddress>>>, bool), HostError> {
     let mut behind = BTreeMap::new();
+    let mut all_told = true;
     for namespace in seen.iter().filter_map(|seen| seen.peer).map(|peer| peer.namespace) {
         if namespace >= 0 && !behind.contains_key(&namespace) {
-            behind.insert(namespace, address::dump_elsewhere(channel, namespace, deadline).await?);
+            let (addresses, whole) = address::dump_elsewhere(channel, namespace, deadline).await?;
+            all_told &= whole;
+            behind.insert(namespace, addresses);
         }
     }
-    Ok(behind)
+    Ok((behind, all_told))
 }
 
 /// Reads the links a second time and keeps what is still there with the same other end. The kernel gives a namespace id away
@@ -154,19 +159,22 @@ async fn confirm(
     let (again, whole) = link::dump(channel, deadline).await?;
     let peers: BTreeMap<u32, Option<Peer>> =
         again.into_iter().map(|seen| (seen.link.ifindex, seen.peer)).collect();
-    Ok((still_there(seen, &peers), whole))
+    let (seen, unchanged) = still_there(seen, &peers);
+    Ok((seen, whole && unchanged))
 }
 
-fn still_there(seen: Vec<SeenLink>, peers: &BTreeMap<u32, Option<Peer>>) -> Vec<SeenLink> {
-    seen.into_iter()
-        .filter_map(|mut seen| {
-            let now = peers.get(&seen.link.ifindex)?;
-            if *now != seen.peer {
-                seen.peer = None;
-            }
-            Some(seen)
-        })
-        .collect()
+/// Those that are still there, and whether all of these have the other end they had.
+fn still_there(seen: Vec<SeenLink>, peers: &BTreeMap<u32, Option<Peer>>) -> (Vec<SeenLink>, bool) {
+    let mut unchanged = true;
+    let still = seen.into_iter().filter_map(|mut seen| {
+        let now = peers.get(&seen.link.ifindex)?;
+        if *now != seen.peer {
+            unchanged = false;
+            seen.peer = None;
+        }
+        Some(seen)
+    });
+    (still.collect(), unchanged)
 }
 
 fn complete_link(
@@ -269,9 +277,15 @@ mod tests {
         let other = Peer { namespace: 6, ifindex: 2 };
         let links = vec![seen(1, None), seen(7, Some(peer)), seen(8, Some(other)), seen(9, Some(peer))];
         let now = BTreeMap::from([(1, None), (8, Some(peer)), (9, Some(peer))]);
-        let kept: Vec<_> =
-            still_there(links, &now).iter().map(|seen| (seen.link.ifindex, seen.peer)).collect();
+        let (kept, unchanged) = still_there(links, &now);
+        let kept: Vec<_> = kept.iter().map(|seen| (seen.link.ifindex, seen.peer)).collect();
         assert_eq!(kept, [(1, None), (8, None), (9, Some(peer))]);
+        // Unknown this time: no proof that nobody carries an address.
+        assert!(!unchanged);
+        assert!(
+            still_there(vec![seen(9, Some(peer)), seen(7, Some(peer))], &now).1,
+            "one that is gone is no riddle"
+        );
     }
 
     #[test]

@@ -73,7 +73,7 @@ impl<C: Core> Handler<Flood> for Room<C> {
 
     fn handle(&mut self, flood: Flood, ctx: &mut Self::Context) {
         if self.fence.is_over() {
-            ctx.terminate();
+            ctx.stop();
         } else if self.clock.now() < flood.until {
             // It is full for nobody: mail of the kernel itself takes no place.
             let _ = ctx.address().try_send(flood);

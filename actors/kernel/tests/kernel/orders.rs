@@ -133,6 +133,15 @@ fn one_who_is_flooded_is_lost_and_a_short_flood_passes() {
         scene.journal.until("1: is gone").await;
         assert_eq!(hello(&scene.link).await.unwrap().incarnation, 2);
     });
+    // Also when its timer is moved meanwhile: a flooded room never comes to clean what was cancelled.
+    on_threads(lenient(), async |mut scene| {
+        let now = scene.stage.clock.now();
+        scene.link.tell(Say::WakeAt(now + seconds(9_000))).unwrap();
+        scene.orders.give("solo", Order::Flood(seconds(3600))).await.unwrap();
+        scene.link.tell(Say::WakeAt(now + seconds(8_000))).unwrap();
+        scene.stage.until(|vitals| vitals.incarnation == 2 && vitals.running()).await;
+        scene.journal.until("1: is gone").await;
+    });
     on_threads(Policy { pulse: seconds(10), ..strict() }, async |mut scene| {
         scene.orders.give("solo", Order::Flood(millis(50))).await.unwrap();
         assert_eq!(hello(&scene.link).await.unwrap().incarnation, 1);

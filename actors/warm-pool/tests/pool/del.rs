@@ -237,6 +237,8 @@ fn a_reading_that_tells_nothing_is_repeated_and_frees_nothing() {
     let mut asked = desk.lease(2);
     for (reads, nothing) in [(2, None), (3, Some(HostSnapshot::default()))] {
         desk.kernel_shows(nothing);
+        // Whoever waits is told so.
+        assert_eq!(desk.view.as_ref().unwrap().waiting_for.as_ref().map(Cause::label), Some("HostWiring"));
         desk.pass(RETRY);
         assert_eq!(desk.reads, reads);
         assert!(waits(&mut asked));
@@ -264,6 +266,9 @@ fn a_reading_that_began_before_the_end_of_a_rest_says_nothing_about_it() {
     desk.kernel_shows(Some(kernel_with([])));
     desk.write_all();
     assert_eq!(answer(&mut asked[0]).unwrap().address, at(1));
+    assert_eq!((desk.reads, waits(&mut asked[1])), (1, true));
+    // Readings have a pause between them.
+    desk.pass(Duration::from_millis(250));
     assert_eq!((desk.reads, waits(&mut asked[1])), (2, true));
     desk.kernel_shows(Some(kernel_with([])));
     desk.write_all();

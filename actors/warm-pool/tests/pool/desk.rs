@@ -197,7 +197,8 @@ impl Desk {
 
     /// A reading of the kernel ends.
     pub(crate) fn kernel_shows(&mut self, read: Option<HostSnapshot>) {
-        self.event(Event::Outcome(PoolOutcome::Use(read)));
+        let failed = || Cause::HostWiring { step: "read the kernel".into(), detail: "no answer".into() };
+        self.event(Event::Outcome(PoolOutcome::Use(read.ok_or_else(failed))));
     }
 
     pub(crate) fn mail(&mut self, mail: PoolMail) {

@@ -24,6 +24,20 @@ fn after_a_plain_restart_the_plan_is_empty() {
 }
 
 #[test]
+fn what_was_only_read_is_written_once_before_anything_is_answered_from_it() {
+    let leases = vec![on_disk(1, 1, Assigned)];
+    let (mut desk, _) = Desk::recovered(config(), leases, kernel_with([at(1)]), NOW);
+    desk.hear_enis(vec![eni(0, &[1])]);
+    // Its shim repeats the ADD. Whoever died may have seen the sync of this very lease fail.
+    let mut asked = desk.lease(1);
+    assert!(waits(&mut asked));
+    desk.write_ends(Ok(()));
+    assert_eq!(answer(&mut asked).unwrap().address, at(1));
+    let mut again = desk.lease(1);
+    assert!(answer(&mut again).is_ok() && desk.write.is_none());
+}
+
+#[test]
 fn an_address_that_no_link_carries_any_more_is_released() {
     let leases = vec![on_disk(1, 1, Assigned), on_disk(2, 2, Assigned)];
     let (mut desk, notes) = Desk::recovered(config(), leases, kernel_with([at(2)]), NOW);

@@ -36,20 +36,20 @@ pub(crate) async fn dump(
     read(channel, "read addresses", None, deadline).await
 }
 
-/// All addresses of another namespace; `None` if the kernel does not tell all of them.
+/// All addresses of another namespace, and whether all that the kernel would tell was told. `None` where it would not, or was
+/// interrupted: the second says which.
 pub(crate) async fn dump_elsewhere(
     channel: &Channel,
     namespace: i32,
     deadline: Deadline,
-) -> Result<Option<Vec<SeenAddress>>, HostError> {
+) -> Result<(Option<Vec<SeenAddress>>, bool), HostError> {
     let what = format!("read the addresses of namespace {namespace}");
     match read(channel, &what, Some(namespace), deadline).await {
-        Ok((addresses, true)) => Ok(Some(addresses)),
-        Ok((_, false)) => Ok(None),
+        Ok((addresses, whole)) => Ok((whole.then_some(addresses), whole)),
         // Gone meanwhile, or not ours to see.
         Err(HostError::Refused { error, .. }) => {
             tracing::debug!(namespace, error, "the kernel does not tell what is behind a veth");
-            Ok(None)
+            Ok((None, true))
         }
         Err(other) => Err(other),
     }
