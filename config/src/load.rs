@@ -162,7 +162,12 @@ mod tests {
 
     #[test]
     fn the_fault_socket_is_in_the_state_directory_and_nothing_elses() {
-        for elsewhere in ["/tmp/fault.sock", "/var/run/aws-node/deeper/fault.sock", "/var/run/aws-node/.."] {
+        for elsewhere in [
+            "/tmp/fault.sock",
+            "/var/run/aws-node/ipam.json",
+            "/var/run/aws-node/deeper/fault.sock",
+            "/var/run/aws-node/..",
+        ] {
             let refused = with_fault_socket(Build::ForTests, elsewhere).unwrap_err();
             assert!(
                 refused.contains("not directly in daemon.state_directory, \"/var/run/aws-node\""),

@@ -95,18 +95,19 @@ pub(crate) fn together(settings: &Settings, explained: &[Explained], findings: &
     }
 }
 
-/// It is where nobody else may look, and where a lock says that nobody else listens.
+/// It is where a lock says that nobody else listens, and is named as no other file there is.
 fn fault_socket(socket: &Path, daemon: &Daemon, explained: &[Explained], findings: &mut Findings) {
     const KEY: &str = "fault.socket";
     let directory = &daemon.state_directory;
     let value = socket.display().to_string();
-    if socket.file_name().is_none() || socket.parent() != Some(directory) {
+    let is_named = socket.extension().is_some_and(|ending| ending == "sock");
+    if !is_named || socket.parent() != Some(directory) {
         findings.problems.push(Problem::Value {
             key: KEY.to_owned(),
             from: from(explained, KEY),
             value,
             expected: format!(
-                "directly in daemon.state_directory, {}",
+                "directly in daemon.state_directory, {}, under a name that ends in `.sock`",
                 shown(&directory.display().to_string())
             ),
         });

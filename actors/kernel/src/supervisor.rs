@@ -224,7 +224,7 @@ impl Supervisor {
         });
     }
 
-    /// Has a child do harm, and says whether it will.
+    /// Has a child do harm, and says whether the order is in its mailbox: one that dies meanwhile does not follow it.
     pub(crate) fn order(&self, given: Given) {
         // Whoever gave it may have gone.
         let _ = given.answer.send(self.pass_on(given.child, given.order));
@@ -241,8 +241,10 @@ impl Supervisor {
         match self.seated.get(index) {
             Some(Some(seated)) if (seated.order)(order) => Ok(()),
             _ => {
-                let vitals = self.published.get(index);
-                let (child, state) = vitals.map_or(("", "idle"), |vitals| (vitals.name, vitals.state));
+                let child = self.nests.get(index).map_or("", |nest| nest.name());
+                let state = self.published.get(index).map_or("idle", |vitals| vitals.state);
+                // Its death has not been heard of yet.
+                let state = if state == "running" { "dying" } else { state };
                 Err(OrderError::NotRunning { child, state })
             }
         }
