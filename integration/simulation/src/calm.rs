@@ -28,7 +28,10 @@ pub(crate) fn has_settled(stage: &Stage, runtime: &Runtime, life: &Life) -> bool
         .model
         .with(|model| model.pods.values().any(|pod| matches!(pod.phase, Phase::Adding | Phase::Leaving)));
     let assigned = life.views.leases.latest().is_some_and(|view| {
-        view.counts.waiting == 0 && view.leases.iter().all(|lease| lease.phase == LeasePhase::Assigned)
+        let (free, total) = (view.counts.free, view.counts.total);
+        view.counts.waiting == 0
+            && stage.model.with(|model| model.keeps_its_reserve(free, total))
+            && view.leases.iter().all(|lease| lease.phase == LeasePhase::Assigned)
     });
     let long_fair = stage.model.with(|model| model.fair_for(stage.world.now()) >= REPAIRS);
     runtime.adding() == 0 && !leaves && assigned && long_fair && run(life) && stage.porch.is_ready()
@@ -83,9 +86,32 @@ pub(crate) fn while_pods_run(stage: &Stage, runtime: &Runtime, life: &Life) {
         }
         reached(stage, pod, *address, *ifindex);
     }
+    neighbours(stage, &up);
+    for lease in view.leases.iter().filter(|lease| lease.phase != LeasePhase::Assigned) {
+        judge.violated(format!(
+            "{} is {:?} for {}, and no ADD is under way",
+            lease.address, lease.phase, lease.pod
+        ));
+    }
+    if !stage.model.with(|model| model.keeps_its_reserve(view.counts.free, view.counts.total)) {
+        judge.violated(format!("the pool does not keep its reserve: {:?}", view.counts));
+    }
     let known = stage.model.with(|model| model.pods.len() + model.lingering.len());
     if view.leases.len() > known {
         judge.violated(format!("{} leases for {known} pods", view.leases.len()));
+    }
+}
+
+/// Pods of one node reach each other without leaving it.
+fn neighbours(stage: &Stage, up: &[(String, Ipv4Addr, u32)]) {
+    for (pod, from, in_by) in up {
+        for (other, to, behind) in up.iter().filter(|(_, to, _)| to != from) {
+            let question = RouteQuestion { to: *to, from: Some(*from), in_by: Some(*in_by), mark: None };
+            let way = stage.world.with(|world| world.linux.route(world.host, question));
+            if !way.as_ref().is_ok_and(|way| way.is_some_and(|way| way.out_by == *behind)) {
+                stage.judge.violated(format!("{pod} at {from} does not reach {other} at {to}: {way:?}"));
+            }
+        }
     }
 }
 

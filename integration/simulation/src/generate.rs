@@ -24,8 +24,22 @@ impl Script {
         let length = 20 + dice.below(60);
         let mut step = Vec::new();
         for _ in 0..length {
-            step.push(one(&mut dice));
+            let next = one(&mut dice);
+            step.push(next.clone());
+            if let Step::Add { pod } = next
+                && dice.per_mille(80)
+            {
+                // Its shim dies over it, and no DEL says so.
+                step.push(Step::Pass { milliseconds: dice.below(20) });
+                step.push(Step::Vanish { pod });
+            }
             step.push(Step::Pass { milliseconds: pause(&mut dice) });
+        }
+        if dice.per_mille(250) {
+            // The weather clears over a subnet that was just found full.
+            step.push(Step::SubnetTaken { left: 0 });
+            step.extend((0..4).map(|_| Step::Add { pod: some_pod(&mut dice) }));
+            step.push(Step::Pass { milliseconds: 20_000 });
         }
         Self { seed, node, step }
     }
@@ -55,8 +69,12 @@ fn pause(dice: &mut Dice) -> u64 {
     }
 }
 
+fn some_pod(dice: &mut Dice) -> u32 {
+    u32::try_from(dice.below(PODS)).unwrap_or(0)
+}
+
 fn one(dice: &mut Dice) -> Step {
-    let pod = u32::try_from(dice.below(PODS)).unwrap_or(0);
+    let pod = some_pod(dice);
     let back_after_milliseconds = dice.below(3_000);
     match dice.below(100) {
         0..=44 => Step::Add { pod },
@@ -82,7 +100,7 @@ fn weather(dice: &mut Dice) -> Weather {
     let mut weather = Weather {
         ec2: Odds::slow(dice.below(400)),
         imds: Odds::slow(dice.below(5)),
-        host: Odds::slow(dice.below(3)),
+        host: Odds::slow(if dice.per_mille(200) { dice.below(400) } else { dice.below(3) }),
         disk: Odds::slow(dice.below(8)),
     };
     for _ in 0..dice.below(3) {

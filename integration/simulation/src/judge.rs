@@ -1,11 +1,11 @@
 //! Watches every turn of every room: counts it, asks the room for its audit and the model for its own, and keeps what was wrong.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use fakes::{Shared, SharedWorld};
 
-use crate::model::Model;
+use crate::model::{AFTERMATH, Model};
 use crate::script::How;
 
 /// What a run has shown so far.
@@ -16,9 +16,16 @@ struct Record {
     /// Rooms within a turn: one that begins anew while it stands here has panicked.
     turning: BTreeMap<&'static str, bool>,
     orders: BTreeMap<String, How>,
+    /// Rooms whose last life was ended by an order.
+    ended_on_order: BTreeSet<String>,
+    /// The second of each room's newest turn, and its turns in that second.
+    pace: BTreeMap<&'static str, (u64, u32)>,
     trace: u64,
     adds: Adds,
 }
+
+/// A busy room turns some hundred times a second; one that asks to be woken again and again, a thousand times.
+const TURNS_A_SECOND_MAX: u32 = 600;
 
 /// ADDs that came to an end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -65,7 +72,7 @@ impl Judge {
         self.record.with(|record| record.steps)
     }
 
-    /// A number that two runs share only if everything happened in the same order at the same times.
+    /// A number that two runs share only if the same rooms took their turns at the same times, with the same changes in EC2.
     pub(crate) fn trace(&self) -> u64 {
         self.record.with(|record| record.trace)
     }
@@ -91,6 +98,7 @@ impl Judge {
         let how = self.record.with(|record| {
             let how = record.orders.get(room).copied().filter(|how| fits(*how))?;
             record.orders.remove(room);
+            record.ended_on_order.insert(room.to_owned());
             // It is no panic of its own.
             record.turning.remove(room);
             Some(how)
@@ -99,8 +107,13 @@ impl Judge {
         Some(how)
     }
 
-    /// An incarnation of a room is made.
-    pub(crate) fn begins(&self, room: &'static str) {
+    /// An incarnation of a room is made, in a daemon that has had one of it or not. In fair weather none ends without an order.
+    pub(crate) fn begins(&self, room: &'static str, again: bool) {
+        let ordered = self.record.with(|record| record.ended_on_order.remove(room));
+        let fair_for = self.model.with(|model| model.fair_for(self.world.now()));
+        if again && !ordered && fair_for >= AFTERMATH {
+            self.violated(format!("{room} ended by itself in fair weather"));
+        }
         let panicked = self.record.with(|record| record.turning.remove(room));
         if panicked == Some(true) {
             self.violated(format!("{room} panicked by itself"));
@@ -113,11 +126,18 @@ impl Judge {
 
     pub(crate) fn turn_ended(&self, room: &'static str, audit: Vec<String>) {
         let now = self.world.now();
-        self.record.with(|record| {
+        let changes = self.world.with(|world| world.region.journal().mutations());
+        let turns = self.record.with(|record| {
             record.turning.insert(room, false);
             record.steps += 1;
-            record.trace = fold(record.trace, room, now);
+            record.trace = fold(record.trace, room, now, changes);
+            let (second, turns) = record.pace.entry(room).or_default();
+            *turns = if std::mem::replace(second, now.as_secs()) == now.as_secs() { *turns + 1 } else { 1 };
+            *turns
         });
+        if turns > TURNS_A_SECOND_MAX {
+            self.violated(format!("{room} took {turns} turns in a second"));
+        }
         for violation in audit {
             self.violated(format!("{room}: {violation}"));
         }
@@ -131,10 +151,13 @@ impl Judge {
     }
 }
 
-/// FNV-1a over a turn.
-fn fold(trace: u64, room: &str, now: Duration) -> u64 {
+/// FNV-1a over a turn: whose, when, and after how many changes in EC2.
+fn fold(trace: u64, room: &str, now: Duration, changes: u64) -> u64 {
     let micros = u64::try_from(now.as_micros()).unwrap_or(u64::MAX).to_le_bytes();
-    room.bytes().chain(micros).fold(trace ^ 0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    room.bytes()
+        .chain(micros)
+        .chain(changes.to_le_bytes())
+        .fold(trace ^ 0xcbf2_9ce4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        })
 }

@@ -12,6 +12,7 @@ mod generate;
 mod judge;
 mod life;
 mod model;
+mod panics;
 mod plant;
 mod play;
 mod runtime;

@@ -20,7 +20,7 @@ use crate::plant::Plant;
 use crate::stage::Stage;
 use crate::watched::{Sabotage, watched};
 
-/// A stop in order takes at most this long in any weather: each of seven rooms drains for five seconds.
+/// A stop in order takes at most this long in any weather: each of six rooms drains for five seconds.
 const STOP: Duration = Duration::from_secs(60);
 
 /// A running daemon.

@@ -12,6 +12,9 @@ use host::NamespaceId;
 /// After a release an address rests for 30 s; with the release itself and a repeated call it is back within this.
 const REST: Duration = Duration::from_secs(45);
 
+/// An address that was a pod's is nobody else's for this long after its DEL began.
+const REST_MIN: Duration = Duration::from_secs(30);
+
 /// Pauses after failures grow to a minute; what is refused for so long after rough weather is still its doing.
 pub(crate) const AFTERMATH: Duration = Duration::from_secs(90);
 
@@ -47,18 +50,33 @@ pub(crate) struct Model {
     pub(crate) lingering: Vec<NamespaceId>,
     /// Addresses the node could have at most.
     pub(crate) capacity: u32,
+    /// Free addresses the daemon is to keep.
+    reserve: u32,
+    /// What it may buy beyond what is wanted: the reserve, or an ENI's worth if there is to be none.
+    spare: u32,
+    /// The most addresses it ever had a use for, what is spare included.
+    useful: u32,
     pub(crate) rough: bool,
     rough_at: Option<Duration>,
     crowded_at: Option<Duration>,
     deaths: Vec<Duration>,
     left_at: Vec<Duration>,
+    /// Addresses that were pods', and when they were told to leave.
+    rests: BTreeMap<Ipv4Addr, Duration>,
     sandboxes: u32,
 }
 
 impl Model {
-    /// A node that can have so many addresses, without pods.
-    pub(crate) fn of_capacity(capacity: u32) -> Self {
-        Self { capacity, ..Self::default() }
+    /// A node of so many ENIs with so many addresses each, that has so many and is to keep so many free; without pods.
+    pub(crate) fn of_node(enis: u32, per_eni: u32, has: u32, reserve: u32) -> Self {
+        let spare = if reserve == 0 { per_eni } else { reserve };
+        let capacity = enis.saturating_mul(per_eni);
+        Self { capacity, reserve, spare, useful: has.max(spare), ..Self::default() }
+    }
+
+    /// Whether as many are free as should be, or all that can be.
+    pub(crate) fn keeps_its_reserve(&self, free: u32, total: u32) -> bool {
+        free >= self.reserve.min(self.capacity.saturating_sub(total.saturating_sub(free)))
     }
 
     /// A sandbox for this pod, if it has none.
@@ -81,6 +99,29 @@ impl Model {
         Some(sandbox)
     }
 
+    /// ADD has succeeded; what is wrong with the address that the pod was told.
+    pub(crate) fn came_up(&mut self, sandbox: &Sandbox, address: Ipv4Addr, now: Duration) -> Option<String> {
+        let mut pods = self.pods.values_mut();
+        pods.find(|known| known.key == sandbox.key)?.phase = Phase::Up(address);
+        let left_at = self.rests.remove(&address).filter(|left_at| *left_at + REST_MIN > now)?;
+        let rested = now.saturating_sub(left_at);
+        Some(format!("{} was told {address}, which another left {rested:?} before", sandbox.pod))
+    }
+
+    /// A pod's sandbox is on its way out from now on; `None` if it is already, or there is none.
+    pub(crate) fn leave(&mut self, pod: u32, now: Duration) -> Option<Sandbox> {
+        let sandbox = self.pods.get_mut(&pod).filter(|sandbox| sandbox.phase != Phase::Leaving)?;
+        if let Phase::Up(address) = std::mem::replace(&mut sandbox.phase, Phase::Leaving) {
+            self.rests.insert(address, now);
+        }
+        Some(sandbox.clone())
+    }
+
+    /// After a boot nobody remembers a pod's address: nothing rests.
+    pub(crate) fn boots(&mut self) {
+        self.rests.clear();
+    }
+
     /// The runtime is done with a pod's sandbox.
     pub(crate) fn end(&mut self, pod: u32, now: Duration) {
         if self.pods.remove(&pod).is_some() {
@@ -101,6 +142,7 @@ impl Model {
         }
         self.left_at.retain(|at| *at + REST > now);
         let wanted = self.pods.len() + self.lingering.len() + self.left_at.len();
+        self.useful = self.useful.max(u32::try_from(wanted).unwrap_or(u32::MAX).saturating_add(self.spare));
         if wanted > self.capacity as usize {
             self.crowded_at = Some(now);
         }
@@ -111,12 +153,18 @@ impl Model {
         if self.rough { Duration::ZERO } else { now.saturating_sub(self.rough_at.unwrap_or_default()) }
     }
 
-    /// Whether an ADD that began then may fail now.
-    pub(crate) fn excuses(&self, began_at: Duration, now: Duration) -> bool {
+    /// Whether an ADD that began then may fail now with this label.
+    pub(crate) fn excuses(&self, label: &str, began_at: Duration, now: Duration) -> bool {
         let rough = self.rough || self.rough_at.is_some_and(|at| at + AFTERMATH >= began_at);
         let crowded = self.crowded_at.is_some_and(|at| at + REST >= began_at);
         let deaths = self.deaths.iter().filter(|at| **at >= began_at && **at <= now).count();
-        rough || crowded || deaths >= 2
+        match label {
+            // Nothing out there makes the node speak nonsense, or take its own shim's words for it.
+            "BadRequest" | "Protocol" | "Simulation" => false,
+            // A daemon that lives answers, whatever the weather.
+            "TooLong" | "DaemonAbsent" => deaths >= 1,
+            _ => rough || crowded || deaths >= 2,
+        }
     }
 
     /// Addresses of pods that were told so.
@@ -139,6 +187,13 @@ impl Model {
             .collect();
         let durable: BTreeMap<&AttachmentKey, (Ipv4Addr, LeasePhase)> =
             world.durable().leases.iter().map(|lease| (&lease.key, (lease.address, lease.phase))).collect();
+        if attached.len() > self.useful as usize {
+            broken.push(format!(
+                "{} addresses are bought, and {} were of use at most",
+                attached.len(),
+                self.useful
+            ));
+        }
         for (sandbox, address) in self.up() {
             if let Some(other) = held.insert(address, sandbox) {
                 broken.push(format!("{address} is both {}'s and {}'s", other.pod, sandbox.pod));

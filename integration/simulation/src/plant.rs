@@ -29,7 +29,7 @@ pub enum Plant {
     ForgottenAtRestart,
     /// Questions of those who wait are lost when the actor dies.
     LostWaiter,
-    /// An ENI is created for what a call asks, and never attached.
+    /// An ENI is created with every call for addresses, and never attached: by the plant itself, since nothing creates ENIs yet.
     LeakedEni,
     /// A write goes on after its incarnation is dead.
     EffectOfTheDead,

@@ -15,12 +15,12 @@ use tokio::task::LocalSet;
 
 use crate::judge::Adds;
 use crate::life::Life;
-use crate::model::Model;
+use crate::model::{AFTERMATH, Model};
 use crate::plant::Plant;
 use crate::runtime::Runtime;
 use crate::script::{Script, Step};
 use crate::stage::Stage;
-use crate::{calm, squatter};
+use crate::{calm, panics, squatter};
 
 /// A daemon that ended by itself is started again by kubelet after this.
 const KUBELET: Duration = Duration::from_secs(2);
@@ -35,7 +35,7 @@ pub struct Played {
     pub steps: u64,
     /// Time that passed in the world.
     pub virtual_time: Duration,
-    /// Two runs share this number only if everything happened in the same order at the same times.
+    /// Two runs share this number only if the same rooms took their turns at the same times, with the same changes in EC2.
     pub trace: u64,
     /// ADDs that came to an end.
     pub adds: Adds,
@@ -58,6 +58,7 @@ pub fn play(script: &Script, plant: Option<Plant>) -> Result<Played, String> {
 
 async fn play_here(script: &Script, plant: Option<Plant>) -> Result<Played, String> {
     let mut director = Director::new(script, plant)?;
+    panics::listen();
     director.start();
     for step in &script.step {
         director.take(step).await;
@@ -69,6 +70,9 @@ async fn play_here(script: &Script, plant: Option<Plant>) -> Result<Played, Stri
         director.come_to_rest().await;
     }
     let Director { stage, .. } = director;
+    if let Some(panic) = panics::heard() {
+        stage.judge.violated(panic);
+    }
     let trouble = stage.world.with(|world| world.troubles.first().cloned());
     Ok(Played {
         steps: stage.judge.steps(),
@@ -106,8 +110,9 @@ impl Director {
             Knobs { imds: ImdsLag { addresses_milliseconds: lag, ..ImdsLag::default() }, ..Knobs::default() };
         let world = World::new(&spec, knobs, script.seed).map_err(|error| error.to_string())?;
         let enis = u32::try_from(node.more_enis.len()).unwrap_or(u32::MAX).saturating_add(1);
-        let capacity = enis.saturating_mul(limits.ipv4_per_eni.saturating_sub(1));
-        let model = Model::of_capacity(capacity);
+        let per_eni = limits.ipv4_per_eni.saturating_sub(1);
+        let has = node.more_enis.iter().fold(node.secondary_addresses, |sum, more| sum.saturating_add(*more));
+        let model = Model::of_node(enis, per_eni, has, node.warm_ip_target);
         let stage = Stage::new(SharedWorld::new(world), model, plant, script.seed);
         let environment =
             [("WARM_ENI_TARGET", "0".to_owned()), ("WARM_IP_TARGET", node.warm_ip_target.to_string())];
@@ -123,7 +128,7 @@ impl Director {
     }
 
     fn is_over(&self) -> bool {
-        self.stage.judge.first_violation().is_some()
+        self.stage.judge.first_violation().is_some() || panics::heard().is_some()
     }
 
     fn start(&mut self) {
@@ -173,9 +178,12 @@ impl Director {
         let until = self.stage.world.now() + time;
         loop {
             let now = self.stage.world.now();
-            if self.life.as_ref().is_some_and(Life::has_ended) {
+            if let Some(life) = self.life.take_if(|life| life.has_ended()) {
+                if self.stage.model.with(|model| model.fair_for(now)) > AFTERMATH {
+                    self.stage.judge.violated("the daemon ended by itself in fair weather");
+                }
                 self.died();
-                self.life = None;
+                life.kill(&self.stage).await;
                 tokio::time::sleep(KUBELET).await;
                 self.start();
             }

@@ -62,15 +62,13 @@ impl Runtime {
         match added {
             Ok(address) => {
                 stage.judge.added(true);
-                stage.model.with(|model| {
-                    if let Some(known) = model.pods.get_mut(&pod).filter(|known| known.key == sandbox.key) {
-                        known.phase = Phase::Up(address);
-                    }
-                });
+                if let Some(wrong) = stage.model.with(|model| model.came_up(sandbox, address, now)) {
+                    stage.judge.violated(wrong);
+                }
             }
             Err(refusal) => {
                 stage.judge.added(false);
-                if !stage.model.with(|model| model.excuses(sandbox.began_at, now)) {
+                if !stage.model.with(|model| model.excuses(&refusal.label, sandbox.began_at, now)) {
                     let (label, text) = (refusal.label, refusal.text);
                     let waited = now.saturating_sub(sandbox.began_at);
                     stage.judge.violated(format!(
@@ -130,7 +128,10 @@ impl Runtime {
         for pod in pods {
             self.vanish(pod);
         }
-        let lingering = self.stage.model.with(|model| std::mem::take(&mut model.lingering));
+        let lingering = self.stage.model.with(|model| {
+            model.boots();
+            std::mem::take(&mut model.lingering)
+        });
         for namespace in lingering {
             self.stage.world.with(|world| world.linux.delete_namespace(namespace));
         }
@@ -146,11 +147,8 @@ impl Runtime {
         if let Some(shim) = self.shims.with(|shims| shims.remove(&pod)) {
             shim.abort();
         }
-        self.stage.model.with(|model| {
-            let sandbox = model.pods.get_mut(&pod).filter(|sandbox| sandbox.phase != Phase::Leaving)?;
-            sandbox.phase = Phase::Leaving;
-            Some(sandbox.clone())
-        })
+        let now = self.stage.world.now();
+        self.stage.model.with(|model| model.leave(pod, now))
     }
 
     /// The addresses go off the pod's link first.

@@ -27,6 +27,11 @@ const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 const FRAMES_MAX: usize = 8;
 
+/// One in so many connections breaks once the plan is carried out: the shim comes again over a new one, and the daemon notices
+/// the end of the old stream within so long.
+const BREAKS_ONE_IN: u64 = 16;
+const NOTICED_WITHIN_MILLISECONDS: u64 = 200;
+
 /// The MAC of a pod's end does not matter here: nobody else is in its namespace.
 const POD_MAC: Mac = Mac([0x0a, 0, 0, 0, 0, 1]);
 
@@ -114,6 +119,16 @@ async fn converse(site: &Site<'_>, request: &AddRequest, absent_at: &mut Instant
             from_daemon::Frame::Plan(plan) => {
                 let told = site.carry_out(&plan).await;
                 let told = told.map_or_else(from_shim::Frame::Failed, from_shim::Frame::Wired);
+                if site.stage.roll().checked_rem(BREAKS_ONE_IN) == Some(0) {
+                    // Nobody knows whether the daemon has heard it.
+                    let _ = site.stage.roll().checked_rem(2) == Some(0) && say(told);
+                    let stage = site.stage.clone();
+                    tokio::task::spawn_local(async move {
+                        stage.dawdle(NOTICED_WITHIN_MILLISECONDS).await;
+                        drop((to_daemon, from_daemon));
+                    });
+                    return Said::Broken;
+                }
                 if !say(told) {
                     return Said::Broken;
                 }

@@ -1,4 +1,4 @@
-//! A failing script made smaller: steps are left out, in ever smaller groups, for as long as something is still broken.
+//! A failing script made smaller: steps are left out, in ever smaller groups, for as long as the same is still broken.
 
 use crate::plant::Plant;
 use crate::play::{Played, play};
@@ -13,6 +13,7 @@ const RUNS_MAX: u32 = 400;
 /// As [`play`].
 pub fn shrink(script: &Script, plant: Option<Plant>) -> Result<(Script, Played), String> {
     let mut best = (script.clone(), play(script, plant)?);
+    let wanted = kind(&best.1);
     let mut runs = 0;
     let mut group = best.0.step.len().div_ceil(2);
     while group > 0 {
@@ -22,7 +23,7 @@ pub fn shrink(script: &Script, plant: Option<Plant>) -> Result<(Script, Played),
             let candidate = without(&best.0, at, group);
             let played = play(&candidate, plant)?;
             runs += 1;
-            if played.violation.is_some() {
+            if kind(&played) == wanted {
                 best = (candidate, played);
                 smaller = true;
             } else {
@@ -35,6 +36,13 @@ pub fn shrink(script: &Script, plant: Option<Plant>) -> Result<(Script, Played),
         group = if group == 1 { 1 } else { group / 2 };
     }
     Ok(best)
+}
+
+/// What was broken, without the numbers and names in it: a smaller script that breaks something else explains nothing.
+fn kind(played: &Played) -> Option<String> {
+    let (_, what) = played.violation.as_ref()?;
+    let nameless = |word: &&str| !word.contains(|c: char| c.is_ascii_digit());
+    Some(what.split_whitespace().filter(nameless).collect::<Vec<_>>().join(" "))
 }
 
 fn without(script: &Script, at: usize, count: usize) -> Script {

@@ -66,8 +66,8 @@ pub(crate) fn watched<C: Core>(
 ) -> Spec<Watched<C>> {
     let lives = fakes::Shared::new(0_u32);
     spec.dressed(move |core, performer| {
-        judge.begins(room);
         let later_life = lives.with(|lives| std::mem::replace(lives, *lives + 1) > 0);
+        judge.begins(room, later_life);
         let watched =
             Watched { core, room, judge: judge.clone(), sabotage, later_life, swallowed: Vec::new() };
         let hands = Hands { performer, room, judge: judge.clone(), sabotage, detached: AtomicU64::new(0) };
