@@ -8,6 +8,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// The user and group of nobody.
@@ -132,8 +133,19 @@ pub(crate) fn run_as_ordinary_user(scenario: &str, signal: Option<Signal>) {
         return;
     }
     assert!(status.success() || signal.is_some(), "{said}");
-    // The pipe is closed once the last process that could write to it is gone; the kernel takes them one by one.
-    assert_eq!(processes_of(&lab), Vec::<String>::new());
+    assert_eq!(left_after_a_while(&lab), Vec::<String>::new());
+}
+
+/// Processes that are there still when the kernel, which takes them one by one, has had its time.
+fn left_after_a_while(lab: &Path) -> Vec<String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let gone = async {
+        while !processes_of(lab).is_empty() {
+            lab::until::pause().await;
+        }
+    };
+    drop(runtime.block_on(async { tokio::time::timeout(Duration::from_secs(15), gone).await }));
+    processes_of(lab)
 }
 
 /// A copy of what was built, where nobody may read and execute it; `None`, with the reason, where that would show nothing.
