@@ -198,7 +198,11 @@ impl Pool {
         let used = counts.total.saturating_sub(counts.free);
         let per_eni = self.enis.enis.iter().filter_map(|eni| eni.address_limit).max().unwrap_or(0);
         let needed = used.saturating_add(waiting);
-        let wanted = self.config.targets.wanted(needed, counts.free, per_eni.saturating_sub(1));
+        // A reserve that nobody waits for is not bought for what a partial view merely hides.
+        let wanted = match self.enis.complete || waiting > 0 {
+            true => self.config.targets.wanted(needed, counts.free, per_eni.saturating_sub(1)),
+            false => needed,
+        };
         Demand { needed, wanted: wanted.max(needed), waiting }
     }
 

@@ -2,6 +2,8 @@
 
 use crate::desk::*;
 use contract::mail::eni_manager::Demand;
+use contract::mail::warm_pool::PoolMail;
+use contract::model::EniView;
 use std::time::Duration;
 use warm_pool::{PoolConfig, WarmTargets};
 
@@ -103,4 +105,24 @@ fn adds_that_come_before_the_first_eni_is_known_are_one_demand_with_the_whole_en
     desk.pass(Duration::from_secs(2));
     // Its limit is ten, and its own address is one of them.
     assert_eq!(desk.demands, [Demand { needed: 4, wanted: 13, waiting: 4 }]);
+}
+
+#[test]
+fn a_view_that_may_hide_some_is_no_reason_to_buy_a_reserve() {
+    let mut desk = Desk::new(PoolConfig {
+        targets: WarmTargets { enis: 0, addresses: Some(2), addresses_min: None },
+        ..config()
+    });
+    let partial = EniView { complete: false, ..enis(vec![eni(0, &[])]) };
+    desk.mail(PoolMail::Enis(partial));
+    desk.pass(GATHER);
+    assert_eq!(desk.demands.last(), Some(&Demand { needed: 0, wanted: 0, waiting: 0 }));
+    // Whoever waits is bought for, and the reserve with it.
+    let _waiting = desk.lease(1);
+    desk.pass(GATHER);
+    assert_eq!(desk.demands.last(), Some(&Demand { needed: 1, wanted: 3, waiting: 1 }));
+    desk.close(1, 1);
+    desk.hear_enis(vec![eni(0, &[])]);
+    desk.pass(GATHER);
+    assert_eq!(desk.demands.last(), Some(&Demand { needed: 0, wanted: 2, waiting: 0 }));
 }
