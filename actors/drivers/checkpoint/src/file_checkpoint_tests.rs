@@ -136,6 +136,21 @@ async fn an_image_that_could_not_be_read_back_is_refused_and_harms_nothing() {
 }
 
 /// Makes the writer stand still; it goes on when what this returns is dropped.
+#[tokio::test]
+async fn a_refused_image_is_not_the_first_write_of_a_process() {
+    let dir = tempfile::tempdir().unwrap();
+    open(dir.path(), "b").write(image([(1, Assigned), (2, Wired)])).await.unwrap();
+    let files = ["ipam.json", "enid-leases.json"].map(|name| dir.path().join(name));
+    let before = files.each_ref().map(|path| inode(path));
+    // Whoever wrote that may have seen its sync fail: a new process writes both files, also after an image it refused.
+    let next = open(dir.path(), "b");
+    assert!(next.write(image([(1, Assigned), (1, Wired)])).await.is_err());
+    next.load().await.unwrap();
+    next.write(image([(1, Assigned), (2, Wired)])).await.unwrap();
+    let after = files.each_ref().map(|path| inode(path));
+    assert!(before.iter().zip(&after).all(|(before, after)| before != after), "{before:?} {after:?}");
+}
+
 async fn hold(checkpoint: &FileCheckpoint) -> std::sync::mpsc::Sender<()> {
     let (release, held) = std::sync::mpsc::channel();
     let (entered, standing) = oneshot::channel();
