@@ -14,7 +14,7 @@ fn every_promise_holds_whatever_happens() {
     assert!(report.steps >= STEPS && report.scripts > 10, "{report:?}");
     // Nothing holds because nothing was tried: most ADDs came through all of this.
     let Adds { succeeded, excused } = report.adds;
-    assert!(succeeded > 300 && succeeded > 2 * excused, "{:?}", report.adds);
+    assert!(succeeded > 5 * report.scripts && succeeded > 2 * excused, "{report:?}");
 }
 
 /// What once was found, so that it is never found again.
