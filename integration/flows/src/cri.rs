@@ -4,8 +4,10 @@
 mod v1;
 
 pub use v1::{
-    ContainerConfig, ContainerMetadata, ContainerState, ContainerStatus, CreateContainerRequest, ImageSpec,
-    LinuxPodSandboxConfig, PodSandboxConfig, PodSandboxMetadata, PodSandboxState, PodSandboxStatus,
+    Capability, ContainerConfig, ContainerMetadata, ContainerState, ContainerStatus, CreateContainerRequest,
+    ImageSpec, Int64Value, KeyValue, LinuxContainerConfig, LinuxContainerSecurityContext,
+    LinuxPodSandboxConfig, LinuxSandboxSecurityContext, Mount, NamespaceMode, NamespaceOption,
+    PodSandboxConfig, PodSandboxMetadata, PodSandboxState, PodSandboxStatus, ProfileType, SecurityProfile,
 };
 
 use anyhow::{Context, Result, bail};
