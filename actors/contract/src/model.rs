@@ -12,7 +12,7 @@ mod wiring;
 
 pub use address::{Mac, MacError};
 pub use attachment::{AttachmentKey, Pod};
-pub use eni::{Eni, EniAddress, EniView, Growth};
+pub use eni::{Eni, EniAddress, EniView, Growth, Leaving};
 pub use lease::{Lease, LeasePhase, LeaseView, PoolCounts};
 pub use node::{EniId, InstanceId, InstanceType, NodeFacts, SecurityGroupId, SubnetId, VpcId};
 pub use route_table::{Fwmark, RulePriority, TableId};

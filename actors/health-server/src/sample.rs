@@ -62,6 +62,8 @@ fn eni(address: Ipv4Addr) -> Eni {
         primary_address: Ipv4Addr::new(10, 0, 1, 5),
         addresses: vec![EniAddress { address, confirmed: true }],
         address_limit: Some(10),
+        since: contract::Boottime::ZERO,
+        leaving: false,
     }
 }
 
