@@ -6,6 +6,7 @@ mod gaps;
 mod log;
 mod node_time;
 mod one_writer;
+mod policy_agent;
 mod run;
 
 use clap::Parser;

@@ -17,7 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::fault_socket::FaultSocket;
 use crate::gaps::gaps;
-use crate::{log, node_time, one_writer};
+use crate::{log, node_time, one_writer, policy_agent};
 
 /// Settings that cannot be used.
 const EXIT_SETTINGS: u8 = 2;
@@ -82,7 +82,8 @@ fn serve(file: Option<PathBuf>) -> Result<(), Failed> {
     for warning in warnings {
         tracing::warn!(%warning, "settings");
     }
-    for gap in gaps(&settings) {
+    let gaps = gaps(&settings);
+    for gap in &gaps {
         tracing::warn!(gap, "not yet");
     }
     let veth_prefix = VethPrefix::new(&settings.dataplane.veth_prefix).map_err(failed(EXIT_SETTINGS))?;
@@ -108,11 +109,12 @@ fn serve(file: Option<PathBuf>) -> Result<(), Failed> {
         connect_host: Arc::new(|| Ok(Arc::new(LinuxHost::connect(NETLINK_TIMEOUT)?))),
         wall: node_time::unix_nanoseconds,
     };
-    supervise(Arc::new(settings), veth_prefix, world, seed(&boot_id))
+    supervise(Arc::new(settings), gaps, veth_prefix, world, seed(&boot_id))
 }
 
 fn supervise(
     settings: Arc<Settings>,
+    gaps: Vec<String>,
     veth_prefix: VethPrefix,
     world: World,
     seed: u64,
@@ -148,7 +150,7 @@ fn supervise(
             pulse: pulse.clone(),
         });
         let doors = Arc::new(Sockets);
-        let house = Household { settings, veth_prefix, world, doors, vitals, alive, clock, seed };
+        let house = Household { settings, gaps, veth_prefix, world, doors, vitals, alive, clock, seed };
         Children::of(&house).live_in(&mut tree);
         if let Some(orders) = orders {
             tree.take_orders_from(orders);
@@ -219,7 +221,9 @@ fn load(file: Option<PathBuf>, environment: &BTreeMap<String, String>) -> Result
             return Err(Failed { code: EXIT_SETTINGS, words });
         }
     };
-    Settings::load(content, environment.clone()).map_err(failed(EXIT_SETTINGS))
+    let loaded = Settings::load(content, environment.clone()).map_err(failed(EXIT_SETTINGS))?;
+    policy_agent::refuse(&loaded.settings).map_err(failed(EXIT_SETTINGS))?;
+    Ok(loaded)
 }
 
 /// The endpoints that the SDK's own variables name.

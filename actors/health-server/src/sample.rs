@@ -48,6 +48,7 @@ pub(crate) fn well() -> Facts {
         }),
         children: Some(names.map(child).to_vec()),
         http_trouble: None,
+        gaps: Vec::new(),
     }
 }
 

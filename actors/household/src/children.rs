@@ -149,7 +149,7 @@ fn health(
     boards: &Boards,
 ) -> Spec<HealthServer> {
     let (_, inbox) = link(name);
-    let config = HealthConfig { bind, version: source_digest::VERSION.to_owned() };
+    let config = HealthConfig { bind, version: source_digest::VERSION.to_owned(), gaps: house.gaps.clone() };
     let (doors, alive) = (house.doors.clone(), house.alive.clone());
     Spec::new(name, Policy::default(), inbox, move |_seat| {
         let performer = doors.health(board.clone(), alive.clone(), name == LOGS);
