@@ -8,7 +8,7 @@ use household::{Children, Household, Sockets, World};
 use kernel::{Clock, Ended, Publisher, Strategy, Tree, TreeConfig, watch_over};
 use linux::LinuxHost;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,7 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::fault_socket::FaultSocket;
 use crate::gaps::gaps;
-use crate::{log, node_time, one_writer, policy_agent};
+use crate::{install, log, node_time, one_writer, policy_agent};
 
 /// Settings that cannot be used.
 const EXIT_SETTINGS: u8 = 2;
@@ -66,6 +66,24 @@ pub(crate) fn explain(file: Option<PathBuf>) -> ExitCode {
             provenance.iter().for_each(|setting| println!("{setting}"));
             warnings.iter().for_each(|warning| println!("warning: {warning}"));
             gaps(&settings).iter().for_each(|gap| println!("not yet: {gap}"));
+            ExitCode::SUCCESS
+        }
+        Err(Failed { code, words }) => {
+            eprintln!("enid: {words}");
+            ExitCode::from(code)
+        }
+    }
+}
+
+/// `enid install`: from the image into the plugin directory of the settings.
+pub(crate) fn install(from: &Path, file: Option<PathBuf>) -> ExitCode {
+    let installed = load(file, &environment()).and_then(|Loaded { settings, .. }| {
+        install::install(from, &settings.cni.binary_directory, source_digest::VERSION)
+            .map_err(failed(EXIT_SYSTEM))
+    });
+    match installed {
+        Ok(lines) => {
+            lines.iter().for_each(|line| println!("{line}"));
             ExitCode::SUCCESS
         }
         Err(Failed { code, words }) => {
