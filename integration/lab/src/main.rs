@@ -161,7 +161,7 @@ async fn sabotage(name: &str, part: SabotagePart) -> Result<bool> {
             let shop = Workshop::at(directory);
             let binaries = shop.binaries();
             binaries.made_from(&shop.tree()).await?;
-            let report = run_unless_told_to_end(&name, &scenario, &binaries, &|_| {}).await?;
+            let report = run_unless_told_to_end(&name, &scenario, &binaries, &|_: &str| {}).await?;
             let verdict = Verdict::of(sabotage, &report);
             say(&verdict.to_string());
             return Ok(verdict.seen());
@@ -174,12 +174,12 @@ async fn run_unless_told_to_end(
     name: &str,
     scenario: &ScenarioFile,
     binaries: &Binaries,
-    watch: lab::Say<'_>,
+    audience: &dyn lab::Audience,
 ) -> Result<Report> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
-        report = lab::run(name, scenario, binaries, watch) => Ok(report),
+        report = lab::run(name, scenario, binaries, audience) => Ok(report),
         // Leaving the run drops its world, and with it everything that it made.
         _ = interrupt.recv() => bail!("interrupted; everything the run made is removed"),
         _ = terminate.recv() => bail!("told to end; everything the run made is removed"),
