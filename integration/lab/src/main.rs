@@ -190,7 +190,7 @@ async fn sabotage(name: &str, part: SabotagePart) -> Result<bool> {
             let shop = Workshop::at(directory);
             let binaries = shop.binaries();
             binaries.made_from(&shop.tree()).await?;
-            let report = run_unless_told_to_end(&name, &scenario, &binaries, &|_| {}).await?;
+            let report = run_unless_told_to_end(&name, &scenario, &binaries, &|_: &str| {}).await?;
             let verdict = Verdict::of(sabotage, &report);
             say(&verdict.to_string());
             return Ok(verdict.seen());
@@ -203,9 +203,9 @@ async fn run_unless_told_to_end(
     name: &str,
     scenario: &ScenarioFile,
     binaries: &Binaries,
-    watch: lab::Say<'_>,
+    audience: &dyn lab::Audience,
 ) -> Result<Report> {
-    unless_told_to_end(lab::run(name, scenario, binaries, watch)).await
+    unless_told_to_end(lab::run(name, scenario, binaries, audience)).await
 }
 
 async fn unless_told_to_end<T>(run: impl Future<Output = T>) -> Result<T> {
