@@ -53,6 +53,7 @@ struct Links {
     routes: Link<RouteMail>,
     scout: Link<SubnetMail>,
     front: Link<CniMail>,
+    enis: Link<EniMail>,
 }
 
 /// Of the rooms that show the node's health, the one that also logs it.
@@ -100,8 +101,8 @@ impl Children {
         let (routes, routes_inbox) = link("route-programmer");
         let (scout, scout_inbox) = link("subnet-scout");
         let (front, front_inbox) = link("cni-server");
-        let (_, eni_inbox) = link("eni-manager");
-        let links = Links { pool, routes, scout, front };
+        let (enis, eni_inbox) = link("eni-manager");
+        let links = Links { pool, routes, scout, front, enis };
         let daemon = &house.settings.daemon;
         let board = HealthBoard::new();
         let metrics = (daemon.metrics && daemon.metrics_bind != daemon.health_bind)
@@ -190,16 +191,16 @@ fn warm_pool(
     links: &Links,
 ) -> Spec<warm_pool::Pool> {
     let config = pool_config(&house.settings);
-    let (world, routes) = (house.world.clone(), links.routes.clone());
+    let (world, routes, enis) = (house.world.clone(), links.routes.clone(), links.enis.clone());
     let publish = PoolPublishers { leases: boards.leases.clone(), demand: boards.demand.clone() };
     let start = move |seat: Seat| {
         let (config, world) = (config.clone(), world.clone());
-        let (routes, publish) = (routes.clone(), publish.clone());
+        let (routes, enis, publish) = (routes.clone(), enis.clone(), publish.clone());
         async move {
             let (checkpoint, host) = (world.checkpoint.clone(), connected(&world)?);
             let pool = recover_from_world(config, checkpoint.as_ref(), host.as_ref(), seat.clock.now());
             let pool = pool.await.map_err(not_started)?;
-            Ok(made(pool, PoolPerformer { checkpoint, host, routes, publish }))
+            Ok(made(pool, PoolPerformer { checkpoint, host, routes, enis, publish }))
         }
     };
     Spec::new("warm-pool", indispensable(), inbox, start).follow(boards.enis.subscribe(), PoolMail::Enis)
