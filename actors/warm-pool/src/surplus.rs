@@ -4,6 +4,7 @@
 use contract::Boottime;
 use contract::model::{Eni, Leaving};
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -64,6 +65,13 @@ impl Pool {
         surplus
     }
 
+    /// What is leased or pinned and on no ENI by EC2's word. That may be wrong, or late: an ENI in whose subnet it lies stays.
+    fn homeless(&self) -> Vec<Ipv4Addr> {
+        let all = self.enis.enis.iter().flat_map(|eni| &eni.addresses);
+        let shown: BTreeSet<Ipv4Addr> = all.map(|on| on.address).collect();
+        self.taken.iter().chain(self.pinned.keys()).filter(|on| !shown.contains(on)).copied().collect()
+    }
+
     fn bearer<'a>(&self, eni: &'a Eni) -> Bearer<'a> {
         let of_pool = |on: &Ipv4Addr| self.taken.contains(on) || self.pinned.contains_key(on);
         let all = || eni.addresses.iter().map(|on| on.address);
@@ -89,7 +97,11 @@ impl Pool {
             };
             bearer.held == 0 && !bearer.eni.is_primary() && self.config.targets.spares(stock, rest, per_eni)
         };
-        let spared: Vec<_> = bearers.iter().filter(spared).collect();
+        let mut spared: Vec<_> = bearers.iter().filter(spared).collect();
+        if !spared.is_empty() {
+            let homeless = self.homeless();
+            spared.retain(|bearer| !homeless.iter().any(|on| bearer.eni.subnet_cidr.contains(on)));
+        }
         let stays_until = |bearer: &Bearer<'_>| bearer.eni.since + ENI_STAYS;
         let unused = spared.iter().filter(|bearer| bearer.free.len() == bearer.eni.addresses.len());
         let next = unused

@@ -341,6 +341,15 @@ fn an_eni_with_a_lease_a_rest_or_a_pin_stays() {
 }
 
 #[test]
+fn an_eni_that_may_bear_an_address_which_ec2_does_not_show_stays() {
+    let mut desk = settled(keeping(1, 0), vec![eni(0, &[1])]);
+    assert_eq!(desk.assigned(1), at(1));
+    desk.hear_enis(vec![eni(0, &[2]), eni(1, &[11])]);
+    desk.pass(ENI_STAYS * 2);
+    assert_eq!(desk.write_ends(Ok(())).leaving, [some(1, &[11])]);
+}
+
+#[test]
 fn an_eni_that_enimanager_takes_away_serves_nobody() {
     let mut desk = settled(keeping(9, 0), vec![Eni { leaving: true, ..eni(1, &[11, 12]) }]);
     let mut asked = desk.lease(1);
