@@ -159,6 +159,12 @@ pub enum Cause {
         /// What the disk said.
         detail: String,
     },
+    /// What EC2 is to be asked cannot be kept on the persistent disk, so no ENI is made or taken away.
+    #[error("what is under way in EC2 cannot be kept on disk: {detail}")]
+    IntentDisk {
+        /// What the disk said.
+        detail: String,
+    },
     /// The kernel shows an address in use that no lease explains.
     #[error("{address} is in use behind link {ifindex}, and no lease explains it")]
     UnexplainedUse {
@@ -171,6 +177,12 @@ pub enum Cause {
     #[error("another agent serves this node: {detail}")]
     NotTheOnlyWriter {
         /// What was found.
+        detail: String,
+    },
+    /// The runtime could not be told of this daemon: its list of plugins, or the mark for STATUS, is not as it should be.
+    #[error("the runtime cannot be told of enid: {detail}")]
+    NotAnnounced {
+        /// What stood in the way.
         detail: String,
     },
     /// A room is starting, restarting or parked.
@@ -215,8 +227,10 @@ impl Cause {
             Self::LinkMissing { .. } => "LinkMissing",
             Self::CheckpointWrite { .. } => "CheckpointWrite",
             Self::CheckpointRead { .. } => "CheckpointRead",
+            Self::IntentDisk { .. } => "IntentDisk",
             Self::UnexplainedUse { .. } => "UnexplainedUse",
             Self::NotTheOnlyWriter { .. } => "NotTheOnlyWriter",
+            Self::NotAnnounced { .. } => "NotAnnounced",
             Self::RoomUnavailable { .. } => "RoomUnavailable",
             Self::Poisoned { .. } => "Poisoned",
         }

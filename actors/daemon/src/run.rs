@@ -1,6 +1,6 @@
 //! `enid run`: settings, the right to write, the runtimes, and the tree until it ends.
 
-use checkpoint::{CheckpointPaths, FileCheckpoint};
+use checkpoint::{CheckpointPaths, FileCheckpoint, FileIntents};
 use config::{Loaded, Settings};
 use contract::model::VethPrefix;
 use ec2::AwsSettings;
@@ -8,7 +8,7 @@ use household::{Children, Household, Sockets, World};
 use kernel::{Clock, Ended, Publisher, Strategy, Tree, TreeConfig, watch_over};
 use linux::LinuxHost;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,7 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::fault_socket::FaultSocket;
 use crate::gaps::gaps;
-use crate::{log, node_time, one_writer, policy_agent};
+use crate::{install, log, node_time, one_writer, policy_agent};
 
 /// Settings that cannot be used.
 const EXIT_SETTINGS: u8 = 2;
@@ -75,6 +75,24 @@ pub(crate) fn explain(file: Option<PathBuf>) -> ExitCode {
     }
 }
 
+/// `enid install`: from the image into the plugin directory of the settings.
+pub(crate) fn install(from: &Path, file: Option<PathBuf>) -> ExitCode {
+    let installed = load(file, &environment()).and_then(|Loaded { settings, .. }| {
+        install::install(from, &settings.cni.binary_directory, source_digest::VERSION)
+            .map_err(failed(EXIT_SYSTEM))
+    });
+    match installed {
+        Ok(lines) => {
+            lines.iter().for_each(|line| println!("{line}"));
+            ExitCode::SUCCESS
+        }
+        Err(Failed { code, words }) => {
+            eprintln!("enid: {words}");
+            ExitCode::from(code)
+        }
+    }
+}
+
 fn serve(file: Option<PathBuf>) -> Result<(), Failed> {
     let environment = environment();
     let Loaded { settings, warnings, .. } = load(file, &environment)?;
@@ -98,6 +116,8 @@ fn serve(file: Option<PathBuf>) -> Result<(), Failed> {
     let boot_id = node_time::boot_id();
     let paths = CheckpointPaths::beside(&daemon.checkpoint_path);
     let checkpoint = FileCheckpoint::open(paths, &boot_id, DISK_TIMEOUT).map_err(failed(EXIT_SYSTEM))?;
+    let intents =
+        FileIntents::open(&daemon.persistent_directory, DISK_TIMEOUT).map_err(failed(EXIT_SYSTEM))?;
     let aws = aws(&settings, &environment);
     let aws_timeout = aws_timeout(&aws);
     let (ec2, imds) = ec2::connect(aws);
@@ -106,6 +126,7 @@ fn serve(file: Option<PathBuf>) -> Result<(), Failed> {
         imds,
         aws_timeout,
         checkpoint: Arc::new(checkpoint),
+        intents: Arc::new(intents),
         connect_host: Arc::new(|| Ok(Arc::new(LinuxHost::connect(NETLINK_TIMEOUT)?))),
         wall: node_time::unix_nanoseconds,
     };

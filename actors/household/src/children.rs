@@ -1,6 +1,6 @@
 //! Who lives, in which order, with which links and ports, and what follows a death.
 
-use cni_server::{CniServer, Front, FrontConfig};
+use cni_server::{AnnounceConfig, Announcer, CniServer, Front, FrontConfig, OurPlugin};
 use config::Settings;
 use contract::mail::cni_server::CniMail;
 use contract::mail::eni_manager::{Demand, EniMail};
@@ -10,13 +10,14 @@ use contract::mail::subnet_scout::{Place, SubnetMail};
 use contract::mail::warm_pool::PoolMail;
 use contract::model::{EniView, LeaseView, SubnetView};
 use contract::ports::host::Host;
-use eni_manager::{EniConfig, EniManager, EniPerformer};
+use eni_manager::{Born, EniConfig, EniManager, EniPerformer};
 use health_server::{HealthBoard, HealthConfig, HealthServer};
 use kernel::{
     Core, Inbox, Link, Past, Performer, Policy, Publisher, Seat, Spec, StartError, Subscription, Tree, link,
 };
 use route_programmer::{RouteConfig, RoutePerformer, RouteProgrammer};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -34,6 +35,9 @@ const UNDO_AFTER_RESTART: Duration = Duration::from_secs(15);
 
 /// What failed locally is tried again after this.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// The list of plugins, under the name that the agent we replace gave it: runtimes take the first of their directory.
+const LIST_NAME: &str = "10-aws.conflist";
 
 /// Who tells what to whom.
 #[derive(Clone, Default)]
@@ -53,6 +57,7 @@ struct Links {
     routes: Link<RouteMail>,
     scout: Link<SubnetMail>,
     front: Link<CniMail>,
+    enis: Link<EniMail>,
 }
 
 /// Of the rooms that show the node's health, the one that also logs it.
@@ -100,8 +105,8 @@ impl Children {
         let (routes, routes_inbox) = link("route-programmer");
         let (scout, scout_inbox) = link("subnet-scout");
         let (front, front_inbox) = link("cni-server");
-        let (_, eni_inbox) = link("eni-manager");
-        let links = Links { pool, routes, scout, front };
+        let (enis, eni_inbox) = link("eni-manager");
+        let links = Links { pool, routes, scout, front, enis };
         let daemon = &house.settings.daemon;
         let board = HealthBoard::new();
         let metrics = (daemon.metrics && daemon.metrics_bind != daemon.health_bind)
@@ -190,16 +195,16 @@ fn warm_pool(
     links: &Links,
 ) -> Spec<warm_pool::Pool> {
     let config = pool_config(&house.settings);
-    let (world, routes) = (house.world.clone(), links.routes.clone());
+    let (world, routes, enis) = (house.world.clone(), links.routes.clone(), links.enis.clone());
     let publish = PoolPublishers { leases: boards.leases.clone(), demand: boards.demand.clone() };
     let start = move |seat: Seat| {
         let (config, world) = (config.clone(), world.clone());
-        let (routes, publish) = (routes.clone(), publish.clone());
+        let (routes, enis, publish) = (routes.clone(), enis.clone(), publish.clone());
         async move {
             let (checkpoint, host) = (world.checkpoint.clone(), connected(&world)?);
             let pool = recover_from_world(config, checkpoint.as_ref(), host.as_ref(), seat.clock.now());
             let pool = pool.await.map_err(not_started)?;
-            Ok(made(pool, PoolPerformer { checkpoint, host, routes, publish }))
+            Ok(made(pool, PoolPerformer { checkpoint, host, routes, enis, publish }))
         }
     };
     Spec::new("warm-pool", indispensable(), inbox, start).follow(boards.enis.subscribe(), PoolMail::Enis)
@@ -234,24 +239,38 @@ fn subnet_scout(inbox: Inbox<SubnetMail>, house: &Household, boards: &Boards) ->
 }
 
 fn eni_manager(inbox: Inbox<EniMail>, house: &Household, boards: &Boards, links: &Links) -> Spec<EniManager> {
-    let config = EniConfig { seed: house.seed };
-    let (ec2, imds) = (house.world.ec2.clone(), house.world.imds.clone());
-    let port_timeout = house.world.aws_timeout;
+    let config = eni_config(&house.settings, house.seed);
+    let world = house.world.clone();
     let (scout, place, publish) = (links.scout.clone(), boards.place.clone(), boards.enis.clone());
-    let start = move |_seat| {
+    let start = move |seat: Seat| {
+        let (config, world) = (config.clone(), world.clone());
         let performer = EniPerformer {
-            ec2: ec2.clone(),
-            imds: imds.clone(),
-            port_timeout,
+            ec2: world.ec2,
+            imds: world.imds,
+            port_timeout: world.aws_timeout,
+            intents: world.intents.clone(),
             scout: scout.clone(),
             place: place.clone(),
             publish: publish.clone(),
         };
-        std::future::ready(Ok(made(EniManager::new(config), performer)))
+        async move {
+            let found = world.intents.load().await;
+            let born = Born { at: seat.clock.now(), unix_nanoseconds: (world.wall)() };
+            Ok(made(EniManager::recover(config, born, found), performer))
+        }
     };
     Spec::new("eni-manager", Policy::default(), inbox, start)
         .follow(boards.demand.subscribe(), EniMail::Demand)
         .follow(boards.subnets.subscribe(), EniMail::Subnets)
+}
+
+fn eni_config(settings: &Settings, seed: u64) -> EniConfig {
+    EniConfig {
+        seed,
+        max_enis: settings.node.max_enis,
+        cluster_name: settings.node.cluster_name.clone(),
+        additional_tags: settings.ec2.additional_eni_tags.clone(),
+    }
 }
 
 fn cni_server(
@@ -282,11 +301,32 @@ fn cni_server(
         streams: Arc::new(AtomicU64::new(1)),
     };
     let (front, doors, publish) = (Arc::new(front), house.doors.clone(), boards.front.clone());
+    let announcer = Arc::new(Announcer::new(announcement(settings)));
     let start = move |seat: Seat| {
-        let performer = doors.cni(front.clone(), seat.fence, publish.clone());
+        let performer = doors.cni(front.clone(), announcer.clone(), seat.fence, publish.clone());
         std::future::ready(Ok((CniServer::default(), performer)))
     };
     Spec::new("cni-server", indispensable(), inbox, start)
+        .follow(boards.enis.subscribe(), CniMail::Enis)
+        .follow(boards.host.subscribe(), CniMail::Host)
+        .follow(boards.demand.subscribe(), CniMail::Demand)
+}
+
+/// What the runtime is told. Socket and spool are mounted where the node has them, so that the shim finds them by the same names.
+fn announcement(settings: &Settings) -> AnnounceConfig {
+    let directory = settings.daemon.socket_path.parent().unwrap_or(Path::new("/"));
+    AnnounceConfig {
+        list: settings.cni.configuration_directory.join(LIST_NAME),
+        programs: settings.cni.binary_directory.clone(),
+        mark_directory: directory.to_path_buf(),
+        ours: OurPlugin {
+            kind: format!("enid-cni-{}", source_digest::VERSION),
+            veth_prefix: settings.dataplane.veth_prefix.clone(),
+            mtu_bytes: settings.pod_mtu_bytes(),
+            state_directory: directory.display().to_string(),
+            spool_directory: settings.daemon.spool_directory.display().to_string(),
+        },
+    }
 }
 
 fn made<C: Core>(core: C, performer: impl Performer<C>) -> Made<C> {
