@@ -12,7 +12,7 @@ use tokio::process::Command;
 const DEBIAN: &str = "bookworm";
 const DEBIAN_IMAGE: &str = "localhost/debian";
 
-const TOOLS: [&str; 2] = ["buildah", "mmdebstrap"];
+const TOOLS: [&str; 3] = ["buildah", "mmdebstrap", "strip"];
 
 /// Half a minute for each; a machine busy with a build, or far from its packages, takes longer.
 const STEP_SECONDS_MAX: u64 = 300;
@@ -38,7 +38,9 @@ pub async fn build(binaries: &Binaries, name: &str, directory: &Path, kept: &Pat
     let context = directory.join("context");
     std::fs::create_dir_all(&context).context("cannot make the context")?;
     for (from, name) in [(&binaries.daemon, "enid"), (&binaries.shim, "enid-cni")] {
-        std::fs::copy(from, context.join(name)).with_context(|| format!("cannot copy {name}"))?;
+        // Without what a release build does not have: it is copied half a dozen times.
+        let (from, to) = (from.display().to_string(), context.join(name).display().to_string());
+        tool("strip", &["--strip-debug", "-o", &to, &from]).await?;
     }
     let dockerfile = workspace_root()?.join("deploy/Dockerfile");
     let base = format!("DEBIAN={DEBIAN_IMAGE}");

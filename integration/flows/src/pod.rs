@@ -53,6 +53,16 @@ impl Pod {
     /// # Errors
     /// When it is refused, or containerd said anything else to the plugin than one ADD.
     pub async fn sandboxed(stage: &Stage, name: &str, version: &str) -> Result<Self> {
+        let pod = Self::started(stage, name, version).await?;
+        pod.was_added(stage)?;
+        Ok(pod)
+    }
+
+    /// RunPodSandbox alone, by whatever program the node's list names.
+    ///
+    /// # Errors
+    /// When it is refused, or the sandbox has no network.
+    pub async fn started(stage: &Stage, name: &str, version: &str) -> Result<Self> {
         let config = PodSandboxConfig {
             metadata: Some(PodSandboxMetadata {
                 name: name.to_owned(),
@@ -73,15 +83,20 @@ impl Pod {
         let status = stage.cri().sandbox_status(&sandbox).await?;
         ensure!(status.state() == PodSandboxState::SandboxReady, "{status:?}");
         let address = status.network.context("a sandbox without a network")?.ip;
-        let pod = Self {
+        Ok(Self {
             name: name.to_owned(),
             version: version.to_owned(),
             config,
             address: address.parse().with_context(|| format!("address {address}"))?,
-            host_link: String::new(),
+            host_link: host_link(stage, &sandbox)?,
             sandbox,
-        };
-        pod.added(stage)
+        })
+    }
+
+    /// Its sandbox's id.
+    #[must_use]
+    pub fn sandbox(&self) -> &str {
+        &self.sandbox
     }
 
     /// Its address.
@@ -107,8 +122,8 @@ impl Pod {
         Netns::attach(name, self.pid()?).await
     }
 
-    /// What containerd said at ADD, and what it got.
-    fn added(mut self, stage: &Stage) -> Result<Self> {
+    /// What containerd said at ADD.
+    fn was_added(&self, stage: &Stage) -> Result<()> {
         let calls = stage.plugin().calls(&self.sandbox)?;
         let [add] = calls.as_slice() else {
             anyhow::bail!("one ADD, not {calls:?}");
@@ -116,11 +131,7 @@ impl Pod {
         ensure!(add.variable("CNI_COMMAND") == Some("ADD") && add.code == 0, "{add:?}");
         ensure!(add.stdin.get("cniVersion").and_then(Value::as_str) == Some(&self.version), "{add:?}");
         ensure!(add.stdin.get("prevResult").is_none(), "{add:?}");
-        let link = add.stdout.pointer("/interfaces/0/name").and_then(Value::as_str);
-        self.host_link = link.context("no host link in the result")?.to_owned();
-        let cached = cached_result(&stage.node()?.node, &self.sandbox)?;
-        ensure!(cached.is_file(), "libcni keeps no result in {}", cached.display());
-        Ok(self)
+        Ok(())
     }
 
     /// The address is a secondary one of an ENI of this very node: which of its ENIs it is, counted from 0.
@@ -293,4 +304,14 @@ impl Pod {
         );
         Ok(traces)
     }
+}
+
+/// The node's end of a pod's link, in the result that libcni keeps.
+fn host_link(stage: &Stage, sandbox: &str) -> Result<String> {
+    let path = cached_result(&stage.node()?.node, sandbox)?;
+    let text =
+        std::fs::read_to_string(&path).with_context(|| format!("libcni keeps no {}", path.display()))?;
+    let cached: Value = serde_json::from_str(&text).context("what libcni keeps is no JSON")?;
+    let link = cached.pointer("/result/interfaces/0/name").and_then(Value::as_str);
+    link.map(str::to_owned).with_context(|| format!("no host link in {text}"))
 }

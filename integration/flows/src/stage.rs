@@ -77,7 +77,10 @@ impl Stage {
     /// # Errors
     /// When it does not become ready.
     pub async fn start_daemon(&self) -> Result<()> {
-        let settings = Settings { environment: Self::environment(), file: None };
+        let mut environment = Self::environment();
+        // The flow's own lists name a program that keeps what it is told: the daemon's goes elsewhere.
+        environment.insert("HOST_CNI_CONFDIR_PATH".to_owned(), "/var/run/aws-node".to_owned());
+        let settings = Settings { environment, file: None };
         let took = self.node()?.node.start_daemon(&settings).await?;
         println!("daemon ready: {} ms", took.as_millis());
         Ok(())
@@ -99,7 +102,7 @@ impl Stage {
     /// When the list cannot be written or is not loaded.
     pub async fn configure(&self, version: &str) -> Result<()> {
         Plugin::configure(&self.node()?.node, version)?;
-        self.cri().wait_for_network(NETWORK, version).await
+        self.cri().wait_for_network(NETWORK, Some(version)).await
     }
 
     /// The node.

@@ -8,7 +8,7 @@ use flows::kubelet::Template;
 use flows::pod::Pod;
 use flows::stage::Stage;
 use flows::{buildah, containerd};
-use lab::{Binaries, until, workspace_root};
+use lab::{Binaries, NETWORK, until, workspace_root};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
@@ -50,10 +50,18 @@ async fn the_image_serves_a_pod_under_the_manifests_confinement() -> Result<()> 
 }
 
 async fn serve(stage: &mut Stage, template: &Template) -> Result<()> {
+    // The node's plugins are to be those of the image.
+    let plugins = stage.node()?.node.host_path("/opt/cni/bin")?;
+    for entry in std::fs::read_dir(&plugins)? {
+        std::fs::remove_file(entry?.path())?;
+    }
     let agent = Agent::open(stage, template).await?;
     let environment = Stage::environment();
     let told = agent.until_end(stage, "install", &environment).await?;
     ensure!(told.exit_code == 0, "install: {told:?}\n{}", agent.log(stage, "install"));
+    for name in ["loopback", "portmap"] {
+        ensure!(plugins.join(name).is_file(), "install put no {name}:\n{}", agent.log(stage, "install"));
+    }
 
     let mut bad = environment.clone();
     bad.insert("ENABLE_IPv6".to_owned(), "true".to_owned());
@@ -63,14 +71,17 @@ async fn serve(stage: &mut Stage, template: &Template) -> Result<()> {
 
     let daemon = agent.start(stage, "enid", &environment).await?;
     agent.is_ready(stage, &daemon).await?;
-    let pod = Pod::run(stage, "web", "1.0.0").await?;
+    // By the list that the daemon writes, and the programs that were installed.
+    stage.cri().wait_for_network(NETWORK, None).await?;
+    let pod = Pod::started(stage, "web", "").await?;
+    stage.mark_namespace_of(pod.pid()?)?;
     pod.is_the_regions(stage).await?;
     pod.start_echo(stage).await?;
     pod.is_reached_both_ways(stage).await?;
     pod.is_in_kernel_and_checkpoint(stage).await?;
-    pod.stop(stage).await?;
+    stage.cri().stop_sandbox(pod.sandbox()).await?;
     pod.has_left_nothing(stage).await?;
-    pod.remove(stage).await?;
+    stage.cri().remove_sandbox(pod.sandbox()).await?;
     agent.is_ready(stage, &daemon).await?;
     stage.cri().stop_sandbox(&agent.sandbox).await?;
     stage.cri().remove_sandbox(&agent.sandbox).await
