@@ -29,6 +29,7 @@ mod runner;
 pub mod sabotage;
 pub mod scenario;
 pub mod server;
+mod status_watch;
 mod step;
 mod surroundings;
 pub mod teller;
