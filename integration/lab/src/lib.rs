@@ -31,6 +31,7 @@ mod runner;
 pub mod sabotage;
 pub mod scenario;
 pub mod server;
+mod status_watch;
 mod step;
 mod surroundings;
 pub mod teller;
