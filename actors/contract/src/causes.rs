@@ -179,6 +179,12 @@ pub enum Cause {
         /// What was found.
         detail: String,
     },
+    /// The runtime could not be told of this daemon: its list of plugins, or the mark for STATUS, is not as it should be.
+    #[error("the runtime cannot be told of enid: {detail}")]
+    NotAnnounced {
+        /// What stood in the way.
+        detail: String,
+    },
     /// A room is starting, restarting or parked.
     #[error("{room} is not available: {detail}")]
     RoomUnavailable {
@@ -224,6 +230,7 @@ impl Cause {
             Self::IntentDisk { .. } => "IntentDisk",
             Self::UnexplainedUse { .. } => "UnexplainedUse",
             Self::NotTheOnlyWriter { .. } => "NotTheOnlyWriter",
+            Self::NotAnnounced { .. } => "NotAnnounced",
             Self::RoomUnavailable { .. } => "RoomUnavailable",
             Self::Poisoned { .. } => "Poisoned",
         }

@@ -2,6 +2,7 @@
 
 mod address;
 mod attachment;
+mod damage;
 mod eni;
 mod lease;
 mod node;
@@ -12,6 +13,7 @@ mod wiring;
 
 pub use address::{Mac, MacError};
 pub use attachment::{AttachmentKey, Pod};
+pub use damage::Damage;
 pub use eni::{Eni, EniAddress, EniView, Growth, Leaving};
 pub use lease::{Lease, LeasePhase, LeaseView, PoolCounts};
 pub use node::{AttachmentId, EniId, InstanceId, InstanceType, NodeFacts, SecurityGroupId, SubnetId, VpcId};

@@ -3,10 +3,11 @@
 
 use config::Settings;
 
+use crate::policy_agent;
+
 /// The gaps, in words an operator can act on.
 pub(crate) fn gaps(settings: &Settings) -> Vec<String> {
     let dataplane = &settings.dataplane;
-    let pool = &settings.pool;
     [
         (
             !dataplane.external_snat,
@@ -17,11 +18,7 @@ pub(crate) fn gaps(settings: &Settings) -> Vec<String> {
             "the return path of NodePort traffic to pods on secondary ENIs is not programmed yet",
         ),
         (
-            pool.warm_eni_target > 0 || pool.warm_ip_target.is_some() || pool.minimum_ip_target.is_some(),
-            "warm targets fill the ENIs that are attached; no ENI is created and nothing is released yet",
-        ),
-        (
-            dataplane.network_policy_mode.is_some(),
+            policy_agent::is_asked_for(settings),
             "the network policy agent is not asked yet: no policy is enforced on new pods",
         ),
         (settings.daemon.introspection, "the introspection pages are not served yet"),
@@ -44,7 +41,7 @@ mod tests {
     #[test]
     fn the_defaults_have_gaps_and_each_is_told_once() {
         let told = of(&[]);
-        assert_eq!(told.len(), 4, "{told:?}");
+        assert_eq!(told.len(), 3, "{told:?}");
         assert!(told.iter().any(|gap| gap.contains("SNAT")));
     }
 
@@ -53,7 +50,6 @@ mod tests {
         let told = of(&[
             ("AWS_VPC_K8S_CNI_EXTERNALSNAT", "true"),
             ("AWS_VPC_CNI_NODE_PORT_SUPPORT", "false"),
-            ("WARM_ENI_TARGET", "0"),
             ("DISABLE_INTROSPECTION", "true"),
         ]);
         assert_eq!(told, Vec::<String>::new());

@@ -54,9 +54,12 @@ pub(crate) fn well() -> Facts {
             answers: vec![(("ADD", "ok"), 5), (("ADD", "PoolEmpty"), 2), (("DEL", "ok"), 4)],
             spool_worked_off: 3,
             trouble: None,
+            announced: true,
+            unannounced: None,
         }),
         children: Some(names.map(child).to_vec()),
         http_trouble: None,
+        gaps: Vec::new(),
     }
 }
 

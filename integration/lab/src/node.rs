@@ -3,14 +3,17 @@
 
 mod daemon;
 
+pub(crate) use daemon::health_of;
 pub use daemon::{Ended, Settings};
 
 use anyhow::{Context, Result, bail};
 use ipnet::Ipv4Net;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
@@ -18,6 +21,7 @@ use tokio::process::{Child, ChildStdin, Command};
 use crate::binaries::Binaries;
 use crate::command::PATH;
 use crate::netns::Netns;
+use crate::program;
 use crate::run::Run;
 
 const HOLDER: &str = include_str!("node/holder.sh");
@@ -52,7 +56,7 @@ pub struct Node {
     /// In a cell, so that a daemon can come and go while plugins are executed on the node.
     daemon: RefCell<Option<daemon::Daemon>>,
     /// How many daemons were started: each has its own log.
-    started: Cell<u32>,
+    started: Arc<AtomicU32>,
 }
 
 impl Node {
@@ -78,10 +82,29 @@ impl Node {
             holder,
             _holder_stdin,
             daemon: RefCell::new(None),
-            started: Cell::new(0),
+            started: Arc::default(),
         };
         node.held().await?;
+        node.install().await?;
         Ok(node)
+    }
+
+    /// What an image's install step does: the plugin, under its versioned name, in the node's plugin directory.
+    async fn install(&self) -> Result<()> {
+        let image = self.state.join("image");
+        std::fs::create_dir_all(&image).context("cannot make an image")?;
+        program::copy(&self.binaries.shim, &image.join("enid-cni"))?;
+        let installed = Command::new(&self.binaries.daemon)
+            .args(["install", "--from"])
+            .arg(&image)
+            .env_clear()
+            .env("HOST_CNI_BIN_PATH", self.state.join("opt-cni-bin"))
+            .output()
+            .await
+            .context("cannot execute the install step")?;
+        let said = String::from_utf8_lossy(&installed.stderr).into_owned();
+        anyhow::ensure!(installed.status.success(), "the install step failed: {}", said.trim());
+        Ok(())
     }
 
     /// Goes down without a warning and comes up again without ENIs, pods or a daemon: the kernel's state is gone, `/var/run`
@@ -120,6 +143,12 @@ impl Node {
         Ok(())
     }
 
+    /// A daemon was started on it at some time.
+    #[must_use]
+    pub fn had_daemon(&self) -> bool {
+        self.started.get() > 0
+    }
+
     /// Brings up the primary ENI as an instance's boot does.
     ///
     /// # Errors
@@ -137,6 +166,11 @@ impl Node {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// How many daemons were started on it so far, as it goes on.
+    pub(crate) fn lives(&self) -> Arc<AtomicU32> {
+        Arc::clone(&self.started)
     }
 
     /// Its network namespace.
