@@ -49,6 +49,8 @@ impl Stage {
             ("AWS_ENDPOINT_URL_EC2", format!("http://{EC2_ADDRESS}")),
             ("WARM_ENI_TARGET", "0".to_owned()),
             ("WARM_IP_TARGET", "1".to_owned()),
+            // The flow's own lists name a program that keeps what it is told: the daemon's goes elsewhere.
+            ("HOST_CNI_CONFDIR_PATH", "/host/etc/cni/of-the-daemon".to_owned()),
         ];
         let settings = Settings {
             environment: environment.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
