@@ -9,6 +9,9 @@ use crate::probe::probe;
 use crate::runner::Stage;
 use crate::scenario::Plan;
 
+/// Of more pods the sum is told.
+const PODS_SHOWN_MAX: usize = 2;
+
 /// What a probe must find.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
 #[serde(rename_all = "snake_case")]
@@ -78,6 +81,15 @@ impl Take for Probe {
                 }
             }
             found.push(text);
+        }
+        if found.len() > PODS_SHOWN_MAX {
+            let sent = u64::from(self.count) * 2 * found.len() as u64;
+            let came = if self.reach == Reach::BothWays { "all" } else { "none" };
+            return Ok(format!(
+                "{} pods with {}, {sent} packets both ways: {came} answered",
+                found.len(),
+                peer.name
+            ));
         }
         Ok(found.join("; "))
     }
