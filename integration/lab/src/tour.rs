@@ -13,6 +13,7 @@ use anyhow::{Result, bail, ensure};
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::rc::Rc;
 use std::time::Duration;
@@ -51,6 +52,8 @@ struct Guide {
     begun: Instant,
     picture: RefCell<Picture>,
     vantage: RefCell<Option<Rc<Vantage>>>,
+    /// What a reader knows of each node.
+    told: RefCell<BTreeMap<String, Vec<String>>>,
     /// Lines are said where there is none.
     screen: RefCell<Option<Screen>>,
     /// Did everything hold? Nothing while it is not over.
@@ -99,6 +102,7 @@ impl Guide {
             begun: Instant::now(),
             picture: RefCell::new(picture),
             vantage: RefCell::new(None),
+            told: RefCell::default(),
             screen: RefCell::new(screen),
             held: Cell::new(None),
         }
@@ -138,29 +142,32 @@ impl Guide {
         self.screen.borrow().is_none()
     }
 
-    /// The nodes as they are now, for a reader.
-    async fn tell_nodes(&self) {
-        self.look().await;
+    /// The nodes as they are now, for a reader who knows the last told.
+    fn tell_nodes(&self) {
         let picture = self.picture.borrow();
+        let mut told = self.told.borrow_mut();
         for node in &picture.sight.nodes {
-            for line in frame::of_node(&picture, node) {
-                (self.say)(&format!("     {}", line.painted(false)));
+            let lines: Vec<String> =
+                frame::of_node(&picture, node).iter().map(|line| line.painted(false)).collect();
+            if told.insert(node.name.clone(), lines.clone()).as_ref() != Some(&lines) {
+                lines.iter().for_each(|line| (self.say)(&format!("     {line}")));
             }
         }
     }
 
-    async fn begins(&self, step: &str, chapter: Option<&str>) {
+    fn begins(&self, step: &str, chapter: Option<&str>) {
         let first = self.picture.borrow().is_before_the_first();
         if let Some(title) = chapter.filter(|_| self.reads()) {
             if !first {
-                self.tell_nodes().await;
+                self.tell_nodes();
             }
             (self.say)(&format!("\n{title}"));
         }
         self.picture.borrow_mut().begins(step, chapter.is_some());
     }
 
-    fn ended(&self, step: &StepReport) {
+    async fn ended(&self, step: &StepReport) {
+        self.look().await;
         self.picture.borrow_mut().ended(step);
         if self.reads() {
             let mark = if step.holds { '✓' } else { '✗' };
@@ -170,10 +177,10 @@ impl Guide {
 
     /// The end, and, if it is to stay, for as long as nobody ends it.
     async fn judged(&self, report: &CellReport) {
-        if self.reads() {
-            self.tell_nodes().await;
-        }
         self.look().await;
+        if self.reads() {
+            self.tell_nodes();
+        }
         self.picture.borrow_mut().judged(report);
         self.draw();
         self.screen.take();
@@ -200,8 +207,8 @@ impl Audience for Guide {
         async move {
             match event {
                 Event::Stands(vantage) => drop(self.vantage.replace(Some(Rc::new(vantage)))),
-                Event::Begins { step, chapter } => self.begins(step, chapter).await,
-                Event::Ended(step) => self.ended(step),
+                Event::Begins { step, chapter } => self.begins(step, chapter),
+                Event::Ended(step) => self.ended(step).await,
                 Event::Judged(report) => self.judged(report).await,
             }
         }

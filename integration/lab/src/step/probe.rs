@@ -4,13 +4,10 @@ use anyhow::{Result, ensure};
 use serde::Deserialize;
 
 use super::Take;
-use super::pods::{Chosen, check_peer, endpoint, vpc};
+use super::pods::{Chosen, PODS_SHOWN_MAX, check_peer, endpoint, vpc};
 use crate::probe::probe;
 use crate::runner::Stage;
 use crate::scenario::Plan;
-
-/// Of more pods the sum is told.
-const PODS_SHOWN_MAX: usize = 2;
 
 /// What a probe must find.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]

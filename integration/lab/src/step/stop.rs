@@ -93,7 +93,7 @@ impl Take for Restart {
         }
         let how = if self.kill { "killed" } else { "stopped" };
         let often = if self.times == 1 { String::new() } else { format!(" {} times", self.times) };
-        Ok(format!("{how}{often}, ready again in {} ms", slowest.as_millis()))
+        Ok(format!("{name} {how}{often}, ready again in {} ms", slowest.as_millis()))
     }
 }
 

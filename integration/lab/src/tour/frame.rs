@@ -19,6 +19,9 @@ const SLOTS: [(Slot, char, Ink, &str); 4] = [
     (Slot::Free, '○', Ink::Dim, "free"),
 ];
 
+/// A terminal that is too low for everything still shows what happens now.
+const CHAPTER_ROWS_MIN: usize = 2;
+
 /// The whole picture, no wider and no higher than this.
 pub(crate) fn frame(picture: &Picture, size: Size) -> Vec<Line> {
     let time = format!("{:.1} s", picture.elapsed.as_secs_f64());
@@ -31,6 +34,7 @@ pub(crate) fn frame(picture: &Picture, size: Size) -> Vec<Line> {
     lines.extend(of_calls(picture, size.columns));
     lines.extend(of_packets(picture));
     lines.push(Line::default());
+    lines.truncate(size.rows.saturating_sub(CHAPTER_ROWS_MIN));
     let room = size.rows.saturating_sub(lines.len());
     lines.extend(of_chapters(&picture.chapters, size.columns, room));
     lines.truncate(size.rows);
@@ -69,6 +73,9 @@ fn of_eni(eni: &EniSight) -> Line {
         .with(Ink::Plain, " ".repeat(14_usize.saturating_sub(eni.primary.to_string().len())));
     if let Some(way) = eni.on_its_way {
         return line.with(Ink::Warn, way);
+    }
+    if eni.slots.is_empty() {
+        return line.with(Ink::Dim, "no address for pods yet");
     }
     let marked = |slot: &Slot| SLOTS.into_iter().find(|(of, ..)| of == slot);
     for (_, mark, ink, _) in eni.slots.iter().filter_map(marked) {

@@ -31,7 +31,11 @@ fn figures(picture: &Picture, report: &CellReport) -> Vec<(&'static str, String)
     let mut adds = measured.add_milliseconds.clone();
     adds.sort_by(f64::total_cmp);
     if let (Some(half), Some(most)) = (percentile(&adds, 50), percentile(&adds, 99)) {
-        let text = format!("{} pods, exec to exit: p50 {half:.0} ms, p99 {most:.0} ms", adds.len());
+        let least = adds.first().copied().unwrap_or_default();
+        let text = format!(
+            "{} pods, exec to exit: least {least:.0} ms, p50 {half:.0} ms, p99 {most:.0} ms",
+            adds.len()
+        );
         figures.push(("ADD", text));
     }
     if measured.answers_due() > 0 {
@@ -121,7 +125,7 @@ mod tests {
                 "  line 9: step 4 (traffic_stop): 3 lost",
                 "  log ends",
                 "",
-                "  ADD        3 pods, exec to exit: p50 9 ms, p99 14 ms",
+                "  ADD        3 pods, exec to exit: least 5 ms, p50 9 ms, p99 14 ms",
             ]
         );
     }

@@ -115,10 +115,14 @@ fn resize(terminal: impl AsFd, columns: u16, rows: u16) {
     tcsetwinsize(terminal, size).unwrap();
 }
 
-/// Every whole picture of what was shown, as lines without colours.
+/// Every whole picture of what was shown, as lines without colours. (A terminal makes CR LF of each LF.)
 pub(crate) fn pictures(shown: &str) -> Vec<Vec<String>> {
     let whole = shown.split("\x1b[H").skip(1).filter_map(|rest| rest.split_once("\x1b[J"));
-    whole.map(|(picture, _)| plain(picture).split("\r\n").map(str::to_owned).collect()).collect()
+    whole
+        .map(|(picture, _)| {
+            plain(picture).split('\n').map(|line| line.trim_end_matches('\r').to_owned()).collect()
+        })
+        .collect()
 }
 
 /// Without what begins with ESC [ and ends with a letter.
