@@ -9,9 +9,9 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Code, Status, Streaming};
+use tonic::{Status, Streaming};
 
-use crate::client::{self, ConnectError};
+use crate::client::{self, ConnectError, Unanswered};
 use crate::env::AddCall;
 use crate::error::ShimError;
 use crate::names;
@@ -296,7 +296,12 @@ fn granted(wired: Option<&CheckedPlan>, result: &AddResult) -> Result<Granted, E
     if result.address != plan.address.octets() {
         return Err(broken_protocol("a result for another address than the one wired"));
     }
-    Ok(Granted { address: Ipv4Addr::from(plan.address.octets()), table: result.table, device: result.device })
+    Ok(Granted {
+        address: Ipv4Addr::from(plan.address.octets()),
+        table: result.table,
+        device: result.device,
+        mtu_bytes: plan.mtu_bytes,
+    })
 }
 
 async fn send(to_daemon: &mpsc::Sender<FromShim>, frame: from_shim::Frame) -> Result<(), End> {
@@ -304,15 +309,10 @@ async fn send(to_daemon: &mpsc::Sender<FromShim>, frame: from_shim::Frame) -> Re
     to_daemon.send(frame).await.map_err(|_| End::Broken(io::Error::other("the daemon closed the stream")))
 }
 
-/// A refusal of the call itself stays one however often it is repeated; all else may be a daemon on its way out.
 fn ended(status: &Status) -> End {
-    match status.code() {
-        Code::Unimplemented
-        | Code::InvalidArgument
-        | Code::FailedPrecondition
-        | Code::PermissionDenied
-        | Code::Unauthenticated => broken_protocol(&format!("{:?}: {}", status.code(), status.message())),
-        code => End::Broken(io::Error::other(format!("{code:?}: {}", status.message()))),
+    match Unanswered::from(status) {
+        Unanswered::Refused(words) => broken_protocol(&words),
+        Unanswered::Broken(error) => End::Broken(error),
     }
 }
 

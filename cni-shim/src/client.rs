@@ -8,6 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use tokio::net::UnixStream;
 use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Status};
 use tower::service_fn;
 
 use crate::error::ShimError;
@@ -31,6 +32,15 @@ pub enum ConnectError {
     },
 }
 
+/// A call that ended without an answer.
+#[derive(Debug)]
+pub enum Unanswered {
+    /// The daemon refuses the call itself, however often it is repeated.
+    Refused(String),
+    /// A daemon on its way out, perhaps: another try may do better.
+    Broken(io::Error),
+}
+
 /// The daemon's socket in a state directory.
 #[must_use]
 pub fn socket_path(state_directory: &Path) -> PathBuf {
@@ -45,7 +55,7 @@ pub fn socket_path(state_directory: &Path) -> PathBuf {
 pub async fn connect(state_directory: &Path) -> Result<CniClient<Channel>, ConnectError> {
     let path = socket_path(state_directory);
     let user = rustix::process::geteuid().as_raw();
-    check_directory(state_directory, user).map_err(|error| error.at(&path))?;
+    trusted_directory(state_directory)?;
     let stream = UnixStream::connect(&path).await.map_err(|error| match error.kind() {
         io::ErrorKind::WouldBlock => ConnectError::Busy(error),
         _ => ConnectError::Absent(error),
@@ -54,6 +64,29 @@ pub async fn connect(state_directory: &Path) -> Result<CniClient<Channel>, Conne
     check_peer(peer.uid(), user).map_err(|error| error.at(&path))?;
     let channel = over(stream).await.map_err(|error| ConnectError::Absent(io::Error::other(error)))?;
     Ok(CniClient::new(channel))
+}
+
+/// Whether what lies in a state directory may be believed: it belongs to the shim's own user, and nobody else can write there.
+///
+/// # Errors
+/// [`ConnectError`], as for a connection to the socket in it.
+pub fn trusted_directory(state_directory: &Path) -> Result<(), ConnectError> {
+    let user = rustix::process::geteuid().as_raw();
+    check_directory(state_directory, user).map_err(|error| error.at(&socket_path(state_directory)))
+}
+
+impl From<&Status> for Unanswered {
+    fn from(status: &Status) -> Self {
+        let words = format!("{:?}: {}", status.code(), status.message());
+        match status.code() {
+            Code::Unimplemented
+            | Code::InvalidArgument
+            | Code::FailedPrecondition
+            | Code::PermissionDenied
+            | Code::Unauthenticated => Self::Refused(words),
+            _ => Self::Broken(io::Error::other(words)),
+        }
+    }
 }
 
 impl ConnectError {

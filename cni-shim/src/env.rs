@@ -25,7 +25,7 @@ pub struct PodArgs {
     pub uid: String,
 }
 
-/// What an ADD is about.
+/// What an ADD is about, and its CHECK.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AddCall {
     /// The sandbox.
@@ -58,6 +58,12 @@ pub enum Call {
     Add(AddCall),
     /// Release it.
     Del(DelCall),
+    /// Look whether it is still wired as its ADD left it.
+    Check(AddCall),
+    /// Release what is not valid any more.
+    Gc,
+    /// Would an ADD be served?
+    Status,
     /// Which versions are served?
     Version,
 }
@@ -72,7 +78,9 @@ pub fn read(lookup: &dyn Fn(&str) -> Option<OsString>) -> Result<Call, ShimError
             "ADD" => add(lookup).map(Call::Add),
             "DEL" => del(lookup).map(Call::Del),
             "VERSION" => Ok(Call::Version),
-            "CHECK" | "GC" | "STATUS" => Err(wrong("CNI_COMMAND", &format!("{command} is not served"))),
+            "CHECK" => add(lookup).map(Call::Check),
+            "GC" => Ok(Call::Gc),
+            "STATUS" => Ok(Call::Status),
             other => Err(wrong("CNI_COMMAND", &format!("unknown command `{}`", shown(other)))),
         },
         _ => Err(wrong("CNI_COMMAND", "missing")),

@@ -13,6 +13,9 @@ const TEXT_CHARACTERS_MAX: usize = 2048;
 /// The first code that the specification leaves to plugins; the daemon uses it for faults of its own, and so do we.
 pub const CODE_INTERNAL: u32 = 100;
 
+/// CHECK found the pod's network damaged: the second code that the specification leaves to plugins.
+pub const CODE_DAMAGED: u32 = 101;
+
 /// A call that failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ShimError {
@@ -101,6 +104,41 @@ pub enum ShimError {
     /// The kernel refused a step of the plan.
     #[error("wiring the pod failed")]
     Wiring(#[source] WiringError),
+    /// A verb came in a version that does not have it.
+    #[error("cniVersion `{found}` has no {verb}, which came with {since}")]
+    VerbVersion {
+        /// The verb.
+        verb: &'static str,
+        /// What the configuration says.
+        found: &'static str,
+        /// Where the verb came.
+        since: &'static str,
+    },
+    /// CHECK found damage: labels and words.
+    #[error("the pod's network is damaged: {}", words(.damages))]
+    Damaged {
+        /// All of it.
+        damages: Vec<(String, String)>,
+    },
+    /// The pod's side is whole, and nobody could judge the host's.
+    #[error(
+        "the pod's side is whole; its host side could not be checked: the enid daemon is not answering on {path} within {waited_seconds} s"
+    )]
+    HalfChecked {
+        /// Which socket.
+        path: PathBuf,
+        /// How long it was tried.
+        waited_seconds: u64,
+        /// What the last try met.
+        #[source]
+        last: io::Error,
+    },
+    /// No daemon was able to serve in this boot yet.
+    #[error("enid has not been able to serve a pod in this boot yet: {because}")]
+    NotServedYet {
+        /// How far it is.
+        because: String,
+    },
     /// A DEL could neither be told to the daemon nor be spooled.
     #[error("the enid daemon is away, and the DEL could not be spooled")]
     Spool(#[source] protocol::spool::SpoolError),
@@ -129,11 +167,13 @@ impl ShimError {
     #[must_use]
     pub fn code(&self) -> u32 {
         match self {
-            Self::Version { .. } => 1,
+            Self::Version { .. } | Self::VerbVersion { .. } => 1,
             Self::Environment(_) | Self::Namespace { .. } => 4,
             Self::StdinTooLong { .. } | Self::Decode(_) => 6,
             Self::Config { .. } => 7,
-            Self::DaemonAbsent { .. } | Self::TooLong { .. } => 11,
+            Self::DaemonAbsent { .. } | Self::TooLong { .. } | Self::HalfChecked { .. } => 11,
+            Self::NotServedYet { .. } => 50,
+            Self::Damaged { .. } => CODE_DAMAGED,
             Self::Spool(protocol::spool::SpoolError::Full { .. }) => 11,
             Self::Daemon { code: 0, .. } => CODE_INTERNAL,
             Self::Daemon { code, .. } => *code,
@@ -147,11 +187,16 @@ impl ShimError {
         }
     }
 
-    /// What stood behind it, in words: the sources, or the label of the daemon's cause.
+    /// What stood behind it, in words: the sources, the label of the daemon's cause, or the labels of all damage.
     #[must_use]
     pub fn details(&self) -> String {
-        if let Self::Daemon { cause, .. } = self {
-            return bounded(cause);
+        match self {
+            Self::Daemon { cause, .. } => return bounded(cause),
+            Self::Damaged { damages } => {
+                let labels: Vec<&str> = damages.iter().map(|(label, _)| label.as_str()).collect();
+                return bounded(&labels.join(","));
+            }
+            _ => {}
         }
         let mut parts = Vec::new();
         let mut source = std::error::Error::source(self);
@@ -176,6 +221,10 @@ pub fn document(cni_version: &str, code: u32, message: &str, details: &str) -> S
     // Strings and a number always serialise; the fallback is still a CNI error.
     serde_json::to_string(&document)
         .unwrap_or_else(|_| r#"{"cniVersion":"1.0.0","code":100,"msg":"internal error"}"#.to_owned())
+}
+
+fn words(damages: &[(String, String)]) -> String {
+    damages.iter().map(|(_, words)| words.as_str()).collect::<Vec<_>>().join("; ")
 }
 
 fn bounded(text: &str) -> String {

@@ -8,6 +8,7 @@ pub mod env;
 pub mod names;
 pub mod netconf;
 pub mod plan;
+pub mod prev_result;
 pub mod result;
 
 pub mod client;
@@ -17,7 +18,11 @@ pub mod netns;
 pub mod wiring;
 
 pub mod add;
+pub mod check;
+pub mod damage;
 pub mod del;
+pub mod gc;
+pub mod status;
 pub mod version;
 
 pub mod run;

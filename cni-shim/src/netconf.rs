@@ -1,6 +1,7 @@
 //! The network configuration on stdin: read with a bound, looked at with care, each wrong field named. Pure but for the
 //! reader it is given. Fields that a verb does not need are never a reason to refuse it.
 
+use protocol::ValidAttachment;
 use serde_json::{Map, Value};
 use std::io::Read;
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use crate::env::is_id;
 use crate::error::ShimError;
 use crate::names;
+use crate::prev_result::{self, PrevResult};
 use crate::result::CniVersion;
 
 /// A configuration with its prevResult and annotations is some kilobytes; annotations of a pod end at 256 KiB.
@@ -50,6 +52,26 @@ pub struct AddConf {
     pub mtu_bytes: u32,
     /// `deadlineSeconds`: give up earlier than the shim's own bounds.
     pub deadline_seconds: Option<u64>,
+}
+
+/// What a CHECK needs besides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckConf {
+    /// What every verb needs.
+    pub common: Netconf,
+    /// `vethPrefix`.
+    pub veth_prefix: String,
+    /// Our part of `prevResult`.
+    pub result: PrevResult,
+}
+
+/// What a GC needs besides.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GcConf {
+    /// What every verb needs.
+    pub common: Netconf,
+    /// The attachments that stay.
+    pub valid: Vec<ValidAttachment>,
 }
 
 /// A configuration that is a JSON object.
@@ -148,6 +170,55 @@ impl Document {
             mtu_bytes: self.mtu_bytes(),
             deadline_seconds: self.deadline_seconds()?,
         })
+    }
+
+    /// What a CHECK needs.
+    ///
+    /// # Errors
+    /// As [`Document::for_del`]; also without the result of the ADD.
+    pub fn for_check(&self, ifname: &str) -> Result<CheckConf, ShimError> {
+        let common = self.since("CHECK", CniVersion::V0_4_0)?;
+        let result = self.0.get("prevResult").filter(|result| !result.is_null());
+        let result = result.ok_or_else(|| config("prevResult", "missing: CHECK compares with it"))?;
+        let result = prev_result::read(result, ifname).map_err(|problem| config("prevResult", &problem))?;
+        Ok(CheckConf { common, veth_prefix: self.veth_prefix()?, result })
+    }
+
+    /// What a STATUS needs.
+    ///
+    /// # Errors
+    /// As [`Document::for_del`].
+    pub fn for_status(&self) -> Result<Netconf, ShimError> {
+        self.since("STATUS", CniVersion::V1_1_0)
+    }
+
+    /// What a GC needs.
+    ///
+    /// # Errors
+    /// As [`Document::for_del`]; also without the list of what stays, which then is unknown, and not empty.
+    pub fn for_gc(&self) -> Result<GcConf, ShimError> {
+        const FIELD: &str = "cni.dev/valid-attachments";
+        let common = self.since("GC", CniVersion::V1_1_0)?;
+        // The second name is the one that the specification had by mistake once.
+        let list = [FIELD, "cni.dev/attachments"].into_iter().find_map(|key| self.0.get(key));
+        let list = list.and_then(Value::as_array).ok_or_else(|| config(FIELD, "must be a list"))?;
+        let text = |of: &Value, key: &str| of.get(key).and_then(Value::as_str).map(str::to_owned);
+        let valid = list.iter().map(|of| {
+            let (container_id, ifname) = (text(of, "containerID")?, text(of, "ifname")?);
+            Some(ValidAttachment { container_id, ifname })
+        });
+        let valid = valid.collect::<Option<_>>();
+        let valid = valid.ok_or_else(|| config(FIELD, "must hold objects with containerID and ifname"))?;
+        Ok(GcConf { common, valid })
+    }
+
+    fn since(&self, verb: &'static str, since: CniVersion) -> Result<Netconf, ShimError> {
+        let common = self.for_del()?;
+        if common.version < since {
+            let found = common.version.text();
+            return Err(ShimError::VerbVersion { verb, found, since: since.text() });
+        }
+        Ok(common)
     }
 
     /// The prefix of host links; absent and empty mean the usual one.

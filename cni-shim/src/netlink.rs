@@ -2,8 +2,11 @@
 //! because a general library weighs a fifth of what this binary may. It decides nothing. Numbers are those of
 //! `linux/rtnetlink.h`, `if_link.h`, `if_addr.h`, `neighbour.h` and `net_namespace.h`.
 
+mod look;
 mod message;
 mod socket;
+
+pub use look::{Neighbour, Route};
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -80,6 +83,10 @@ pub struct Link {
     pub name: String,
     /// Its MAC; all zero where it has none.
     pub mac: Mac,
+    /// Its MTU, bytes.
+    pub mtu_bytes: u32,
+    /// Administratively up.
+    pub up: bool,
     /// It is one end of a veth pair.
     pub veth: bool,
     /// Index of the other end, in that one's own namespace.
@@ -304,11 +311,13 @@ fn bodies(answer: &[(u16, Vec<u8>)], kind: u16) -> impl Iterator<Item = &[u8]> {
 }
 
 fn read_link(body: &[u8]) -> Option<Link> {
-    let mut link = Link { index: u32_at(body, 4)?, ..Link::default() };
+    let up = u32_at(body, 8)? & IFF_UP != 0;
+    let mut link = Link { index: u32_at(body, 4)?, up, ..Link::default() };
     for (kind, value) in attributes(body, LINK_HEADER_BYTES) {
         match kind {
             IFLA_IFNAME => link.name = String::from_utf8_lossy(without_zero(value)).into_owned(),
             IFLA_ADDRESS => link.mac = Mac::try_from(value).unwrap_or_default(),
+            IFLA_MTU => link.mtu_bytes = u32_at(value, 0)?,
             IFLA_LINK => link.peer_index = u32_at(value, 0),
             IFLA_LINK_NETNSID => link.peer_netns = i32_at(value, 0),
             IFLA_LINKINFO => {

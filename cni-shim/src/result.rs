@@ -11,7 +11,7 @@ use crate::names;
 const CONTAINER_INTERFACE: u32 = 1;
 
 /// A result encoding. 0.3.1 is 0.4.0's with fewer verbs around it, so it costs nothing to serve.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CniVersion {
     /// Addresses carry their family.
     V0_3_1,
@@ -19,6 +19,8 @@ pub enum CniVersion {
     V0_4_0,
     /// Addresses do not.
     V1_0_0,
+    /// Interfaces carry their MTU, and there are GC and STATUS.
+    V1_1_0,
 }
 
 /// What the daemon granted.
@@ -30,6 +32,8 @@ pub struct Granted {
     pub table: u32,
     /// Device number of its ENI.
     pub device: u32,
+    /// MTU of both ends, bytes.
+    pub mtu_bytes: u32,
 }
 
 /// Whose result it is.
@@ -62,6 +66,8 @@ struct Interface {
     #[serde(skip_serializing_if = "Option::is_none")]
     mac: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    mtu: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     sandbox: Option<String>,
 }
 
@@ -80,9 +86,9 @@ struct Dns {}
 
 impl CniVersion {
     /// All that are served, lowest first.
-    pub const SERVED: [Self; 3] = [Self::V0_3_1, Self::V0_4_0, Self::V1_0_0];
+    pub const SERVED: [Self; 4] = [Self::V0_3_1, Self::V0_4_0, Self::V1_0_0, Self::V1_1_0];
     /// What an answer says when the question's version is unknown.
-    pub const NEWEST: Self = Self::V1_0_0;
+    pub const NEWEST: Self = Self::V1_1_0;
 
     /// As written in documents.
     #[must_use]
@@ -91,6 +97,7 @@ impl CniVersion {
             Self::V0_3_1 => "0.3.1",
             Self::V0_4_0 => "0.4.0",
             Self::V1_0_0 => "1.0.0",
+            Self::V1_1_0 => "1.1.0",
         }
     }
 
@@ -106,25 +113,28 @@ impl CniVersion {
 /// # Errors
 /// Never in practice: strings and numbers serialise.
 pub fn encode(version: CniVersion, names: Names<'_>, granted: Granted) -> Result<String, serde_json::Error> {
+    let mtu = (version >= CniVersion::V1_1_0).then_some(granted.mtu_bytes);
     serde_json::to_string(&ResultDocument {
         cni_version: version.text(),
         interfaces: [
-            Interface { name: names.host_veth.to_owned(), ..Interface::default() },
+            Interface { name: names.host_veth.to_owned(), mtu, ..Interface::default() },
             Interface {
                 name: names.ifname.to_owned(),
                 mac: Some(granted.table.to_string()),
+                mtu,
                 sandbox: Some(names.sandbox.to_owned()),
             },
             Interface {
                 name: names::dummy(names.namespace, names.pod),
                 mac: Some("0".to_owned()),
                 sandbox: Some(granted.device.to_string()),
+                ..Interface::default()
             },
         ],
         ips: [Ip {
             version: match version {
                 CniVersion::V0_3_1 | CniVersion::V0_4_0 => Some("4"),
-                CniVersion::V1_0_0 => None,
+                CniVersion::V1_0_0 | CniVersion::V1_1_0 => None,
             },
             interface: CONTAINER_INTERFACE,
             address: format!("{}/32", granted.address),
@@ -145,7 +155,7 @@ mod tests {
             namespace: "default",
             pod: "sample-pod",
         };
-        let granted = Granted { address: Ipv4Addr::new(10, 0, 3, 7), table: 2, device: 1 };
+        let granted = Granted { address: Ipv4Addr::new(10, 0, 3, 7), table: 2, device: 1, mtu_bytes: 9001 };
         encode(version, names, granted).unwrap()
     }
 
@@ -172,6 +182,19 @@ mod tests {
             encoded(CniVersion::V1_0_0),
             format!(
                 r#"{{"cniVersion":"1.0.0",{INTERFACES},"ips":[{{"interface":1,"address":"10.0.3.7/32"}}],"dns":{{}}}}"#
+            )
+        );
+    }
+
+    #[test]
+    fn results_of_1_1_0_say_the_mtu_of_the_two_interfaces_that_are_some() {
+        assert_eq!(
+            encoded(CniVersion::V1_1_0),
+            concat!(
+                r#"{"cniVersion":"1.1.0","interfaces":[{"name":"enicc21c2d7785","mtu":9001},"#,
+                r#"{"name":"eth0","mac":"2","mtu":9001,"sandbox":"/var/run/netns/cni-1"},"#,
+                r#"{"name":"dummycc21c2d7785","mac":"0","sandbox":"1"}],"#,
+                r#""ips":[{"interface":1,"address":"10.0.3.7/32"}],"dns":{}}"#
             )
         );
     }

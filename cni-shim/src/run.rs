@@ -1,5 +1,5 @@
-//! One call from end to end: reads, dispatches, prints. Whatever happens, stdout carries one CNI document or, for a DEL
-//! that succeeded, nothing; and the exit status is 0 or 1.
+//! One call from end to end: reads, dispatches, prints. Whatever happens, stdout carries one CNI document or, where only
+//! success was asked for, nothing; and the exit status is 0 or 1.
 
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
@@ -10,7 +10,7 @@ use crate::env::{self, Call};
 use crate::error::{self, CODE_INTERNAL, ShimError};
 use crate::netconf::{Document, read_bounded};
 use crate::result::CniVersion;
-use crate::{add, del, names, version};
+use crate::{add, check, del, gc, names, status, version};
 
 /// What the process leaves behind.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +80,17 @@ fn serve(call: &Call, document: &Document, arrived: u64) -> Result<String, ShimE
             runtime()?.block_on(del::run(call, &conf, &prefix))?;
             Ok(String::new())
         }
+        Call::Check(call) => {
+            let conf = document.for_check(&call.ifname)?;
+            runtime()?.block_on(check::run(call, &conf))?;
+            Ok(String::new())
+        }
+        Call::Gc => {
+            let conf = document.for_gc()?;
+            runtime()?.block_on(gc::run(&conf))?;
+            Ok(String::new())
+        }
+        Call::Status => status::run(&document.for_status()?).map(|()| String::new()),
         Call::Version => version::answer(&[]).map_err(encoding),
     }
 }

@@ -10,7 +10,7 @@ struct VersionDocument<'a> {
     #[serde(rename = "cniVersion")]
     cni_version: &'a str,
     #[serde(rename = "supportedVersions")]
-    supported_versions: [&'a str; 3],
+    supported_versions: [&'a str; 4],
 }
 
 #[derive(Serialize)]
@@ -51,11 +51,11 @@ mod tests {
     #[test]
     fn version_lists_what_is_served_and_nothing_else() {
         for (stdin, said) in
-            [(r#"{"cniVersion":"0.4.0"}"#, "0.4.0"), (r#"{"cniVersion":"1.1.0"}"#, "1.0.0"), ("", "1.0.0")]
+            [(r#"{"cniVersion":"0.4.0"}"#, "0.4.0"), (r#"{"cniVersion":"1.2.0"}"#, "1.1.0"), ("", "1.1.0")]
         {
             assert_eq!(
                 answer(stdin.as_bytes()).unwrap(),
-                format!(r#"{{"cniVersion":"{said}","supportedVersions":["0.3.1","0.4.0","1.0.0"]}}"#)
+                format!(r#"{{"cniVersion":"{said}","supportedVersions":["0.3.1","0.4.0","1.0.0","1.1.0"]}}"#)
             );
         }
     }

@@ -3,6 +3,7 @@
 
 use std::io;
 
+use crate::damage::Seen;
 use crate::netlink::{Link, LinkAddress, Netlink, Pair};
 use crate::netns::{NamespaceError, Namespaces};
 use crate::plan::{CheckedPlan, Inside, Mac};
@@ -182,6 +183,26 @@ impl Site {
             None => {}
         }
         Ok(None)
+    }
+
+    /// All that a CHECK of the pod's side needs.
+    ///
+    /// # Errors
+    /// What could not be read.
+    pub fn look_whole(&mut self) -> Result<Seen, WiringError> {
+        let (inside, outside) = self.look()?;
+        let mut seen = Seen { inside, outside, ..Seen::default() };
+        if let (Some(inside), Some(outside)) = (&seen.inside, &seen.outside) {
+            seen.paired = is_pair(&mut self.host, &self.namespaces, inside, outside)
+                .map_err(kernel("look at the pair"))?;
+        }
+        if let Some(inside) = &seen.inside {
+            seen.addresses =
+                self.pod.global_addresses(inside.index).map_err(kernel("read the pod's addresses"))?;
+            seen.routes = self.pod.main_routes().map_err(kernel("read the pod's routes"))?;
+            seen.neighbours = self.pod.neighbours().map_err(kernel("read the pod's neighbours"))?;
+        }
+        Ok(seen)
     }
 
     fn look(&mut self) -> Result<(Option<Link>, Option<Link>), WiringError> {

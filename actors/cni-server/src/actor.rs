@@ -9,12 +9,16 @@ use kernel::{Broken, Core, Event, Fence, Performer, Plan, Publisher};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::announce::{ANNOUNCE_MAX, Announcer, Programs};
 use crate::front::Front;
 use crate::state::CniServer;
 use crate::{serve, spool};
 
 /// Opening a socket is local.
 const SERVE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A look at the list ends by itself; this is for its outcome to arrive.
+const ANNOUNCE_TIMEOUT: Duration = ANNOUNCE_MAX.saturating_add(Duration::from_secs(5));
 
 /// A look at the spool ends by itself; this is for its outcome to arrive.
 const SPOOL_TIMEOUT: Duration = spool::WORK_OFF_MAX.saturating_add(Duration::from_secs(5));
@@ -26,6 +30,8 @@ pub enum CniAction {
     WorkOffSpool,
     /// Open the socket and serve it.
     Serve,
+    /// Put the list of plugins and the mark of this boot in place; the programs of the list as they were last asked.
+    Announce(Programs),
     /// Tell everybody.
     Publish(FrontView),
 }
@@ -40,6 +46,8 @@ pub enum CniOutcome {
     },
     /// The socket is open, or why not.
     Served(Result<(), String>),
+    /// List and mark are in place, and what its programs say; or why not.
+    Announced(Result<Programs, String>),
 }
 
 impl Core for CniServer {
@@ -64,6 +72,8 @@ impl Core for CniServer {
 pub struct CniPerformer {
     /// What serves the verbs.
     pub front: Arc<Front>,
+    /// What tells the runtime.
+    pub announcer: Arc<Announcer>,
     /// The server lives as long as this incarnation.
     pub fence: Fence,
     /// Who is told.
@@ -74,6 +84,7 @@ impl Performer<CniServer> for CniPerformer {
     fn timeout(&self, action: &CniAction) -> Duration {
         match action {
             CniAction::WorkOffSpool => SPOOL_TIMEOUT,
+            CniAction::Announce(_) => ANNOUNCE_TIMEOUT,
             CniAction::Serve | CniAction::Publish(_) => SERVE_TIMEOUT,
         }
     }
@@ -99,6 +110,10 @@ impl Performer<CniServer> for CniPerformer {
             CniAction::Serve => {
                 let fence = self.fence.clone();
                 async move { Ok(Some(CniOutcome::Served(serve::open(front, fence).await))) }.boxed()
+            }
+            CniAction::Announce(programs) => {
+                let announcer = self.announcer.clone();
+                async move { Ok(Some(CniOutcome::Announced(announcer.announce(programs).await))) }.boxed()
             }
             // Done by `perform_now`.
             CniAction::Publish(_) => futures::future::ready(Ok(None)).boxed(),

@@ -8,7 +8,8 @@ use contract::model::{LeaseView, VethPrefix};
 use kernel::{AskError, Clock, Fence, Link, Subscription};
 use protocol::cni_server::Cni;
 use protocol::{
-    DelReply, DelRequest, Failure, FromDaemon, FromShim, HelloReply, HelloRequest, PROTOCOL, from_daemon,
+    CheckReply, CheckRequest, Damage, DelReply, DelRequest, Failure, FromDaemon, FromShim, GcReply,
+    GcRequest, HelloReply, HelloRequest, PROTOCOL, from_daemon,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::server::UdsConnectInfo;
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::{add, del};
+use crate::{add, check, del, gc};
 
 /// Frames to one shim that may wait: an ADD has four.
 const FRAMES_MAX: usize = 8;
@@ -112,6 +113,10 @@ fn same_user(peer: Option<u32>, ours: u32) -> Result<(), Status> {
     }
 }
 
+fn between_lives() -> Status {
+    Status::unavailable("the daemon's front door is between two lives")
+}
+
 /// The gRPC service over a front, for one incarnation.
 pub(crate) struct Service {
     pub(crate) front: Arc<Front>,
@@ -135,9 +140,29 @@ impl Cni for Service {
     async fn del(&self, request: Request<DelRequest>) -> Result<Response<DelReply>, Status> {
         trusted(&request)?;
         let served = self.fence.within(del::serve(&self.front, request.into_inner()));
-        let over = || Status::unavailable("the daemon's front door is between two lives");
-        let failed = served.await.ok_or_else(over)?.err();
+        let failed = served.await.ok_or_else(between_lives)?.err();
         Ok(Response::new(DelReply { failure: failed.as_ref().map(failure) }))
+    }
+
+    async fn check(&self, request: Request<CheckRequest>) -> Result<Response<CheckReply>, Status> {
+        trusted(&request)?;
+        let served = self.fence.within(check::serve(&self.front, request.into_inner()));
+        let reply = match served.await.ok_or_else(between_lives)? {
+            Ok(found) => {
+                let damages = found
+                    .iter()
+                    .map(|damage| Damage { label: damage.label().to_owned(), text: damage.to_string() });
+                CheckReply { failure: None, damages: damages.collect() }
+            }
+            Err(cause) => CheckReply { failure: Some(failure(&cause)), damages: Vec::new() },
+        };
+        Ok(Response::new(reply))
+    }
+
+    async fn gc(&self, request: Request<GcRequest>) -> Result<Response<GcReply>, Status> {
+        trusted(&request)?;
+        let served = self.fence.within(gc::serve(&self.front, request.into_inner()));
+        Ok(Response::new(served.await.ok_or_else(between_lives)?))
     }
 
     async fn hello(&self, request: Request<HelloRequest>) -> Result<Response<HelloReply>, Status> {

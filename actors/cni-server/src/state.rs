@@ -1,5 +1,7 @@
 //! What CniServer knows of itself: its socket, the spool, its numbers; and what it does next. Pure.
 
+mod announcement;
+
 use contract::Boottime;
 use contract::causes::Cause;
 use contract::mail::cni_server::CniMail;
@@ -9,6 +11,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::actor::{CniAction, CniOutcome};
+use announcement::Announcement;
 
 /// The spool is looked at this often for DELs that a shim could not bring.
 const SPOOL_EVERY: Duration = Duration::from_secs(30);
@@ -28,6 +31,7 @@ pub struct CniServer {
     answers: BTreeMap<(&'static str, &'static str), u64>,
     spool_worked_off: u64,
     trouble: Option<Cause>,
+    announcement: Announcement,
     published: Option<FrontView>,
 }
 
@@ -51,6 +55,9 @@ impl CniServer {
                 }
             }
             CniMail::ServerEnded { reason } => self.closed(reason, now),
+            CniMail::Enis(view) => self.announcement.hear_enis(&view),
+            CniMail::Host(view) => self.announcement.hear_host(&view),
+            CniMail::Demand(demand) => self.announcement.hear_demand(demand),
         }
     }
 
@@ -61,6 +68,7 @@ impl CniServer {
                 self.trouble = None;
             }
             CniOutcome::Served(Err(reason)) => self.closed(reason, now),
+            CniOutcome::Announced(result) => self.announcement.ended(result, now),
             CniOutcome::SpoolRead { worked_off } => {
                 self.spooling = false;
                 self.spool_seen = true;
@@ -90,6 +98,8 @@ impl CniServer {
             self.socket = Socket::Opening;
             actions.push(CniAction::Serve);
         }
+        let listening = matches!(self.socket, Socket::Open);
+        actions.extend(self.announcement.plan(listening, now).map(CniAction::Announce));
         let view = self.view();
         if self.published.as_ref() != Some(&view) {
             self.published = Some(view.clone());
@@ -100,7 +110,11 @@ impl CniServer {
             _ => None,
         };
         let respool = (!self.spooling).then_some(self.spool_at);
-        Plan { actions, wake_at: [reopen, respool].into_iter().flatten().min(), restart: None }
+        Plan {
+            actions,
+            wake_at: [reopen, respool, self.announcement.wake_at()].into_iter().flatten().min(),
+            restart: None,
+        }
     }
 
     fn view(&self) -> FrontView {
@@ -110,6 +124,8 @@ impl CniServer {
             answers: self.answers.iter().map(|(of, count)| (*of, *count)).collect(),
             spool_worked_off: self.spool_worked_off,
             trouble: self.trouble.clone(),
+            announced: self.announcement.announced,
+            unannounced: self.announcement.trouble.clone(),
         }
     }
 }
@@ -124,6 +140,7 @@ mod tests {
             .map(|action| match action {
                 CniAction::WorkOffSpool => "spool",
                 CniAction::Serve => "serve",
+                CniAction::Announce(_) => "announce",
                 CniAction::Publish(_) => "publish",
             })
             .collect()

@@ -80,6 +80,11 @@ pub(crate) fn add(request: AddRequest, prefix: &VethPrefix, pod_mtu_bytes: u32) 
     Ok(CheckedAdd { key, pod, host_veth, mtu_bytes, arrived_nanoseconds })
 }
 
+pub(crate) fn address(bytes: &[u8]) -> Result<Ipv4Addr, Cause> {
+    let octets: [u8; 4] = bytes.try_into().map_err(|_| bad("address", "not four bytes"))?;
+    Ok(Ipv4Addr::from(octets))
+}
+
 pub(crate) fn host_side(wired: &Wired) -> Result<HostSide, Cause> {
     let mac: [u8; 6] = wired.host_mac.as_slice().try_into().map_err(|_| bad("host_mac", "not six bytes"))?;
     if wired.host_ifindex == 0 {

@@ -173,6 +173,12 @@ pub enum Cause {
         /// What was found.
         detail: String,
     },
+    /// The runtime could not be told of this daemon: its list of plugins, or the mark for STATUS, is not as it should be.
+    #[error("the runtime cannot be told of enid: {detail}")]
+    NotAnnounced {
+        /// What stood in the way.
+        detail: String,
+    },
     /// A room is starting, restarting or parked.
     #[error("{room} is not available: {detail}")]
     RoomUnavailable {
@@ -217,6 +223,7 @@ impl Cause {
             Self::CheckpointRead { .. } => "CheckpointRead",
             Self::UnexplainedUse { .. } => "UnexplainedUse",
             Self::NotTheOnlyWriter { .. } => "NotTheOnlyWriter",
+            Self::NotAnnounced { .. } => "NotAnnounced",
             Self::RoomUnavailable { .. } => "RoomUnavailable",
             Self::Poisoned { .. } => "Poisoned",
         }

@@ -2,6 +2,7 @@
 
 mod address;
 mod attachment;
+mod damage;
 mod eni;
 mod lease;
 mod node;
@@ -12,7 +13,8 @@ mod wiring;
 
 pub use address::{Mac, MacError};
 pub use attachment::{AttachmentKey, Pod};
-pub use eni::{Eni, EniAddress, EniView, Growth};
+pub use damage::Damage;
+pub use eni::{Eni, EniAddress, EniView, Growth, Leaving};
 pub use lease::{Lease, LeasePhase, LeaseView, PoolCounts};
 pub use node::{EniId, InstanceId, InstanceType, NodeFacts, SecurityGroupId, SubnetId, VpcId};
 pub use route_table::{Fwmark, RulePriority, TableId};

@@ -20,6 +20,15 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
+    /// Put the shim and the image's reference plugins into the node's plugin directory.
+    Install {
+        /// Where the image has them: `enid-cni`, and any others under their own names.
+        #[arg(long, value_name = "DIR", default_value = "/usr/lib/enid/cni")]
+        from: PathBuf,
+        /// The settings file; without this, /etc/enid/enid.toml if it is there.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
     /// Tell about the settings.
     Config {
         #[command(subcommand)]

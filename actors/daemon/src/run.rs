@@ -8,7 +8,7 @@ use household::{Children, Household, Sockets, World};
 use kernel::{Clock, Ended, Publisher, Strategy, Tree, TreeConfig, watch_over};
 use linux::LinuxHost;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,7 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::fault_socket::FaultSocket;
 use crate::gaps::gaps;
-use crate::{log, node_time, one_writer};
+use crate::{install, log, node_time, one_writer, policy_agent};
 
 /// Settings that cannot be used.
 const EXIT_SETTINGS: u8 = 2;
@@ -75,6 +75,24 @@ pub(crate) fn explain(file: Option<PathBuf>) -> ExitCode {
     }
 }
 
+/// `enid install`: from the image into the plugin directory of the settings.
+pub(crate) fn install(from: &Path, file: Option<PathBuf>) -> ExitCode {
+    let installed = load(file, &environment()).and_then(|Loaded { settings, .. }| {
+        install::install(from, &settings.cni.binary_directory, source_digest::VERSION)
+            .map_err(failed(EXIT_SYSTEM))
+    });
+    match installed {
+        Ok(lines) => {
+            lines.iter().for_each(|line| println!("{line}"));
+            ExitCode::SUCCESS
+        }
+        Err(Failed { code, words }) => {
+            eprintln!("enid: {words}");
+            ExitCode::from(code)
+        }
+    }
+}
+
 fn serve(file: Option<PathBuf>) -> Result<(), Failed> {
     let environment = environment();
     let Loaded { settings, warnings, .. } = load(file, &environment)?;
@@ -82,7 +100,8 @@ fn serve(file: Option<PathBuf>) -> Result<(), Failed> {
     for warning in warnings {
         tracing::warn!(%warning, "settings");
     }
-    for gap in gaps(&settings) {
+    let gaps = gaps(&settings);
+    for gap in &gaps {
         tracing::warn!(gap, "not yet");
     }
     let veth_prefix = VethPrefix::new(&settings.dataplane.veth_prefix).map_err(failed(EXIT_SETTINGS))?;
@@ -108,11 +127,12 @@ fn serve(file: Option<PathBuf>) -> Result<(), Failed> {
         connect_host: Arc::new(|| Ok(Arc::new(LinuxHost::connect(NETLINK_TIMEOUT)?))),
         wall: node_time::unix_nanoseconds,
     };
-    supervise(Arc::new(settings), veth_prefix, world, seed(&boot_id))
+    supervise(Arc::new(settings), gaps, veth_prefix, world, seed(&boot_id))
 }
 
 fn supervise(
     settings: Arc<Settings>,
+    gaps: Vec<String>,
     veth_prefix: VethPrefix,
     world: World,
     seed: u64,
@@ -148,7 +168,7 @@ fn supervise(
             pulse: pulse.clone(),
         });
         let doors = Arc::new(Sockets);
-        let house = Household { settings, veth_prefix, world, doors, vitals, alive, clock, seed };
+        let house = Household { settings, gaps, veth_prefix, world, doors, vitals, alive, clock, seed };
         Children::of(&house).live_in(&mut tree);
         if let Some(orders) = orders {
             tree.take_orders_from(orders);
@@ -219,7 +239,9 @@ fn load(file: Option<PathBuf>, environment: &BTreeMap<String, String>) -> Result
             return Err(Failed { code: EXIT_SETTINGS, words });
         }
     };
-    Settings::load(content, environment.clone()).map_err(failed(EXIT_SETTINGS))
+    let loaded = Settings::load(content, environment.clone()).map_err(failed(EXIT_SETTINGS))?;
+    policy_agent::refuse(&loaded.settings).map_err(failed(EXIT_SETTINGS))?;
+    Ok(loaded)
 }
 
 /// The endpoints that the SDK's own variables name.

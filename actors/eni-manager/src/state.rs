@@ -119,6 +119,12 @@ impl EniManager {
                 self.blocks.extend(listed.filter_map(|subnet| Some((subnet.id.clone(), subnet.cidr?))));
                 self.subnets = view;
             }
+            EniMail::LetGo { leaving, reply } => {
+                drop(reply.send(Err(Cause::RoomUnavailable {
+                    room: "eni-manager",
+                    detail: format!("{leaving:?}"),
+                })));
+            }
         }
     }
 

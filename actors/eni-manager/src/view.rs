@@ -49,6 +49,8 @@ impl EniManager {
                 .map(|address| EniAddress { address: *address, confirmed: true })
                 .collect(),
             address_limit: self.limits.map(|limits| limits.addresses_per_eni),
+            since: Boottime::ZERO,
+            leaving: false,
         })
     }
 
@@ -70,6 +72,8 @@ impl EniManager {
             primary_address: seen.primary_address,
             addresses,
             address_limit: self.limits.map(|limits| limits.addresses_per_eni),
+            since: Boottime::ZERO,
+            leaving: false,
         }
     }
 

@@ -45,9 +45,12 @@ pub(crate) fn well() -> Facts {
             answers: vec![(("ADD", "ok"), 5), (("ADD", "PoolEmpty"), 2), (("DEL", "ok"), 4)],
             spool_worked_off: 3,
             trouble: None,
+            announced: true,
+            unannounced: None,
         }),
         children: Some(names.map(child).to_vec()),
         http_trouble: None,
+        gaps: Vec::new(),
     }
 }
 
@@ -62,6 +65,8 @@ fn eni(address: Ipv4Addr) -> Eni {
         primary_address: Ipv4Addr::new(10, 0, 1, 5),
         addresses: vec![EniAddress { address, confirmed: true }],
         address_limit: Some(10),
+        since: contract::Boottime::ZERO,
+        leaving: false,
     }
 }
 

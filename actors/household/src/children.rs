@@ -1,6 +1,6 @@
 //! Who lives, in which order, with which links and ports, and what follows a death.
 
-use cni_server::{CniServer, Front, FrontConfig};
+use cni_server::{AnnounceConfig, Announcer, CniServer, Front, FrontConfig, OurPlugin};
 use config::Settings;
 use contract::mail::cni_server::CniMail;
 use contract::mail::eni_manager::{Demand, EniMail};
@@ -17,6 +17,7 @@ use kernel::{
 };
 use route_programmer::{RouteConfig, RoutePerformer, RouteProgrammer};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -34,6 +35,9 @@ const UNDO_AFTER_RESTART: Duration = Duration::from_secs(15);
 
 /// What failed locally is tried again after this.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// The list of plugins, under the name that the agent we replace gave it: runtimes take the first of their directory.
+const LIST_NAME: &str = "10-aws.conflist";
 
 /// Who tells what to whom.
 #[derive(Clone, Default)]
@@ -149,7 +153,7 @@ fn health(
     boards: &Boards,
 ) -> Spec<HealthServer> {
     let (_, inbox) = link(name);
-    let config = HealthConfig { bind, version: source_digest::VERSION.to_owned() };
+    let config = HealthConfig { bind, version: source_digest::VERSION.to_owned(), gaps: house.gaps.clone() };
     let (doors, alive) = (house.doors.clone(), house.alive.clone());
     Spec::new(name, Policy::default(), inbox, move |_seat| {
         let performer = doors.health(board.clone(), alive.clone(), name == LOGS);
@@ -282,11 +286,32 @@ fn cni_server(
         streams: Arc::new(AtomicU64::new(1)),
     };
     let (front, doors, publish) = (Arc::new(front), house.doors.clone(), boards.front.clone());
+    let announcer = Arc::new(Announcer::new(announcement(settings)));
     let start = move |seat: Seat| {
-        let performer = doors.cni(front.clone(), seat.fence, publish.clone());
+        let performer = doors.cni(front.clone(), announcer.clone(), seat.fence, publish.clone());
         std::future::ready(Ok((CniServer::default(), performer)))
     };
     Spec::new("cni-server", indispensable(), inbox, start)
+        .follow(boards.enis.subscribe(), CniMail::Enis)
+        .follow(boards.host.subscribe(), CniMail::Host)
+        .follow(boards.demand.subscribe(), CniMail::Demand)
+}
+
+/// What the runtime is told. Socket and spool are mounted where the node has them, so that the shim finds them by the same names.
+fn announcement(settings: &Settings) -> AnnounceConfig {
+    let directory = settings.daemon.socket_path.parent().unwrap_or(Path::new("/"));
+    AnnounceConfig {
+        list: settings.cni.configuration_directory.join(LIST_NAME),
+        programs: settings.cni.binary_directory.clone(),
+        mark_directory: directory.to_path_buf(),
+        ours: OurPlugin {
+            kind: format!("enid-cni-{}", source_digest::VERSION),
+            veth_prefix: settings.dataplane.veth_prefix.clone(),
+            mtu_bytes: settings.pod_mtu_bytes(),
+            state_directory: directory.display().to_string(),
+            spool_directory: settings.daemon.spool_directory.display().to_string(),
+        },
+    }
 }
 
 fn made<C: Core>(core: C, performer: impl Performer<C>) -> Made<C> {

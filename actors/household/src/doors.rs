@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
-use cni_server::{CniPerformer, CniServer, Front};
+use cni_server::{Announcer, CniPerformer, CniServer, Front};
 use contract::mail::health_server::FrontView;
 use health_server::{HealthBoard, HealthPerformer, HealthServer};
 use kernel::{Fence, Performer, Publisher};
 
 /// The hands of the two rooms that serve somebody outside.
 pub trait Doors: Send + Sync {
-    /// Those of one incarnation of CniServer, whose door `front` serves for as long as `fence` stands.
+    /// Those of one incarnation of CniServer, whose door `front` serves for as long as `fence` stands; `announcer` tells the
+    /// runtime of it.
     fn cni(
         &self,
         front: Arc<Front>,
+        announcer: Arc<Announcer>,
         fence: Fence,
         publish: Publisher<FrontView>,
     ) -> Arc<dyn Performer<CniServer>>;
@@ -34,10 +36,11 @@ impl Doors for Sockets {
     fn cni(
         &self,
         front: Arc<Front>,
+        announcer: Arc<Announcer>,
         fence: Fence,
         publish: Publisher<FrontView>,
     ) -> Arc<dyn Performer<CniServer>> {
-        Arc::new(CniPerformer { front, fence, publish })
+        Arc::new(CniPerformer { front, announcer, fence, publish })
     }
 
     fn health(

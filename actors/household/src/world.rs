@@ -35,6 +35,8 @@ pub struct World {
 pub struct Household {
     /// The settings in force.
     pub settings: Arc<Settings>,
+    /// What the settings ask for and this version does not do, one sentence each.
+    pub gaps: Vec<String>,
     /// What the name of a pod's host link begins with.
     pub veth_prefix: VethPrefix,
     /// What is behind the ports.

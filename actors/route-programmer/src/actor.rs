@@ -133,6 +133,8 @@ fn say(answer: Answer) {
     match answer {
         Answer::Plan(reply, result) => send(reply, result),
         Answer::Step(reply, result) => send(reply, result),
+        Answer::Check(reply, result) => send(reply, result),
+        Answer::Carried(reply, result) => send(reply, result),
     }
 }
 

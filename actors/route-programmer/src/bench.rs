@@ -104,6 +104,8 @@ impl Bench {
             }
             RouteAction::Answer(Answer::Plan(reply, result)) => return drop(reply.send(result)),
             RouteAction::Answer(Answer::Step(reply, result)) => return drop(reply.send(result)),
+            RouteAction::Answer(Answer::Check(reply, result)) => return drop(reply.send(result)),
+            RouteAction::Answer(Answer::Carried(reply, result)) => return drop(reply.send(result)),
             RouteAction::Publish(view) => return self.view = Some(view),
         };
         self.room.learn(outcome, self.now);

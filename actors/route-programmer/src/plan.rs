@@ -3,6 +3,7 @@
 //! It never plans a removal for absence. What it may remove are rules of our own shape, for a pod address of ours, that
 //! contradict where that address is, and the kernel's connected route of a secondary ENI in the main table.
 
+mod check;
 mod eni;
 mod fold;
 mod pod;
@@ -18,6 +19,7 @@ use contract::causes::Cause;
 use contract::model::{Eni, EniId, EniView, HostVeth, Lease, LeasePhase, Mac, TableId};
 use contract::ports::host::{HostChange, HostSnapshot};
 
+pub(crate) use check::damages;
 pub(crate) use fold::fold;
 pub(crate) use pod::{WireStep, teardown, wire};
 pub(crate) use verify::{Check, checks, judge};

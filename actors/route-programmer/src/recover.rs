@@ -27,6 +27,7 @@ impl RouteProgrammer {
             jobs: VecDeque::new(),
             next_job: 0,
             plans: VecDeque::new(),
+            looks: VecDeque::new(),
             repairs: BTreeMap::new(),
             under_way: BTreeMap::new(),
             changes: 0,

@@ -3,6 +3,7 @@
 
 mod answers;
 mod jobs;
+mod looks;
 mod reads;
 mod repairs;
 mod turn;
@@ -14,11 +15,12 @@ use std::time::Duration;
 use contract::Reply;
 use contract::causes::Cause;
 use contract::mail::route_programmer::{HostView, RouteMail};
-use contract::model::{EniView, Lease, VethPrefix, WiringPlan};
+use contract::model::{Damage, EniView, Lease, VethPrefix, WiringPlan};
 use contract::ports::host::{HostChange, HostError, HostSnapshot, RouteAnswer, RouteQuestion};
 
 use crate::plan::{Survey, Unit};
 use jobs::{Job, PlanWait};
+use looks::{Look, Question};
 use reads::Reads;
 use repairs::Repair;
 
@@ -53,6 +55,10 @@ pub enum Answer {
     Plan(Reply<Result<WiringPlan, Cause>>, Result<WiringPlan, Cause>),
     /// To `Wire` and `Unwire`.
     Step(Reply<Result<(), Cause>>, Result<(), Cause>),
+    /// To `Check`.
+    Check(Reply<Result<Vec<Damage>, Cause>>, Result<Vec<Damage>, Cause>),
+    /// To `Carried`.
+    Carried(Reply<Result<BTreeSet<Ipv4Addr>, Cause>>, Result<BTreeSet<Ipv4Addr>, Cause>),
 }
 
 /// What RouteProgrammer has done for it.
@@ -124,6 +130,7 @@ pub struct RouteProgrammer {
     pub(crate) jobs: VecDeque<Job>,
     pub(crate) next_job: u64,
     pub(crate) plans: VecDeque<PlanWait>,
+    pub(crate) looks: VecDeque<Look>,
     pub(crate) repairs: BTreeMap<Unit, Repair>,
     /// What is being changed now.
     pub(crate) under_way: BTreeMap<Target, Vec<HostChange>>,
@@ -145,6 +152,12 @@ impl RouteProgrammer {
             RouteMail::Plan { wiring, reply } => self.hear_plan(wiring, reply, now),
             RouteMail::Wire { wiring, host, reply } => self.hear_wire(wiring, host, reply, now),
             RouteMail::Unwire { address, reply } => self.hear_unwire(address, reply, now),
+            RouteMail::Check { address, ifindex, reply } => {
+                self.hear_question(Question::Check { address, ifindex, reply });
+            }
+            RouteMail::Carried { addresses, reply } => {
+                self.hear_question(Question::Carried { addresses, reply });
+            }
             RouteMail::Enis(view) => {
                 self.enis = view;
                 self.survey_stale = true;

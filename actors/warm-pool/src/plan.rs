@@ -134,7 +134,7 @@ impl Pool {
             .iter()
             .map(|(address, until)| Cooling { address: *address, until: *until })
             .collect();
-        let image = CheckpointImage { leases, cooling };
+        let image = CheckpointImage { leases, cooling, leaving: Vec::new() };
         actions.push(PoolAction::Write { revision: self.disk.revision, image });
     }
 
@@ -203,7 +203,7 @@ impl Pool {
             true => self.config.targets.wanted(needed, counts.free, per_eni.saturating_sub(1)),
             false => needed,
         };
-        Demand { needed, wanted: wanted.max(needed), waiting }
+        Demand { needed, wanted: wanted.max(needed), waiting, whole_enis: self.config.targets.whole_enis() }
     }
 
     fn next_wake(&self, now: Boottime) -> Option<Boottime> {

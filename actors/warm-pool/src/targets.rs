@@ -13,13 +13,18 @@ pub struct WarmTargets {
 }
 
 impl WarmTargets {
+    /// Neither WARM_IP_TARGET nor MINIMUM_IP_TARGET is set: WARM_ENI_TARGET counts.
+    pub(crate) fn whole_enis(&self) -> bool {
+        self.addresses.is_none() && self.addresses_min.is_none()
+    }
+
     /// How many addresses the ENIs should carry, when `used` of them are leased, resting or pinned, and one ENI carries at
     /// most `per_eni` (0 while unknown).
     ///
     /// With WARM_IP_TARGET or MINIMUM_IP_TARGET: max(used + W, M). Otherwise whole ENIs: used + E × N, rounded up to whole
     /// ENIs, so that not every pod costs a call; with E = 0 one more ENI's worth once nothing is free.
     pub(crate) fn wanted(&self, used: u32, free: u32, per_eni: u32) -> u32 {
-        if self.addresses.is_none() && self.addresses_min.is_none() {
+        if self.whole_enis() {
             return match self.enis {
                 0 if free == 0 => used.saturating_add(per_eni),
                 0 => used.saturating_add(free),

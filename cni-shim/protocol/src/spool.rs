@@ -20,9 +20,11 @@ use rustix::fs::{Mode, OFlags, open};
 use serde::{Deserialize, Serialize};
 use sha1::{Digest, Sha1};
 use std::fs::{DirBuilder, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
+
+use crate::whole_file::{self, WholeFileError, sync_directory};
 
 /// Version of the record's format.
 pub const FORMAT: u32 = 1;
@@ -33,6 +35,7 @@ pub const RECORD_BYTES_MAX: usize = 64 * 1024;
 /// Nobody but the owner.
 const DIRECTORY_MODE: u32 = 0o700;
 const FOREIGN_MODE: u32 = 0o077;
+const RECORD_MODE: u32 = 0o600;
 const ID_CHARACTERS_MAX: usize = 64;
 
 /// One DEL.
@@ -107,6 +110,12 @@ pub enum SpoolError {
     },
 }
 
+impl From<WholeFileError> for SpoolError {
+    fn from(WholeFileError { step, path, source }: WholeFileError) -> Self {
+        Self::Step { step, path, source }
+    }
+}
+
 /// The file name of an attachment's record.
 #[must_use]
 pub fn file_name(network: &str, container_id: &str, ifname: &str) -> String {
@@ -126,21 +135,11 @@ pub fn write(directory: &Path, record: &Record) -> Result<(), SpoolError> {
         return Err(SpoolError::TooLong);
     }
     ensure_directory(directory)?;
-    let name = file_name(&record.network, &record.container_id, &record.ifname);
-    let path = directory.join(&name);
+    let path = directory.join(file_name(&record.network, &record.container_id, &record.ifname));
     if !path.exists() && count(directory)? >= RECORDS_MAX {
         return Err(SpoolError::Full { path: directory.to_path_buf() });
     }
-    let temporary = directory.join(format!(".{name}.{}", std::process::id()));
-    let written = write_whole(&temporary, &bytes).and_then(|()| {
-        std::fs::rename(&temporary, &path).map_err(step("rename", &temporary))?;
-        sync_directory(directory)
-    });
-    if written.is_err() {
-        // Best effort: a temporary file is never read.
-        let _ = std::fs::remove_file(&temporary);
-    }
-    written
+    Ok(whole_file::put(&path, &bytes, RECORD_MODE)?)
 }
 
 /// Removes an attachment's record; none is a success.
@@ -151,7 +150,7 @@ pub fn remove(directory: &Path, network: &str, container_id: &str, ifname: &str)
     let path = directory.join(file_name(network, container_id, ifname));
     match std::fs::remove_file(&path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(step("remove", &path)(error)),
-        Ok(()) => sync_directory(directory),
+        Ok(()) => Ok(sync_directory(directory)?),
         Err(_) => Ok(()),
     }
 }
@@ -221,21 +220,6 @@ fn ensure_directory(directory: &Path) -> Result<(), SpoolError> {
         return Err(SpoolError::Untrusted { path: directory.to_path_buf(), user });
     }
     Ok(())
-}
-
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), SpoolError> {
-    // A leftover of a process with our number is nobody's.
-    let _ = std::fs::remove_file(path);
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-    let file =
-        open(path, flags, Mode::RUSR | Mode::WUSR).map_err(|errno| step("make", path)(errno.into()))?;
-    let mut file = File::from(file);
-    file.write_all(bytes).map_err(step("write", path))?;
-    file.sync_all().map_err(step("sync", path))
-}
-
-fn sync_directory(directory: &Path) -> Result<(), SpoolError> {
-    File::open(directory).and_then(|directory| directory.sync_all()).map_err(step("sync", directory))
 }
 
 /// Every entry counts, leftovers too: the bound is on the disk.

@@ -104,7 +104,7 @@ pub(super) fn i32_at(bytes: &[u8], offset: usize) -> Option<i32> {
     u32_at(bytes, offset).map(u32::cast_signed)
 }
 
-fn u16_at(bytes: &[u8], offset: usize) -> Option<u16> {
+pub(super) fn u16_at(bytes: &[u8], offset: usize) -> Option<u16> {
     let (value, _) = bytes.get(offset..)?.split_first_chunk::<2>()?;
     Some(u16::from_ne_bytes(*value))
 }

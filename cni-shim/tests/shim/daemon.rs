@@ -3,8 +3,9 @@
 
 use protocol::cni_server::{Cni, CniServer};
 use protocol::{
-    AddRequest, AddResult, DelReply, DelRequest, Failure, FromDaemon, FromShim, HelloReply, HelloRequest,
-    Waiting, Wired, WiringFailed, WiringPlan, from_daemon, from_shim,
+    AddRequest, AddResult, CheckReply, CheckRequest, DelReply, DelRequest, Failure, FromDaemon, FromShim,
+    GcReply, GcRequest, HelloReply, HelloRequest, Waiting, Wired, WiringFailed, WiringPlan, from_daemon,
+    from_shim,
 };
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -46,6 +47,8 @@ pub(crate) enum Seen {
     Failed(WiringFailed),
     Closed,
     Del(DelRequest),
+    Check(CheckRequest),
+    Gc(GcRequest),
 }
 
 pub(crate) struct Daemon {
@@ -57,6 +60,8 @@ pub(crate) struct Daemon {
 struct Script {
     acts: Vec<Act>,
     del: Reply,
+    check: CheckReply,
+    gc: GcReply,
     seen: Sender<Seen>,
 }
 
@@ -68,11 +73,26 @@ impl Daemon {
     }
 
     pub(crate) fn start_with(state_directory: &Path, acts: Vec<Act>, del: Reply) -> Self {
+        Self::run(state_directory, |seen| Script {
+            acts,
+            del,
+            check: CheckReply::default(),
+            gc: GcReply::default(),
+            seen,
+        })
+    }
+
+    /// One that answers a CHECK and a GC, and has nothing for the other verbs.
+    pub(crate) fn that_looks(state_directory: &Path, check: CheckReply, gc: GcReply) -> Self {
+        Self::run(state_directory, |seen| Script { acts: Vec::new(), del: Reply::Done, check, gc, seen })
+    }
+
+    fn run(state_directory: &Path, script: impl FnOnce(Sender<Seen>) -> Script) -> Self {
         let socket = state_directory.join(protocol::SOCKET_NAME);
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let (sender, seen) = channel();
-        let script = Script { acts, del, seen: sender };
+        let script = script(sender);
         let entered = runtime.enter();
         let listener = UnixListenerStream::new(UnixListener::bind(&socket).unwrap());
         drop(entered);
@@ -142,6 +162,16 @@ impl Cni for Script {
             Reply::Never => std::future::pending().await,
         };
         Ok(Response::new(DelReply { failure }))
+    }
+
+    async fn check(&self, request: Request<CheckRequest>) -> Result<Response<CheckReply>, Status> {
+        self.seen.send(Seen::Check(request.into_inner())).unwrap();
+        Ok(Response::new(self.check.clone()))
+    }
+
+    async fn gc(&self, request: Request<GcRequest>) -> Result<Response<GcReply>, Status> {
+        self.seen.send(Seen::Gc(request.into_inner())).unwrap();
+        Ok(Response::new(self.gc.clone()))
     }
 
     async fn hello(&self, _: Request<HelloRequest>) -> Result<Response<HelloReply>, Status> {

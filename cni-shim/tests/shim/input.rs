@@ -2,6 +2,7 @@
 
 use cni_shim::env::{self, Call};
 use cni_shim::netconf::{Document, STDIN_BYTES_MAX};
+use cni_shim::result::CniVersion;
 use cni_shim::run::{Answer, answer};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -40,7 +41,7 @@ fn call(environment: &Environment, stdin: &[u8]) -> Answer {
 fn error_of(answer: &Answer) -> (u64, String) {
     assert!(!answer.ok, "{}", answer.stdout);
     let document: Value = serde_json::from_str(&answer.stdout).expect("an error is JSON");
-    assert!(["0.3.1", "0.4.0", "1.0.0"].contains(&document["cniVersion"].as_str().unwrap()));
+    assert!(["0.3.1", "0.4.0", "1.0.0", "1.1.0"].contains(&document["cniVersion"].as_str().unwrap()));
     let message = document["msg"].as_str().unwrap();
     assert!(!message.is_empty());
     let code = document["code"].as_u64().unwrap();
@@ -62,9 +63,10 @@ fn a_bad_environment_is_code_4_and_named() {
     for (changes, words) in [
         (vec![("CNI_COMMAND", "")], vec!["CNI_COMMAND", "missing"]),
         (vec![("CNI_COMMAND", "add")], vec!["CNI_COMMAND", "unknown", "add"]),
-        (vec![("CNI_COMMAND", "CHECK")], vec!["CNI_COMMAND", "CHECK is not served"]),
-        (vec![("CNI_COMMAND", "GC")], vec!["CNI_COMMAND", "GC is not served"]),
-        (vec![("CNI_COMMAND", "STATUS")], vec!["CNI_COMMAND", "STATUS is not served"]),
+        (
+            vec![("CNI_COMMAND", "CHECK"), ("CNI_CONTAINERID", ""), ("CNI_NETNS", "")],
+            vec!["CNI_CONTAINERID, CNI_NETNS: missing"],
+        ),
         (
             vec![("CNI_CONTAINERID", ""), ("CNI_IFNAME", ""), ("CNI_NETNS", "")],
             vec!["CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME: missing"],
@@ -137,7 +139,7 @@ fn a_bad_configuration_is_told_by_its_own_code() {
         (b"\xff\xfe".to_vec(), 6, vec!["not a JSON object"]),
         (deep, 6, vec!["recursion"]),
         (vec![b' '; STDIN_BYTES_MAX + 1], 6, vec!["longer than 1048576"]),
-        (with("cniVersion", json!("1.1.0")), 1, vec!["1.1.0", "0.3.1, 0.4.0, 1.0.0"]),
+        (with("cniVersion", json!("1.2.0")), 1, vec!["1.2.0", "0.3.1, 0.4.0, 1.0.0, 1.1.0"]),
         (with("cniVersion", json!("0.2.0")), 1, vec!["0.2.0"]),
         (with("cniVersion", Value::Null), 1, vec!["0.1.0"]),
         (with("cniVersion", json!(1)), 7, vec!["cniVersion"]),
@@ -156,6 +158,39 @@ fn a_bad_configuration_is_told_by_its_own_code() {
         (with("deadlineSeconds", json!("5")), 7, vec!["deadlineSeconds"]),
     ] {
         check(&environment(&[]), &stdin, code, &words);
+    }
+}
+
+#[test]
+fn what_the_other_verbs_need_is_told_by_its_own_code() {
+    let conf = |version: &str, key: &str, value: Value| {
+        let mut conf: Value = serde_json::from_str(CONF).unwrap();
+        conf["cniVersion"] = version.into();
+        conf["stateDirectory"] = "/nonexistent".into();
+        conf[key] = value;
+        conf.to_string().into_bytes()
+    };
+    let result =
+        json!({"interfaces": [{"name": "eth0", "sandbox": "/x"}], "ips": [{"address": "10.0.0.7/32"}]});
+    for (verb, stdin, code, words) in [
+        ("CHECK", conf("0.3.1", "prevResult", json!({})), 1, vec!["0.3.1", "no CHECK", "0.4.0"]),
+        ("CHECK", conf("1.0.0", "prevResult", Value::Null), 7, vec!["prevResult", "missing"]),
+        ("CHECK", conf("1.0.0", "prevResult", json!({})), 7, vec!["prevResult", "no interface eth0"]),
+        ("CHECK", conf("1.0.0", "prevResult", result), 7, vec!["prevResult", "no IPv4 address"]),
+        ("STATUS", conf("1.0.0", "x", json!(1)), 1, vec!["1.0.0", "no STATUS", "1.1.0"]),
+        ("STATUS", conf("1.1.0", "x", json!(1)), 50, vec!["in this boot"]),
+        ("GC", conf("1.0.0", "cni.dev/valid-attachments", json!([])), 1, vec!["no GC"]),
+        ("GC", conf("1.1.0", "x", json!(1)), 7, vec!["cni.dev/valid-attachments"]),
+        (
+            "GC",
+            conf("1.1.0", "cni.dev/valid-attachments", json!([{"ifname": "eth0"}])),
+            7,
+            vec!["containerID"],
+        ),
+        ("GC", conf("1.1.0", "cni.dev/valid-attachments", json!([])), 11, vec!["not answering"]),
+        ("GC", conf("1.1.0", "cni.dev/attachments", json!([])), 11, vec!["not answering"]),
+    ] {
+        check(&environment(&[("CNI_COMMAND", verb)]), &stdin, code, &words);
     }
 }
 
@@ -250,6 +285,8 @@ fn some_environment() -> impl Strategy<Value = Environment> {
         2 => Just(OsString::from("DEL")),
         1 => Just(OsString::from("VERSION")),
         1 => Just(OsString::from("CHECK")),
+        1 => Just(OsString::from("GC")),
+        1 => Just(OsString::from("STATUS")),
         1 => some_text(),
     ];
     let optional = || proptest::option::weighted(0.9, some_text());
@@ -300,7 +337,7 @@ proptest! {
     fn no_configuration_panics(
         field in prop_oneof![
             Just("cniVersion"), Just("name"), Just("vethPrefix"), Just("mtu"), Just("prevResult"),
-            Just("stateDirectory"), Just("spoolDirectory"), Just("deadlineSeconds"), Just("type"),
+            Just("stateDirectory"), Just("spoolDirectory"), Just("deadlineSeconds"), Just("type"), Just("cni.dev/valid-attachments"),
         ],
         value in some_value(),
     ) {
@@ -311,6 +348,12 @@ proptest! {
             prop_assert!(add.veth_prefix.len() <= 4);
             prop_assert!(add.mtu_bytes == 0 || (576..=9001).contains(&add.mtu_bytes));
             prop_assert!(document.for_del().is_ok());
+        }
+        if let Ok(check) = document.for_check("eth0") {
+            prop_assert!(check.veth_prefix.len() <= 4);
+        }
+        if let Ok(gc) = document.for_gc() {
+            prop_assert_eq!(gc.common.version, CniVersion::V1_1_0);
         }
     }
 }

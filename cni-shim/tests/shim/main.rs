@@ -14,6 +14,7 @@ mod add;
 mod daemon;
 mod del;
 mod input;
+mod looks;
 mod node;
 mod plan;
 mod spool;

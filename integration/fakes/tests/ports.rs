@@ -112,7 +112,7 @@ fn image(n: u8) -> CheckpointImage {
         phase: LeasePhase::Assigned,
         allocated_unix_nanoseconds: 0,
     };
-    CheckpointImage { leases: vec![lease], cooling: Vec::new() }
+    CheckpointImage { leases: vec![lease], ..CheckpointImage::default() }
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,7 +9,7 @@ mod version;
 
 pub use chain::Chained;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,13 +18,18 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, timeout};
 
+use crate::command::PATH;
 use crate::node::Node;
+use crate::until;
 use cache::{CACHE, Cache};
 use chain::Runtime;
 use list::List;
 
 /// kubelet gives RunPodSandbox four minutes.
 const PLUGIN_SECONDS_MAX: u64 = 240;
+
+/// A daemon that can serve has told its node within a second; a machine that is busy with a build takes longer.
+const LIST_SECONDS_MAX: u64 = 20;
 
 /// The network's name, which is also the first part of every key in the checkpoint.
 pub const NETWORK: &str = "aws-cni";
@@ -147,7 +152,7 @@ impl Execution {
     }
 }
 
-/// The list that a fresh node has, as the runtime finds it in `/etc/cni/net.d`.
+/// A list of one plugin, for a node without a daemon that would write one.
 #[must_use]
 pub fn conflist(plugin: &str) -> Value {
     json!({
@@ -182,8 +187,28 @@ pub(crate) fn readable(text: &str) -> Result<()> {
     List::parse(text).map(drop)
 }
 
-/// The first list in the node's directory, by name; the one of a fresh node where there is none.
-fn list(node: &Node) -> Result<List> {
+/// The first list in the node's directory, by name. A daemon writes it once it can serve, and the runtime has nothing to do before;
+/// a node that never had one has the list of a test.
+async fn list(node: &Node) -> Result<List> {
+    let deadline = Instant::now() + Duration::from_secs(LIST_SECONDS_MAX);
+    loop {
+        if let Some(file) = lists(node)?.first() {
+            return List::parse(&std::fs::read_to_string(file).context("cannot read the node's list")?);
+        }
+        if !node.had_daemon() {
+            let shim = node.binaries().shim.file_name().and_then(|name| name.to_str());
+            return List::parse(&conflist(shim.context("the shim has no name")?).to_string());
+        }
+        ensure!(
+            Instant::now() < deadline,
+            "the node has no list of plugins after {LIST_SECONDS_MAX} s; its daemon's log ends:\n{}",
+            node.log_tail()
+        );
+        until::pause().await;
+    }
+}
+
+fn lists(node: &Node) -> Result<Vec<PathBuf>> {
     let directory = node.host_path(LISTS)?;
     let entries = std::fs::read_dir(&directory).into_iter().flatten().flatten();
     let mut files: Vec<PathBuf> = entries
@@ -191,22 +216,15 @@ fn list(node: &Node) -> Result<List> {
         .filter(|path| path.extension().is_some_and(|ending| ending == "conflist"))
         .collect();
     files.sort();
-    let text = match files.first() {
-        Some(file) => std::fs::read_to_string(file).context("cannot read the node's list")?,
-        None => {
-            let shim = node.binaries().shim.file_name().and_then(|name| name.to_str());
-            conflist(shim.context("the shim has no name")?).to_string()
-        }
-    };
-    List::parse(&text)
+    Ok(files)
 }
 
-fn runtime(node: &Node) -> Result<Runtime<'_>> {
+async fn runtime(node: &Node) -> Result<Runtime<'_>> {
     let shim = node.binaries().shim.parent().context("the shim has no directory")?;
     let own = node.host_path("/opt/cni/bin")?;
     Ok(Runtime {
         node,
-        list: list(node)?,
+        list: list(node).await?,
         cache: Cache::at(node.host_path(CACHE)?),
         path: format!("{}:{}", own.display(), shim.display()),
     })
@@ -217,7 +235,7 @@ fn runtime(node: &Node) -> Result<Runtime<'_>> {
 /// # Errors
 /// When a plugin cannot be executed at all or takes longer than a kubelet would wait. One that refuses is an outcome.
 pub async fn chained(node: &Node, verb: Verb, sandbox: &Sandbox) -> Result<Chained> {
-    let (runtime, of) = (runtime(node)?, Attachment::from(sandbox));
+    let (runtime, of) = (runtime(node).await?, Attachment::from(sandbox));
     match verb {
         Verb::Add => runtime.add(&of).await,
         Verb::Del => runtime.delete(&of).await,
@@ -233,7 +251,7 @@ pub async fn chained(node: &Node, verb: Verb, sandbox: &Sandbox) -> Result<Chain
 pub async fn collect(node: &Node, valid: &[&Sandbox]) -> Result<Chained> {
     let valid: Vec<_> =
         valid.iter().map(|sandbox| (sandbox.container_id.clone(), "eth0".to_owned())).collect();
-    runtime(node)?.collect(&valid).await
+    runtime(node).await?.collect(&valid).await
 }
 
 /// Asks for STATUS on a node.
@@ -241,7 +259,7 @@ pub async fn collect(node: &Node, valid: &[&Sandbox]) -> Result<Chained> {
 /// # Errors
 /// As [`chained`].
 pub async fn status(node: &Node) -> Result<Chained> {
-    runtime(node)?.status().await
+    runtime(node).await?.status().await
 }
 
 /// Runs ADD, DEL or CHECK for a sandbox, as one execution: that of the plugin which decided.
@@ -250,6 +268,25 @@ pub async fn status(node: &Node) -> Result<Chained> {
 /// As [`chained`].
 pub async fn execute(node: &Node, verb: Verb, sandbox: &Sandbox) -> Result<Execution> {
     Ok(chained(node, verb, sandbox).await?.execution())
+}
+
+/// What a runtime executes for a sandbox: the first plugin of the node's list, its whole environment and its stdin. For whoever
+/// executes it by other means.
+///
+/// # Errors
+/// When the list cannot be read.
+pub(crate) fn execution(
+    node: &Node,
+    verb: Verb,
+    sandbox: &Sandbox,
+    previous: Option<&Value>,
+) -> Result<(PathBuf, BTreeMap<String, String>, String)> {
+    let (runtime, of) = (runtime(node)?, Attachment::from(sandbox));
+    let plugin = runtime.list.plugins.first().context("the list has no plugins")?;
+    let mut environment = environment(verb, &of, &runtime.path);
+    environment.insert("PATH".to_owned(), PATH.to_owned());
+    let input = runtime.list.stdin(plugin, previous, &of.capabilities).to_string();
+    Ok((runtime.program(plugin)?, environment, input))
 }
 
 /// Executes the plugin with any environment, arguments and stdin: for what a runtime would not send.

@@ -4,6 +4,7 @@
 //! It runs on one machine, in namespaces of its own, as root or as an ordinary user, and leaves nothing behind.
 
 mod audience;
+pub mod bench;
 mod binaries;
 pub mod cgroups;
 pub mod cni;

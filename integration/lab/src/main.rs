@@ -2,11 +2,13 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Parser, Subcommand};
+use lab::bench::Extent;
 use lab::sabotage::{Verdict, Workshop};
 use lab::{Binaries, Report, ScenarioFile, rootless, shell, tour};
+use serde::Serialize;
 use std::ffi::OsString;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -47,6 +49,18 @@ enum Verb {
         /// Instead of a shell
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         command: Vec<OsString>,
+    },
+    /// Measures the product beside what it must take at least
+    Bench {
+        /// Where the figures go, as JSON
+        #[arg(long, value_name = "OUT")]
+        json: Option<PathBuf>,
+        /// The daemon as it is developed, not as it is shipped
+        #[arg(long)]
+        dev: bool,
+        /// A few samples of each figure
+        #[arg(long)]
+        short: bool,
     },
     /// Lists the scenarios
     List {
@@ -96,7 +110,12 @@ async fn main() -> ExitCode {
 impl Arguments {
     fn makes_namespaces(&self) -> bool {
         match &self.verb {
-            None | Some(Verb::Run { .. } | Verb::Sabotage { part: SabotagePart::Judge { .. }, .. }) => true,
+            None
+            | Some(
+                Verb::Run { .. }
+                | Verb::Bench { .. }
+                | Verb::Sabotage { part: SabotagePart::Judge { .. }, .. },
+            ) => true,
             Some(Verb::List { .. } | Verb::Shell { .. } | Verb::Clean | Verb::Sabotage { .. }) => false,
         }
     }
@@ -120,11 +139,15 @@ async fn act(arguments: Arguments) -> Result<bool> {
         Some(Verb::Shell { node, command }) => shell::become_shell(&node, &command).map(|()| true),
         Some(Verb::Run { scenario, json, set, .. }) => {
             let report = scenario_run(&scenario, &set).await?;
-            if let Some(path) = json {
-                let text = serde_json::to_string_pretty(&report)?;
-                std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
-            }
+            write_json(json.as_deref(), &report)?;
             conclude(&report)
+        }
+        Some(Verb::Bench { json, dev, short }) => {
+            let report = unless_told_to_end(lab::bench::run(Extent { dev, short }, &say)).await??;
+            write_json(json.as_deref(), &report)?;
+            say(&report.figure);
+            // A figure that is missed is told, not a failure: it hangs on the machine.
+            Ok(true)
         }
         Some(Verb::List { names }) => list(names),
         Some(Verb::Clean) => {
@@ -144,6 +167,12 @@ async fn lead(name: &str, set: &[(String, String)], keep: bool) -> Result<bool> 
     let text = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
     let colours = text("NO_COLOR").is_none_or(|value| value.is_empty());
     tour::lead(&name, &file, &tour::Looks { keep, terminal: text("TERM"), colours }, say).await
+}
+
+fn write_json(path: Option<&Path>, report: &impl Serialize) -> Result<()> {
+    let Some(path) = path else { return Ok(()) };
+    let text = serde_json::to_string_pretty(report)?;
+    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// `key=value`, as `--set` takes it.
@@ -193,10 +222,14 @@ async fn run_unless_told_to_end(
     binaries: &Binaries,
     audience: &dyn lab::Audience,
 ) -> Result<Report> {
+    unless_told_to_end(lab::run(name, scenario, binaries, audience)).await
+}
+
+async fn unless_told_to_end<T>(run: impl Future<Output = T>) -> Result<T> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
-        report = lab::run(name, scenario, binaries, audience) => Ok(report),
+        ran = run => Ok(ran),
         // Leaving the run drops its world, and with it everything that it made.
         _ = interrupt.recv() => bail!("interrupted; everything the run made is removed"),
         _ = terminate.recv() => bail!("told to end; everything the run made is removed"),

@@ -13,7 +13,7 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
@@ -21,6 +21,7 @@ use tokio::process::{Child, ChildStdin, Command};
 use crate::binaries::Binaries;
 use crate::command::PATH;
 use crate::netns::Netns;
+use crate::program;
 use crate::run::Run;
 
 const HOLDER: &str = include_str!("node/holder.sh");
@@ -87,7 +88,26 @@ impl Node {
             started: Arc::default(),
         };
         node.held().await?;
+        node.install().await?;
         Ok(node)
+    }
+
+    /// What an image's install step does: the plugin, under its versioned name, in the node's plugin directory.
+    async fn install(&self) -> Result<()> {
+        let image = self.state.join("image");
+        std::fs::create_dir_all(&image).context("cannot make an image")?;
+        program::copy(&self.binaries.shim, &image.join("enid-cni"))?;
+        let installed = Command::new(&self.binaries.daemon)
+            .args(["install", "--from"])
+            .arg(&image)
+            .env_clear()
+            .env("HOST_CNI_BIN_PATH", self.state.join("opt-cni-bin"))
+            .output()
+            .await
+            .context("cannot execute the install step")?;
+        let said = String::from_utf8_lossy(&installed.stderr).into_owned();
+        anyhow::ensure!(installed.status.success(), "the install step failed: {}", said.trim());
+        Ok(())
     }
 
     /// Goes down without a warning and comes up again without ENIs, pods or a daemon: the kernel's state is gone, `/var/run`
@@ -126,6 +146,12 @@ impl Node {
         let holder = self.holder.id().context("the process that holds the node's mounts is gone")?;
         std::fs::write(self.state.join(HOLDER_PID), holder.to_string())
             .context("cannot say who holds the node's mounts")
+    }
+
+    /// A daemon was started on it at some time.
+    #[must_use]
+    pub fn had_daemon(&self) -> bool {
+        self.started.load(Ordering::Relaxed) > 0
     }
 
     /// Brings up the primary ENI as an instance's boot does.

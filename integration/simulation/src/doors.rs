@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cni_server::{CniAction, CniOutcome, CniServer, Front, serve_del};
+use cni_server::{Announcer, CniAction, CniOutcome, CniServer, Front, serve_del};
 use contract::mail::health_server::FrontView;
 use fakes::Shared;
 use futures::FutureExt;
@@ -61,6 +61,7 @@ impl Doors for Porch {
     fn cni(
         &self,
         front: Arc<Front>,
+        _announcer: Arc<Announcer>,
         fence: Fence,
         publish: Publisher<FrontView>,
     ) -> Arc<dyn Performer<CniServer>> {
@@ -105,6 +106,8 @@ impl Performer<CniServer> for CniHands {
                 self.porch.door.with(|door| *door = Some(self.door.clone()));
                 ready(Ok(Some(CniOutcome::Served(Ok(()))))).boxed()
             }
+            // The simulated runtime knows where to ask.
+            CniAction::Announce(programs) => ready(Ok(Some(CniOutcome::Announced(Ok(programs))))).boxed(),
             CniAction::Publish(_) => ready(Ok(None)).boxed(),
         }
     }

@@ -38,6 +38,7 @@ impl Life {
         let (vitals, pulse) = (Publisher::new(), Arc::<AtomicU64>::default());
         let house = Household {
             settings,
+            gaps: Vec::new(),
             veth_prefix: VethPrefix::new("eni").ok()?,
             world: world(stage),
             doors: Arc::new(stage.porch.clone()),

@@ -1,6 +1,6 @@
 //! A house with nothing but a front door: CniServer in a tree of its own, over a socket in a temporary directory.
 
-use cni_server::{CniPerformer, CniServer, Front, FrontConfig};
+use cni_server::{AnnounceConfig, Announcer, CniPerformer, CniServer, Front, FrontConfig, OurPlugin};
 use contract::mail::cni_server::CniMail;
 use contract::mail::health_server::FrontView;
 use contract::mail::route_programmer::RouteMail;
@@ -130,13 +130,34 @@ impl House {
             wall: || WALL,
             streams: self.streams.clone(),
         });
+        let announcer = Arc::new(Announcer::new(self.announcement()));
         let publish = self.views.clone();
         let spec = Spec::new("cni-server", Policy::default(), inbox, move |seat: Seat| {
-            let performer =
-                CniPerformer { front: front.clone(), fence: seat.fence, publish: publish.clone() };
+            let performer = CniPerformer {
+                front: front.clone(),
+                announcer: announcer.clone(),
+                fence: seat.fence,
+                publish: publish.clone(),
+            };
             std::future::ready(Ok((CniServer::default(), Arc::new(performer) as _)))
         });
         self.front = Some(Running::of(self.clock, spec));
+    }
+
+    /// A runtime's two directories, in the house's own.
+    pub(crate) fn announcement(&self) -> AnnounceConfig {
+        AnnounceConfig {
+            list: self.directory().join("net.d/10-aws.conflist"),
+            programs: self.directory().join("bin"),
+            mark_directory: self.directory().to_path_buf(),
+            ours: OurPlugin {
+                kind: "enid-cni-1.2.3".to_owned(),
+                veth_prefix: "eni".to_owned(),
+                mtu_bytes: 9001,
+                state_directory: self.directory().display().to_string(),
+                spool_directory: self.spool().display().to_string(),
+            },
+        }
     }
 
     /// Ends the incarnation.

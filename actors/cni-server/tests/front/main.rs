@@ -8,9 +8,13 @@
 )]
 
 mod add;
+mod announce;
+mod check;
 mod del;
 mod ends;
+mod gc;
 mod house;
+mod leases;
 mod refusals;
 mod requests;
 mod rooms;

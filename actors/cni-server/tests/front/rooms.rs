@@ -3,13 +3,16 @@
 use contract::causes::Cause;
 use contract::mail::route_programmer::RouteMail;
 use contract::mail::warm_pool::{LeaseGrant, LeaseRequest, PoolMail, StreamId};
-use contract::model::{AttachmentKey, HostSide, Mac, PodWiring, TableId, WiringOperation, WiringPlan};
+use contract::model::{
+    AttachmentKey, Damage, HostSide, Mac, PodWiring, TableId, WiringOperation, WiringPlan,
+};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use kernel::{
     Broken, Clock, Core, Event, Link, Performer, Plan, Policy, Publisher, Spec, Strategy, Tree, TreeConfig,
     link,
 };
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -150,6 +153,20 @@ impl Questions {
     pub(crate) async fn wire(&mut self) -> (PodWiring, HostSide, Answer<()>) {
         match self.next().await {
             Asked::Route(RouteMail::Wire { wiring, host, reply }) => (wiring, host, reply),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) async fn check(&mut self) -> (Ipv4Addr, Option<u32>, Answer<Vec<Damage>>) {
+        match self.next().await {
+            Asked::Route(RouteMail::Check { address, ifindex, reply }) => (address, ifindex, reply),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) async fn carried(&mut self) -> (BTreeSet<Ipv4Addr>, Answer<BTreeSet<Ipv4Addr>>) {
+        match self.next().await {
+            Asked::Route(RouteMail::Carried { addresses, reply }) => (addresses, reply),
             other => panic!("{other:?}"),
         }
     }

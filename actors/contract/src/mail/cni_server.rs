@@ -1,4 +1,8 @@
-//! To CniServer: what its own tasks report. It owns nothing but its numbers.
+//! To CniServer: what its own tasks report, and what tells it that a pod could be served.
+
+use super::eni_manager::Demand;
+use super::route_programmer::HostView;
+use crate::model::EniView;
 
 /// Mail for CniServer.
 #[derive(Debug)]
@@ -19,4 +23,10 @@ pub enum CniMail {
         /// In words.
         reason: String,
     },
+    /// EniManager's newest view.
+    Enis(EniView),
+    /// RouteProgrammer's newest view.
+    Host(HostView),
+    /// WarmPool's newest demand.
+    Demand(Demand),
 }

@@ -34,6 +34,10 @@ pub struct FrontView {
     pub spool_worked_off: u64,
     /// Why it does not listen, if it does not.
     pub trouble: Option<Cause>,
+    /// The runtime was told of this daemon: its list of plugins is in place.
+    pub announced: bool,
+    /// Why it is not, or not as it should be.
+    pub unannounced: Option<Cause>,
 }
 
 /// Mail for HealthServer.

@@ -1,10 +1,11 @@
 //! To RouteProgrammer: wire and unwire a pod on the host, and which ENIs need tables.
 
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use crate::Reply;
 use crate::causes::Cause;
-use crate::model::{EniView, HostSide, LeaseView, PodWiring, WiringPlan};
+use crate::model::{Damage, EniView, HostSide, LeaseView, PodWiring, WiringPlan};
 
 /// Mail for RouteProgrammer.
 #[derive(Debug)]
@@ -31,6 +32,22 @@ pub enum RouteMail {
         address: Ipv4Addr,
         /// Nothing is left, or what failed.
         reply: Reply<Result<(), Cause>>,
+    },
+    /// CHECK: what is wrong with the host side of an address, as the kernel shows it now? Changes nothing.
+    Check {
+        /// The pod's address.
+        address: Ipv4Addr,
+        /// The host's end of its pair, if there is one.
+        ifindex: Option<u32>,
+        /// All that is wrong, or why it cannot be told.
+        reply: Reply<Result<Vec<Damage>, Cause>>,
+    },
+    /// GC: which of these addresses does a namespace of this host carry now? Changes nothing.
+    Carried {
+        /// The addresses.
+        addresses: BTreeSet<Ipv4Addr>,
+        /// Those that are carried, or why it cannot be told.
+        reply: Reply<Result<BTreeSet<Ipv4Addr>, Cause>>,
     },
     /// EniManager's newest view: each secondary ENI needs its link up, its table and its rule.
     Enis(EniView),

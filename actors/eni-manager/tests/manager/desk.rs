@@ -256,7 +256,7 @@ impl Desk {
     }
 
     pub(crate) fn want(&mut self, wanted: u32) {
-        let demand = Demand { needed: wanted, wanted, waiting: 0 };
+        let demand = Demand { needed: wanted, wanted, waiting: 0, whole_enis: false };
         self.event(Event::Mail(EniMail::Demand(demand)));
     }
 

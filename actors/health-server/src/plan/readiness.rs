@@ -77,6 +77,9 @@ fn degradations(facts: &Facts) -> Vec<Reason> {
         let marks = view.subnets.iter().filter_map(|subnet| subnet.mark.as_ref());
         found.extend(marks.map(|mark| reason("subnet-scout", &mark.cause)));
     }
+    if let Some(view) = &facts.front {
+        found.extend(told("cni-server", view.unannounced.as_ref()));
+    }
     if let Some(trouble) = &facts.http_trouble {
         found.push(unavailable("health-server", trouble));
     }

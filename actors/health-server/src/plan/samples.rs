@@ -37,6 +37,12 @@ pub(crate) fn samples(facts: &Facts, version: &str, reasons: &[Reason], degraded
     sheet.put("awscni_build_info", "The version of this agent.", &version, Value::Gauge(1));
     sheet.gauge("enid_ready", "1 if the node can serve pods.", u64::from(reasons.is_empty()));
     troubles(reasons, degraded, &mut sheet);
+    let gaps = u64::try_from(facts.gaps.len()).unwrap_or(u64::MAX);
+    sheet.gauge(
+        "enid_gaps",
+        "What the settings ask for and this version does not do; /readyz names it.",
+        gaps,
+    );
     if let Some(view) = &facts.leases {
         of_leases(view, &mut sheet);
     }

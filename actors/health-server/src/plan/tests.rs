@@ -132,7 +132,10 @@ fn value(shown: &Picture, name: &str, labels: &[(&str, &str)]) -> Option<Value> 
 
 #[test]
 fn numbers_keep_the_names_of_the_agent_we_replace_and_ours_are_beside_them() {
-    let shown = spoiled(|facts| facts.enis.as_mut().unwrap().trouble = Some(throttled()));
+    let shown = spoiled(|facts| {
+        facts.enis.as_mut().unwrap().trouble = Some(throttled());
+        facts.gaps = vec!["no policies".to_owned()];
+    });
     for (name, labels, expected) in [
         ("awscni_build_info", &[("version", "1.2.3"), ("goversion", "")][..], Value::Gauge(1)),
         ("awscni_total_ip_addresses", &[], Value::Gauge(9)),
@@ -150,6 +153,7 @@ fn numbers_keep_the_names_of_the_agent_we_replace_and_ours_are_beside_them() {
         ("enid_trouble", &[("room", "eni-manager"), ("cause", "Throttled")], Value::Gauge(1)),
         ("enid_host_changes_total", &[], Value::Counter(7)),
         ("enid_ready", &[], Value::Gauge(1)),
+        ("enid_gaps", &[], Value::Gauge(1)),
     ] {
         assert_eq!(value(&shown, name, labels), Some(expected), "{name} {labels:?}");
     }

@@ -95,6 +95,7 @@ impl RouteProgrammer {
                 self.reads.again_at = now + backoff(READ_AGAIN_FIRST, self.reads.failures, READ_EVERY);
                 self.reads.trouble = Some(cause.clone());
                 self.setback_readers(number, &cause, now);
+                self.refuse_lookers(number, &cause);
             }
         }
     }

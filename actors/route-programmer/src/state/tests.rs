@@ -8,6 +8,7 @@ use contract::ports::host::HostChange;
 use std::cell::Cell;
 use std::rc::Rc;
 
+mod looks;
 mod repairs;
 mod storm;
 

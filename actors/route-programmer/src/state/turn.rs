@@ -31,6 +31,7 @@ impl RouteProgrammer {
         let mut wants = Wants::default();
         self.survey_again(now);
         self.answer_plans(now);
+        wants.read = self.answer_looks();
         self.turn_jobs(now, &mut wants);
         self.survey_again(now);
         self.turn_repairs(now, &mut wants);

@@ -59,6 +59,8 @@ pub(crate) fn eni(device: u32, addresses: &[u8]) -> Eni {
         primary_address: Ipv4Addr::new(10, 0, 0, 200 + u8::try_from(device).unwrap()),
         addresses: addresses.iter().map(|n| EniAddress { address: at(*n), confirmed: true }).collect(),
         address_limit: Some(10),
+        since: contract::Boottime::ZERO,
+        leaving: false,
     }
 }
 
