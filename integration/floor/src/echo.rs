@@ -2,7 +2,10 @@
 
 use anyhow::{Context, Result};
 use protocol::cni_server::{Cni, CniServer};
-use protocol::{DelReply, DelRequest, FromDaemon, FromShim, HelloReply, HelloRequest, PROTOCOL, SOCKET_NAME};
+use protocol::{
+    CheckReply, CheckRequest, DelReply, DelRequest, FromDaemon, FromShim, GcReply, GcRequest, HelloReply,
+    HelloRequest, PROTOCOL, SOCKET_NAME,
+};
 use std::fs::{DirBuilder, Permissions, set_permissions};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
@@ -25,6 +28,14 @@ impl Cni for Echo {
     }
 
     async fn del(&self, _: Request<DelRequest>) -> Result<Response<DelReply>, Status> {
+        Err(Status::unimplemented("an echo wires nothing"))
+    }
+
+    async fn check(&self, _: Request<CheckRequest>) -> Result<Response<CheckReply>, Status> {
+        Err(Status::unimplemented("an echo wires nothing"))
+    }
+
+    async fn gc(&self, _: Request<GcRequest>) -> Result<Response<GcReply>, Status> {
         Err(Status::unimplemented("an echo wires nothing"))
     }
 
