@@ -12,6 +12,7 @@ use anyhow::{Context, Result, bail};
 use std::path::PathBuf;
 use tokio::time::Instant;
 
+use crate::audience::Say;
 use crate::binaries::Binaries;
 use floored::Bench;
 pub use rows::{BenchReport, Row, Verdict};

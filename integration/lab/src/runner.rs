@@ -219,7 +219,6 @@ impl<'a> Stage<'a> {
             let lab = self.world.node(&part.name)?;
             Ok(Post {
                 name: part.name.clone(),
-                instance_type: part.instance_type.clone(),
                 instance: lab.instance.clone(),
                 address: lab.address,
                 netns: lab.node.netns().clone(),

@@ -18,6 +18,7 @@ use super::hand::{Hand, echo};
 use super::rows::{BenchReport, Row};
 use super::samples::Samples;
 use super::{Extent, Programs};
+use crate::audience::Say;
 use crate::cni::{self, Sandbox, Verb};
 use crate::netns::Netns;
 use crate::node::{Node, Settings};

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use tokio::process::{Child, Command};
 use tokio::time::{Instant, timeout};
 
 use super::Node;
-use crate::command::PATH;
+use crate::command::{PATH, only_child};
 use crate::netns::Netns;
 use crate::{http, program, until};
 
@@ -263,16 +263,7 @@ impl Daemon {
 /// Signals the daemon itself: the only child of the wrapper. (pid 1 of a pid namespace gets from outside what it handles, and
 /// SIGKILL.)
 fn signal(daemon: &Daemon, signal: rustix::process::Signal) -> Result<()> {
-    let wrapper = daemon.wrapper.id().context("the daemon is gone already")?;
-    let children =
-        std::fs::read_to_string(Path::new("/proc").join(format!("{wrapper}/task/{wrapper}/children")))
-            .context("cannot find the daemon's pid")?;
-    let pid = children
-        .split_whitespace()
-        .next()
-        .and_then(|pid| pid.parse().ok())
-        .and_then(rustix::process::Pid::from_raw)
-        .context("the daemon is gone already")?;
+    let pid = daemon.wrapper.id().and_then(only_child).context("the daemon is gone already")?;
     rustix::process::kill_process(pid, signal).context("cannot signal the daemon")
 }
 

@@ -100,7 +100,7 @@ impl Take for Restart {
         let how = if self.kill { "killed" } else { "stopped" };
         let how = if self.upgrade { format!("replaced and {how}") } else { how.to_owned() };
         let often = if self.times == 1 { String::new() } else { format!(" {} times", self.times) };
-        Ok(format!("{how}{often}, ready again in {} ms", slowest.as_millis()))
+        Ok(format!("{name} {how}{often}, ready again in {} ms", slowest.as_millis()))
     }
 }
 
