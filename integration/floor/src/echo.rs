@@ -2,7 +2,10 @@
 
 use anyhow::{Context, Result};
 use protocol::cni_server::{Cni, CniServer};
-use protocol::{DelReply, DelRequest, FromDaemon, FromShim, HelloReply, HelloRequest, PROTOCOL, SOCKET_NAME};
+use protocol::{
+    CheckReply, CheckRequest, DelReply, DelRequest, FromDaemon, FromShim, GcReply, GcRequest, HelloReply,
+    HelloRequest, PROTOCOL, SOCKET_NAME,
+};
 use std::fs::{DirBuilder, Permissions, set_permissions};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
@@ -21,17 +24,29 @@ impl Cni for Echo {
     type AddStream = ReceiverStream<Result<FromDaemon, Status>>;
 
     async fn add(&self, _: Request<Streaming<FromShim>>) -> Result<Response<Self::AddStream>, Status> {
-        Err(Status::unimplemented("an echo wires nothing"))
+        Err(nothing())
     }
 
     async fn del(&self, _: Request<DelRequest>) -> Result<Response<DelReply>, Status> {
-        Err(Status::unimplemented("an echo wires nothing"))
+        Err(nothing())
+    }
+
+    async fn check(&self, _: Request<CheckRequest>) -> Result<Response<CheckReply>, Status> {
+        Err(nothing())
+    }
+
+    async fn gc(&self, _: Request<GcRequest>) -> Result<Response<GcReply>, Status> {
+        Err(nothing())
     }
 
     async fn hello(&self, _: Request<HelloRequest>) -> Result<Response<HelloReply>, Status> {
         let reply = HelloReply { version: String::new(), source_digest: String::new(), protocol: PROTOCOL };
         Ok(Response::new(reply))
     }
+}
+
+fn nothing() -> Status {
+    Status::unimplemented("an echo does nothing")
 }
 
 /// Serves in a directory that is made for it, for ever; says `ready` once connections are taken.

@@ -13,7 +13,7 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
@@ -146,7 +146,7 @@ impl Node {
     /// A daemon was started on it at some time.
     #[must_use]
     pub fn had_daemon(&self) -> bool {
-        self.started.get() > 0
+        self.started.load(Ordering::Relaxed) > 0
     }
 
     /// Brings up the primary ENI as an instance's boot does.

@@ -209,6 +209,16 @@ impl Node {
         Ok(())
     }
 
+    /// The daemon's process, as the lab sees it.
+    ///
+    /// # Errors
+    /// When none runs.
+    pub(crate) fn daemon_pid(&self) -> Result<i32> {
+        let daemon = self.daemon.borrow();
+        let daemon = daemon.as_ref().with_context(|| format!("{}: no daemon runs", self.name))?;
+        Ok(pid(daemon)?.as_raw_nonzero().get())
+    }
+
     fn take_daemon(&self) -> Result<Daemon> {
         self.daemon.take().with_context(|| format!("{}: no daemon runs", self.name))
     }
@@ -243,17 +253,20 @@ impl Daemon {
 /// Signals the daemon itself: the only child of the wrapper. (pid 1 of a pid namespace gets from outside what it handles, and
 /// SIGKILL.)
 fn signal(daemon: &Daemon, signal: rustix::process::Signal) -> Result<()> {
+    rustix::process::kill_process(pid(daemon)?, signal).context("cannot signal the daemon")
+}
+
+fn pid(daemon: &Daemon) -> Result<rustix::process::Pid> {
     let wrapper = daemon.wrapper.id().context("the daemon is gone already")?;
     let children =
         std::fs::read_to_string(Path::new("/proc").join(format!("{wrapper}/task/{wrapper}/children")))
             .context("cannot find the daemon's pid")?;
-    let pid = children
+    children
         .split_whitespace()
         .next()
         .and_then(|pid| pid.parse().ok())
         .and_then(rustix::process::Pid::from_raw)
-        .context("the daemon is gone already")?;
-    rustix::process::kill_process(pid, signal).context("cannot signal the daemon")
+        .context("the daemon is gone already")
 }
 
 fn tail(log: &str) -> String {
