@@ -12,8 +12,8 @@ use anyhow::{Context, Result, bail};
 use std::path::PathBuf;
 use tokio::time::Instant;
 
+use crate::audience::Say;
 use crate::binaries::Binaries;
-use crate::runner::Say;
 use floored::Bench;
 pub use rows::{BenchReport, Row, Verdict};
 
@@ -38,6 +38,9 @@ pub(crate) struct Programs {
     /// How daemon and floor were built.
     pub(crate) build: &'static str,
 }
+
+/// Takes a line about what is done.
+pub(crate) type Say<'a> = &'a dyn Fn(&str);
 
 /// Measures every figure that can be measured now.
 ///
