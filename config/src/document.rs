@@ -52,7 +52,9 @@ fn meaning(row: &Row) -> String {
     match row.standing {
         Standing::InForce => row.meaning.to_owned(),
         Standing::Only { otherwise, .. } => format!("{} Refused: {otherwise}.", row.meaning),
-        Standing::Warned(why) => format!("{} A warning: {why}.", row.meaning),
+        Standing::WarnedUnless { value, otherwise } => {
+            format!("{} A warning unless `{value}`: {otherwise}.", row.meaning)
+        }
         Standing::NotShipped(_) => format!("{} Refused by a build for shipping.", row.meaning),
     }
 }

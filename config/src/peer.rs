@@ -92,6 +92,11 @@ pub const PEER_VARIABLES: &[PeerVariable] = &[
     no_meaning("POD_SECURITY_GROUP_ENFORCING_MODE", "for security groups for pods only"),
     no_meaning("DISABLE_LEAKED_ENI_CLEANUP", "enid has no periodic search for leaked ENIs"),
     no_meaning("CLUSTER_ENDPOINT", "enid does not call the API server"),
+    no_meaning(
+        "AWS_MAX_ATTEMPTS",
+        "the SDK does not retry: what failed is asked again by enid, after a pause",
+    ),
+    no_meaning("AWS_RETRY_MODE", "the SDK does not retry: what failed is asked again by enid, after a pause"),
     no_meaning("VPC_CNI_VERSION", "enid reports its own version"),
 ];
 

@@ -41,15 +41,18 @@ pub(crate) fn standing(build: Build, explained: &[Explained], findings: &mut Fin
                 let name = name_of(row, &entry.from);
                 findings.problems.push(Problem::Unsupported { name, value, why: otherwise });
             }
-            Standing::Warned(why) if entry.from != Provenance::Default => {
+            Standing::WarnedUnless { value: silent, otherwise } if value != silent => {
                 let name = name_of(row, &entry.from);
-                findings.warnings.push(Warning::NotInForce { name, value, why });
+                findings.warnings.push(Warning::NotInForce { name, value, why: otherwise });
             }
             Standing::NotShipped(why) if build == Build::ForShipping => {
                 let name = name_of(row, &entry.from);
                 findings.problems.push(Problem::Unsupported { name, value, why });
             }
-            Standing::InForce | Standing::Only { .. } | Standing::Warned(_) | Standing::NotShipped(_) => {}
+            Standing::InForce
+            | Standing::Only { .. }
+            | Standing::WarnedUnless { .. }
+            | Standing::NotShipped(_) => {}
         }
     }
 }

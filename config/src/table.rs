@@ -112,8 +112,13 @@ pub enum Standing {
         /// What does not exist.
         otherwise: &'static str,
     },
-    /// Any value of a layer above the defaults is taken with this warning.
-    Warned(&'static str),
+    /// Any value but this one is taken with a warning.
+    WarnedUnless {
+        /// The value, as it is explained.
+        value: &'static str,
+        /// What is not in force.
+        otherwise: &'static str,
+    },
     /// A build for shipping refuses every value, and says this.
     NotShipped(&'static str),
 }

@@ -3,6 +3,8 @@
 
 use config::Settings;
 
+use crate::policy_agent;
+
 /// The gaps, in words an operator can act on.
 pub(crate) fn gaps(settings: &Settings) -> Vec<String> {
     let dataplane = &settings.dataplane;
@@ -21,7 +23,7 @@ pub(crate) fn gaps(settings: &Settings) -> Vec<String> {
             "warm targets fill the ENIs that are attached; no ENI is created and nothing is released yet",
         ),
         (
-            dataplane.network_policy_mode.is_some(),
+            policy_agent::is_asked_for(settings),
             "the network policy agent is not asked yet: no policy is enforced on new pods",
         ),
         (settings.daemon.introspection, "the introspection pages are not served yet"),

@@ -7,6 +7,7 @@ mod install;
 mod log;
 mod node_time;
 mod one_writer;
+mod policy_agent;
 mod run;
 
 use clap::Parser;

@@ -1,6 +1,6 @@
 //! `enid run`: settings, the right to write, the runtimes, and the tree until it ends.
 
-use checkpoint::{CheckpointPaths, FileCheckpoint};
+use checkpoint::{CheckpointPaths, FileCheckpoint, FileIntents};
 use config::{Loaded, Settings};
 use contract::model::VethPrefix;
 use ec2::AwsSettings;
@@ -17,7 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::fault_socket::FaultSocket;
 use crate::gaps::gaps;
-use crate::{install, log, node_time, one_writer};
+use crate::{install, log, node_time, one_writer, policy_agent};
 
 /// Settings that cannot be used.
 const EXIT_SETTINGS: u8 = 2;
@@ -100,7 +100,8 @@ fn serve(file: Option<PathBuf>) -> Result<(), Failed> {
     for warning in warnings {
         tracing::warn!(%warning, "settings");
     }
-    for gap in gaps(&settings) {
+    let gaps = gaps(&settings);
+    for gap in &gaps {
         tracing::warn!(gap, "not yet");
     }
     let veth_prefix = VethPrefix::new(&settings.dataplane.veth_prefix).map_err(failed(EXIT_SETTINGS))?;
@@ -115,6 +116,8 @@ fn serve(file: Option<PathBuf>) -> Result<(), Failed> {
     let boot_id = node_time::boot_id();
     let paths = CheckpointPaths::beside(&daemon.checkpoint_path);
     let checkpoint = FileCheckpoint::open(paths, &boot_id, DISK_TIMEOUT).map_err(failed(EXIT_SYSTEM))?;
+    let intents =
+        FileIntents::open(&daemon.persistent_directory, DISK_TIMEOUT).map_err(failed(EXIT_SYSTEM))?;
     let aws = aws(&settings, &environment);
     let aws_timeout = aws_timeout(&aws);
     let (ec2, imds) = ec2::connect(aws);
@@ -123,14 +126,16 @@ fn serve(file: Option<PathBuf>) -> Result<(), Failed> {
         imds,
         aws_timeout,
         checkpoint: Arc::new(checkpoint),
+        intents: Arc::new(intents),
         connect_host: Arc::new(|| Ok(Arc::new(LinuxHost::connect(NETLINK_TIMEOUT)?))),
         wall: node_time::unix_nanoseconds,
     };
-    supervise(Arc::new(settings), veth_prefix, world, seed(&boot_id))
+    supervise(Arc::new(settings), gaps, veth_prefix, world, seed(&boot_id))
 }
 
 fn supervise(
     settings: Arc<Settings>,
+    gaps: Vec<String>,
     veth_prefix: VethPrefix,
     world: World,
     seed: u64,
@@ -166,7 +171,7 @@ fn supervise(
             pulse: pulse.clone(),
         });
         let doors = Arc::new(Sockets);
-        let house = Household { settings, veth_prefix, world, doors, vitals, alive, clock, seed };
+        let house = Household { settings, gaps, veth_prefix, world, doors, vitals, alive, clock, seed };
         Children::of(&house).live_in(&mut tree);
         if let Some(orders) = orders {
             tree.take_orders_from(orders);
@@ -237,7 +242,9 @@ fn load(file: Option<PathBuf>, environment: &BTreeMap<String, String>) -> Result
             return Err(Failed { code: EXIT_SETTINGS, words });
         }
     };
-    Settings::load(content, environment.clone()).map_err(failed(EXIT_SETTINGS))
+    let loaded = Settings::load(content, environment.clone()).map_err(failed(EXIT_SETTINGS))?;
+    policy_agent::refuse(&loaded.settings).map_err(failed(EXIT_SETTINGS))?;
+    Ok(loaded)
 }
 
 /// The endpoints that the SDK's own variables name.

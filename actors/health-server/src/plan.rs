@@ -26,6 +26,8 @@ pub(crate) struct Facts {
     pub(crate) children: Option<Vec<ChildHealth>>,
     /// The HTTP address that cannot be served, and why.
     pub(crate) http_trouble: Option<String>,
+    /// What the settings ask for and this version does not do, as it was at the start.
+    pub(crate) gaps: Vec<String>,
 }
 
 impl Facts {
@@ -79,6 +81,8 @@ pub struct Picture {
     pub reasons: Vec<Reason>,
     /// What is wrong and leaves it ready.
     pub degraded: Vec<Reason>,
+    /// What the settings ask for and this version does not do, one sentence each.
+    pub not_yet: Vec<String>,
     /// How the rooms are.
     pub children: Vec<ChildHealth>,
     /// The numbers.
@@ -99,6 +103,7 @@ impl Picture {
             since: Duration::ZERO,
             reasons: vec![reason],
             degraded: Vec::new(),
+            not_yet: Vec::new(),
             children: Vec::new(),
             samples: Vec::new(),
         }
@@ -114,6 +119,7 @@ pub(crate) fn picture(facts: &Facts, version: &str, since: Duration) -> Picture 
         since,
         reasons,
         degraded,
+        not_yet: facts.gaps.clone(),
         children: facts.children.clone().unwrap_or_default(),
         samples,
     }

@@ -10,8 +10,8 @@ impl HealthServer {
     #[must_use]
     pub fn recover(config: HealthConfig) -> Self {
         Self {
+            facts: Facts { gaps: config.gaps.clone(), ..Facts::default() },
             config,
-            facts: Facts::default(),
             http: Http::Down { again_at: Duration::ZERO, failures: 0 },
             changed: true,
             shown: None,

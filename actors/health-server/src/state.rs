@@ -28,6 +28,8 @@ pub struct HealthConfig {
     pub bind: SocketAddr,
     /// The version of this build, for `awscni_build_info`.
     pub version: String,
+    /// What the settings ask for and this version does not do, one sentence each.
+    pub gaps: Vec<String>,
 }
 
 /// What HealthServer has done for it.

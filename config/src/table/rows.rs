@@ -217,9 +217,10 @@ pub const SETTINGS: &[Row] = &[
         STRICT_OR_EMPTY,
         "What the network policy agent is asked to enforce on a new pod; unset: it is not asked.",
     )
-    .standing(Standing::Warned(
-        "enid does not call the network policy agent yet: no policy is enforced by it",
-    )),
+    .standing(Standing::WarnedUnless {
+        value: "none",
+        otherwise: "enid does not ask the network policy agent yet, no policy is enforced on new pods; beside the agent's socket it is refused",
+    }),
     row(
         "ec2.call_timeout_seconds",
         "HTTP_TIMEOUT",

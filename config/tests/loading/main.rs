@@ -7,6 +7,8 @@ mod manifest;
 #[cfg(test)]
 mod mistakes;
 #[cfg(test)]
+mod peer;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod tables;

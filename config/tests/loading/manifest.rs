@@ -48,7 +48,7 @@ fn the_manifest_of_the_peer_loads_with_two_warnings() {
         warnings,
         [
             "AWS_VPC_K8S_CNI_LOG_FILE=\"/host/var/log/aws-routed-eni/ipamd.log\" is ignored: it is not one of `stdout`, `stderr`",
-            "NETWORK_POLICY_ENFORCING_MODE=\"standard\" is not in force: enid does not call the network policy agent yet: no policy is enforced by it",
+            "NETWORK_POLICY_ENFORCING_MODE=\"standard\" is not in force: enid does not ask the network policy agent yet, no policy is enforced on new pods; beside the agent's socket it is refused",
         ]
     );
     let all: Vec<String> = loaded.provenance.iter().map(ToString::to_string).collect();

@@ -18,6 +18,7 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, timeout};
 
+use crate::command::PATH;
 use crate::node::{Node, View};
 use crate::until;
 use cache::{CACHE, Cache};
@@ -312,6 +313,25 @@ pub async fn status(node: &Node) -> Result<Chained> {
 /// As [`chained`].
 pub async fn execute(node: &Node, verb: Verb, sandbox: &Sandbox) -> Result<Execution> {
     Ok(chained(node, verb, sandbox).await?.execution())
+}
+
+/// What a runtime executes for a sandbox: the first plugin of the node's list, its whole environment and its stdin. For whoever
+/// executes it by other means.
+///
+/// # Errors
+/// When the list cannot be read.
+pub(crate) async fn execution(
+    node: &Node,
+    verb: Verb,
+    sandbox: &Sandbox,
+    previous: Option<&Value>,
+) -> Result<(PathBuf, BTreeMap<String, String>, String)> {
+    let (runtime, of) = (runtime(node).await?, Attachment::from(sandbox));
+    let plugin = runtime.list.plugins.first().context("the list has no plugins")?;
+    let mut environment = environment(verb, &of, &runtime.path);
+    environment.insert("PATH".to_owned(), PATH.to_owned());
+    let input = runtime.list.stdin(plugin, previous, &of.capabilities).to_string();
+    Ok((runtime.program(plugin)?, environment, input))
 }
 
 /// Executes the plugin with any environment, arguments and stdin: for what a runtime would not send.

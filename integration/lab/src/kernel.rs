@@ -3,6 +3,7 @@
 
 use anyhow::{Context, Result};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use crate::netns::Netns;
@@ -35,6 +36,21 @@ fn settled(routes: &str) -> String {
 /// The rules, one line each, as `ip rule` prints them.
 pub(crate) async fn rules(netns: &Netns) -> Result<Vec<String>> {
     Ok(netns.ip(&["rule"]).await?.lines().map(str::to_owned).collect())
+}
+
+/// The addresses that the node's kernel routes to pods: its main table has each as a /32 on the pod's link.
+pub(crate) fn pod_routes(netns: &Netns) -> Result<BTreeSet<Ipv4Addr>> {
+    // Asked ten times a second while somebody watches: no process for it.
+    let table = netns.within(|| std::fs::read_to_string("/proc/thread-self/net/route"))?;
+    Ok(table.lines().filter_map(pod_route).collect())
+}
+
+/// `eni68caf03a5f4 0500000A 00000000 … FFFFFFFF …`: link, address, gateway, and as the eighth the mask, in network order.
+fn pod_route(line: &str) -> Option<Ipv4Addr> {
+    let fields: Vec<&str> = line.split_whitespace().collect();
+    let [link, address, _, _, _, _, _, "FFFFFFFF", ..] = fields.as_slice() else { return None };
+    let address = u32::from_str_radix(address, 16).ok()?;
+    link.starts_with("eni").then(|| Ipv4Addr::from(address.to_ne_bytes()))
 }
 
 /// Traces of a pod on its node, each in words: its host link, and rules, routes and neighbours with its address.

@@ -3,6 +3,8 @@
 //!
 //! It runs on one machine, in namespaces of its own, as root or as an ordinary user, and leaves nothing behind.
 
+mod audience;
+pub mod bench;
 mod binaries;
 pub mod cgroups;
 pub mod cni;
@@ -35,8 +37,10 @@ mod surroundings;
 pub mod teller;
 mod traffic;
 pub mod until;
+mod vantage;
 mod world;
 
+pub use audience::{Audience, Event};
 pub use binaries::{Binaries, workspace_root};
 pub use cni::{Execution, NETWORK, Sandbox, Verb, conflist, execute, plugin_with};
 pub use fabric_task::FabricHandle;
@@ -48,6 +52,7 @@ pub use probe::{ECHO_PORT, Echo, Probed, probe};
 pub use region_task::{Desk, RegionHandle};
 pub use report::{CellReport, Measured, Report, Seen, StepReport};
 pub use run::{Run, clear_leftovers, is_root};
-pub use runner::{Say, run};
+pub use runner::run;
 pub use scenario::{Cell, Scenario, ScenarioFile, find, names};
+pub use vantage::{DaemonSight, EniSight, NodeSight, Sight, Slot, Vantage};
 pub use world::{EC2_ADDRESS, LabNode, Outside, World, WorldSpec};

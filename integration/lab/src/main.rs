@@ -2,11 +2,13 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Parser, Subcommand};
+use lab::bench::Extent;
 use lab::rootless;
 use lab::sabotage::{Verdict, Workshop};
 use lab::{Binaries, Report, ScenarioFile};
+use serde::Serialize;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -30,6 +32,18 @@ enum Verb {
         /// The value of one of its parameters; may be given several times
         #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
         set: Vec<(String, String)>,
+    },
+    /// Measures the product beside what it must take at least
+    Bench {
+        /// Where the figures go, as JSON
+        #[arg(long, value_name = "OUT")]
+        json: Option<PathBuf>,
+        /// The daemon as it is developed, not as it is shipped
+        #[arg(long)]
+        dev: bool,
+        /// A few samples of each figure
+        #[arg(long)]
+        short: bool,
     },
     /// Lists the scenarios
     List {
@@ -79,7 +93,12 @@ async fn main() -> ExitCode {
 impl Arguments {
     fn makes_namespaces(&self) -> bool {
         match &self.verb {
-            None | Some(Verb::Run { .. } | Verb::Sabotage { part: SabotagePart::Judge { .. }, .. }) => true,
+            None
+            | Some(
+                Verb::Run { .. }
+                | Verb::Bench { .. }
+                | Verb::Sabotage { part: SabotagePart::Judge { .. }, .. },
+            ) => true,
             Some(Verb::List { .. } | Verb::Clean | Verb::Sabotage { .. }) => false,
         }
     }
@@ -101,11 +120,15 @@ async fn act(verb: Option<Verb>) -> Result<bool> {
         None => show().await,
         Some(Verb::Run { scenario, json, set }) => {
             let report = scenario_run(&scenario, &set).await?;
-            if let Some(path) = json {
-                let text = serde_json::to_string_pretty(&report)?;
-                std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
-            }
+            write_json(json.as_deref(), &report)?;
             conclude(&report)
+        }
+        Some(Verb::Bench { json, dev, short }) => {
+            let report = unless_told_to_end(lab::bench::run(Extent { dev, short }, &say)).await??;
+            write_json(json.as_deref(), &report)?;
+            say(&report.figure);
+            // A figure that is missed is told, not a failure: it hangs on the machine.
+            Ok(true)
         }
         Some(Verb::List { names }) => list(names),
         Some(Verb::Clean) => {
@@ -127,6 +150,12 @@ async fn show() -> Result<bool> {
         "integration/scenarios/README.md for writing your own, `cargo verify` for everything that is checked.",
     );
     conclude(&report)
+}
+
+fn write_json(path: Option<&Path>, report: &impl Serialize) -> Result<()> {
+    let Some(path) = path else { return Ok(()) };
+    let text = serde_json::to_string_pretty(report)?;
+    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// `key=value`, as `--set` takes it.
@@ -161,7 +190,7 @@ async fn sabotage(name: &str, part: SabotagePart) -> Result<bool> {
             let shop = Workshop::at(directory);
             let binaries = shop.binaries();
             binaries.made_from(&shop.tree()).await?;
-            let report = run_unless_told_to_end(&name, &scenario, &binaries, &|_| {}).await?;
+            let report = run_unless_told_to_end(&name, &scenario, &binaries, &|_: &str| {}).await?;
             let verdict = Verdict::of(sabotage, &report);
             say(&verdict.to_string());
             return Ok(verdict.seen());
@@ -174,12 +203,16 @@ async fn run_unless_told_to_end(
     name: &str,
     scenario: &ScenarioFile,
     binaries: &Binaries,
-    watch: lab::Say<'_>,
+    audience: &dyn lab::Audience,
 ) -> Result<Report> {
+    unless_told_to_end(lab::run(name, scenario, binaries, audience)).await
+}
+
+async fn unless_told_to_end<T>(run: impl Future<Output = T>) -> Result<T> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
-        report = lab::run(name, scenario, binaries, watch) => Ok(report),
+        ran = run => Ok(ran),
         // Leaving the run drops its world, and with it everything that it made.
         _ = interrupt.recv() => bail!("interrupted; everything the run made is removed"),
         _ = terminate.recv() => bail!("told to end; everything the run made is removed"),

@@ -10,6 +10,12 @@ pub(crate) fn free_addresses(page: &str) -> Option<u64> {
         .map(|(_, value)| value)
 }
 
+/// ADDs in the waiting line, if the daemon tells.
+#[must_use]
+pub(crate) fn waiting(page: &str) -> Option<u64> {
+    page.lines().find_map(|line| line.strip_prefix("enid_waiting_adds ")?.trim().parse().ok())
+}
+
 /// How often each actor of this daemon was restarted.
 #[must_use]
 pub(crate) fn restarts(page: &str) -> BTreeMap<String, u64> {

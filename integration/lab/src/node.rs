@@ -3,14 +3,17 @@
 
 mod daemon;
 
+pub(crate) use daemon::health_of;
 pub use daemon::{Ended, Settings};
 
 use anyhow::{Context, Result, bail};
 use ipnet::Ipv4Net;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
@@ -53,7 +56,7 @@ pub struct Node {
     /// In a cell, so that a daemon can come and go while plugins are executed on the node.
     daemon: RefCell<Option<daemon::Daemon>>,
     /// How many daemons were started: each has its own log.
-    started: Cell<u32>,
+    started: Arc<AtomicU32>,
 }
 
 impl Node {
@@ -79,7 +82,7 @@ impl Node {
             holder,
             _holder_stdin,
             daemon: RefCell::new(None),
-            started: Cell::new(0),
+            started: Arc::default(),
         };
         node.held().await?;
         node.install().await?;
@@ -143,7 +146,7 @@ impl Node {
     /// A daemon was started on it at some time.
     #[must_use]
     pub fn had_daemon(&self) -> bool {
-        self.started.get() > 0
+        self.started.load(Ordering::Relaxed) > 0
     }
 
     /// Brings up the primary ENI as an instance's boot does.
@@ -163,6 +166,11 @@ impl Node {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// How many daemons were started on it so far, as it goes on.
+    pub(crate) fn lives(&self) -> Arc<AtomicU32> {
+        Arc::clone(&self.started)
     }
 
     /// Its network namespace.

@@ -44,6 +44,8 @@ pub struct CellReport {
     pub expectations: Vec<Seen>,
     /// Calls by action.
     pub journal: BTreeMap<String, u64>,
+    /// Restarts by actor, over all daemons that could be asked.
+    pub restarts: BTreeMap<String, u64>,
     /// What was measured.
     pub measured: Measured,
     /// What was measured, in words.
@@ -57,6 +59,8 @@ pub struct StepReport {
     pub number: u32,
     /// Its line in the file.
     pub line: usize,
+    /// The chapter that it belongs to; empty before the first.
+    pub chapter: String,
     /// Its `do`.
     pub step: String,
     /// It did what was expected.

@@ -8,9 +8,11 @@ use futures::StreamExt;
 use futures::stream;
 use region::{InstanceSpec, InterfaceSpec};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
+use crate::audience::{Audience, Event, OfCell};
 use crate::binaries::Binaries;
 use crate::kernel_watch::KernelWatch;
 use crate::metrics;
@@ -22,14 +24,15 @@ use crate::status_watch::StatusWatch;
 use crate::step::Step;
 use crate::step::actor::FAULT_SOCKET;
 use crate::surroundings::Surroundings;
-use crate::traffic::Traffic;
+use crate::traffic::{Meter, Traffic};
+use crate::vantage::{Post, Vantage};
 use crate::world::{EC2_ADDRESS, World, WorldSpec};
-
-/// Says one line to whoever watches.
-pub type Say<'a> = &'a dyn Fn(&str);
 
 /// Worlds at once. A daemon that starts keeps a core busy for a tenth of a second, and cells are told to be generous with time.
 const CELLS_AT_ONCE: usize = 3;
+
+/// Where a daemon writes what is on its way and what rests, by default.
+const OWN_FILE: &str = "/var/run/aws-node/enid-leases.json";
 
 /// A scenario under way.
 pub(crate) struct Stage<'a> {
@@ -46,6 +49,8 @@ pub(crate) struct Stage<'a> {
     /// Pods that were deleted.
     pub(crate) gone: Vec<Pod>,
     pub(crate) measured: Measured,
+    /// Counts its traffic while it goes on.
+    pub(crate) meter: Arc<Meter>,
     /// What the nodes have around them.
     pub(crate) surroundings: Surroundings,
     /// Sandboxes ever made: each has its own number.
@@ -72,25 +77,23 @@ struct Lives {
 }
 
 /// Runs a scenario file, all cells of it, and reports. Its worlds are gone when this returns.
-pub async fn run(name: &str, file: &ScenarioFile, binaries: &Binaries, say: Say<'_>) -> Report {
+pub async fn run(name: &str, file: &ScenarioFile, binaries: &Binaries, audience: &dyn Audience) -> Report {
     let begun = Instant::now();
     let cells = stream::iter(&file.cells)
-        .map(|cell| run_cell(cell, binaries, say))
+        .map(|cell| run_cell(cell, binaries, audience))
         .buffered(CELLS_AT_ONCE)
         .collect()
         .await;
     Report::of(name, file.summary(), cells, begun.elapsed())
 }
 
-async fn run_cell(cell: &Cell, binaries: &Binaries, say: Say<'_>) -> CellReport {
+async fn run_cell(cell: &Cell, binaries: &Binaries, audience: &dyn Audience) -> CellReport {
     let mut report =
         CellReport { cell: cell.name.clone(), parameters: cell.parameters.clone(), ..CellReport::default() };
-    let named = |line: &str| match cell.name.as_str() {
-        "" => say(line),
-        name => say(&format!("{name}: {line}")),
-    };
+    let audience = OfCell { cell: &cell.name, audience };
+    let mut stage = None;
     let limit = Duration::from_secs(u64::from(cell.scenario.time_limit_seconds));
-    let played = timeout(limit, play(&cell.scenario, binaries, &mut report, &named)).await;
+    let played = timeout(limit, play(&cell.scenario, binaries, &mut report, &audience, &mut stage)).await;
     match played {
         Ok(Ok(())) => {}
         Ok(Err(error)) => report.failures.push(format!("{error:#}")),
@@ -102,13 +105,22 @@ async fn run_cell(cell: &Cell, binaries: &Binaries, say: Say<'_>) -> CellReport 
     }
     report.holds = report.failures.is_empty();
     report.figure = report.measured.figure();
+    audience.hear(Event::Judged(&report)).await;
+    drop(stage);
     report
 }
 
-async fn play(scenario: &Scenario, binaries: &Binaries, report: &mut CellReport, say: Say<'_>) -> Result<()> {
+/// Plays a scenario in a world of its own, which is left on the stage.
+async fn play<'a>(
+    scenario: &'a Scenario,
+    binaries: &Binaries,
+    report: &mut CellReport,
+    audience: &dyn Audience,
+    stage: &mut Option<Stage<'a>>,
+) -> Result<()> {
     let begun = Instant::now();
-    let mut stage = Stage::build(scenario, binaries).await?;
-    say(&format!(
+    let stage = stage.insert(Stage::build(scenario, binaries).await?);
+    audience.line(&format!(
         "region   {}, EC2 at {EC2_ADDRESS}, a host in the VPC at {} ({} ms)",
         scenario.region.vpc,
         stage.world.outside().address,
@@ -116,19 +128,21 @@ async fn play(scenario: &Scenario, binaries: &Binaries, report: &mut CellReport,
     ));
     for node in &scenario.node {
         let lab = stage.world.node(&node.name)?;
-        say(&format!(
+        audience.line(&format!(
             "node     {}: {} {} at {}, rp_filter 1, metadata at 169.254.169.254",
             node.name, node.instance_type, lab.instance, lab.address
         ));
     }
-    let played = stage.steps(report, say).await;
+    audience.hear(Event::Stands(stage.vantage()?)).await;
+    let played = stage.steps(report, audience).await;
     report.measured = stage.measured.clone();
     report.journal = stage.journal().await?;
     let judged = match played {
-        Ok(()) => stage.judge(report, say).await,
+        Ok(()) => stage.judge(report, audience).await,
         Err(error) => Err(error.context(stage.logs())),
     };
     report.measured = stage.measured.clone();
+    report.restarts = stage.lives.restarts.clone();
     judged
 }
 
@@ -158,6 +172,7 @@ impl<'a> Stage<'a> {
             pods: BTreeMap::new(),
             gone: Vec::new(),
             measured: Measured::default(),
+            meter: Arc::default(),
             surroundings: Surroundings::default(),
             sandboxes: 0,
             acts: BTreeMap::new(),
@@ -165,28 +180,55 @@ impl<'a> Stage<'a> {
         })
     }
 
-    async fn steps(&mut self, report: &mut CellReport, say: Say<'_>) -> Result<()> {
-        for (PlacedStep { step, line }, number) in self.scenario.step.iter().zip(1_u32..) {
-            let begun = Instant::now();
+    async fn steps(&mut self, report: &mut CellReport, audience: &dyn Audience) -> Result<()> {
+        let mut now = String::new();
+        for (PlacedStep { step, line, chapter }, number) in self.scenario.step.iter().zip(1_u32..) {
             let verb = step.verb();
+            if let Some(chapter) = chapter {
+                audience.line(&format!("chapter  {chapter}"));
+                now.clone_from(chapter);
+            }
+            audience.hear(Event::Begins { step: verb, chapter: chapter.as_deref() }).await;
+            let begun = Instant::now();
             let mut taken = step.take(self).await;
             if taken.is_ok()
                 && let Err(trouble) = self.world.sound().await
             {
                 taken = Err(trouble);
             }
-            report.steps.push(StepReport {
+            let ended = StepReport {
                 number,
+                chapter: now.clone(),
                 line: *line,
                 step: verb.to_owned(),
                 holds: taken.is_ok(),
                 outcome: taken.as_ref().map_or_else(|error| format!("{error:#}"), String::clone),
                 milliseconds: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
-            });
+            };
+            audience.hear(Event::Ended(&ended)).await;
+            report.steps.push(ended);
             let outcome = taken.with_context(|| format!("line {line}: step {number} ({verb})"))?;
-            say(&format!("{verb:<8} {outcome}"));
+            audience.line(&format!("{verb:<8} {outcome}"));
         }
         Ok(())
+    }
+
+    /// Where its world can be looked at from.
+    fn vantage(&self) -> Result<Vantage> {
+        let posts = self.scenario.node.iter().map(|part| {
+            let lab = self.world.node(&part.name)?;
+            Ok(Post {
+                name: part.name.clone(),
+                instance_type: part.instance_type.clone(),
+                instance: lab.instance.clone(),
+                address: lab.address,
+                netns: lab.node.netns().clone(),
+                own_file: lab.node.host_path(OWN_FILE)?,
+                lives: lab.node.lives(),
+            })
+        });
+        let nodes = posts.collect::<Result<_>>()?;
+        Ok(Vantage { region: self.world.region().clone(), nodes, meter: Arc::clone(&self.meter) })
     }
 
     /// The node a step is about: the one it names, or the only one.
@@ -260,16 +302,7 @@ impl<'a> Stage<'a> {
 
     /// Calls by action.
     pub(crate) async fn journal(&self) -> Result<BTreeMap<String, u64>> {
-        self.world
-            .region()
-            .ask(|desk| {
-                let mut calls = BTreeMap::new();
-                for ((action, _), count) in desk.region.journal().counts() {
-                    *calls.entry(action.clone()).or_default() += count;
-                }
-                calls
-            })
-            .await
+        self.world.region().ask(|desk| desk.region.journal().by_action()).await
     }
 
     /// The ends of the daemons' logs.

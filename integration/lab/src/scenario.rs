@@ -60,6 +60,8 @@ pub(crate) struct PlacedStep {
     pub(crate) step: Step,
     /// In the file.
     pub(crate) line: usize,
+    /// What begins to be shown with it, for whoever watches.
+    pub(crate) chapter: Option<String>,
 }
 
 /// The region.

@@ -30,12 +30,13 @@ mod watch;
 mod write_file;
 
 use anyhow::{Result, ensure};
+use std::ops::Range;
 use std::time::Duration;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeString, DeTable, DeValue};
 
 use crate::runner::Stage;
-use crate::scenario::{Document, Plan, unknown_word};
+use crate::scenario::{Document, PlacedStep, Plan, unknown_word};
 
 /// What a step's type does.
 pub(crate) trait Take {
@@ -179,20 +180,34 @@ pub(crate) fn words() -> Vec<Vec<&'static str>> {
     ]
 }
 
-impl Step {
-    /// A `[[step]]` as the type of its verb.
+impl PlacedStep {
+    /// A `[[step]]`: what every step may have, and the rest as the type of its verb.
     pub(crate) fn read<'i>(document: Document<'i>, table: Spanned<DeTable<'i>>) -> Result<Self> {
         let span = table.span();
         let mut keys = table.into_inner();
-        let Some(verb) = keys.remove("do") else {
+        let Some((at, verb)) = word(document, &mut keys, "do", "the name of a step")? else {
             return Err(document.at(&span, "a [[step]] needs a `do`, which names it"));
         };
-        let at = verb.span();
-        let DeValue::String(verb) = verb.into_inner() else {
-            return Err(document.at(&at, "`do` is the name of a step, in quotes"));
-        };
-        Self::of(&verb, document, Spanned::new(span, keys))?
-            .ok_or_else(|| document.at(&at, &unknown_word("step", &verb, VERBS)))
+        let chapter = word(document, &mut keys, "chapter", "what begins to be shown")?;
+        let line = document.line(&span);
+        let step = Step::of(&verb, document, Spanned::new(span, keys))?
+            .ok_or_else(|| document.at(&at, &unknown_word("step", &verb, VERBS)))?;
+        Ok(Self { step, line, chapter: chapter.map(|(_, title)| title.into_owned()) })
+    }
+}
+
+/// A text that a step may have, and where it stands.
+fn word<'i>(
+    document: Document<'i>,
+    keys: &mut DeTable<'i>,
+    key: &str,
+    what: &str,
+) -> Result<Option<(Range<usize>, DeString<'i>)>> {
+    let Some(value) = keys.remove(key) else { return Ok(None) };
+    let at = value.span();
+    match value.into_inner() {
+        DeValue::String(text) => Ok(Some((at, text))),
+        _ => Err(document.at(&at, &format!("`{key}` is {what}, in quotes"))),
     }
 }
 

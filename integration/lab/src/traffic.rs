@@ -4,6 +4,8 @@ use anyhow::{Context, Result, bail};
 use futures::future::try_join_all;
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::net::UdpSocket;
 use tokio::sync::watch;
@@ -15,6 +17,13 @@ use crate::probe::{ANSWER_SECONDS_MAX, ECHO_PORT, Probed, sequence_of};
 
 /// The first answer comes at once; a machine busy with a build takes longer.
 const FLOWS_SECONDS_MAX: u64 = 5;
+
+/// Counts the datagrams of all traffic of a run while it goes on. Those that were sent just now are on their way.
+#[derive(Debug, Default)]
+pub(crate) struct Meter {
+    sent: AtomicU32,
+    answered: AtomicU32,
+}
 
 /// Directions that run together.
 #[derive(Debug, Default)]
@@ -31,6 +40,15 @@ pub(crate) struct Stream {
     /// Answers so far.
     answered: watch::Receiver<u32>,
     task: JoinHandle<Probed>,
+}
+
+impl Meter {
+    /// So far.
+    pub(crate) fn read(&self) -> Probed {
+        // Answers first: no more of them than datagrams.
+        let answered = self.answered.load(Ordering::Relaxed);
+        Probed { sent: self.sent.load(Ordering::Relaxed), answered }
+    }
 }
 
 impl Traffic {
@@ -84,15 +102,15 @@ impl Stream {
     pub(crate) fn start(
         label: String,
         netns: &Netns,
-        from: Ipv4Addr,
-        to: Ipv4Addr,
+        (from, to): (Ipv4Addr, Ipv4Addr),
         every: Duration,
+        meter: Arc<Meter>,
     ) -> Result<Self> {
         let socket = netns.udp(from, 0).with_context(|| format!("cannot send from {from}"))?;
         let (stop, stopped) = watch::channel(false);
         let (answers, answered) = watch::channel(0);
         let to = SocketAddr::from((to, ECHO_PORT));
-        let task = tokio::spawn(flow(socket, to, every, stopped, answers));
+        let task = tokio::spawn(flow(socket, to, every, stopped, (answers, meter)));
         Ok(Self { label, stop, answered, task })
     }
 }
@@ -108,7 +126,7 @@ async fn flow(
     to: SocketAddr,
     every: Duration,
     mut stopped: watch::Receiver<bool>,
-    answers: watch::Sender<u32>,
+    (answers, meter): (watch::Sender<u32>, Arc<Meter>),
 ) -> Probed {
     let mut ticks = interval(every);
     // A lab that was held up does not make up for it with a burst.
@@ -123,6 +141,7 @@ async fn flow(
             _ = ticks.tick(), if last.is_none() => {
                 let _ = socket.send_to(&probed.sent.to_be_bytes(), to).await;
                 probed.sent += 1;
+                meter.sent.fetch_add(1, Ordering::Relaxed);
             }
             // An error is a refusal (ICMP): that datagram is lost, later ones may not be.
             Ok((length, from)) = socket.recv_from(&mut buffer) => {
@@ -130,6 +149,7 @@ async fn flow(
                 if from == to && sequence.is_some_and(|it| it < probed.sent && answered.insert(it)) {
                     probed.answered += 1;
                     answers.send_replace(probed.answered);
+                    meter.answered.fetch_add(1, Ordering::Relaxed);
                 }
             }
             _ = stopped.changed(), if last.is_none() => {

@@ -76,7 +76,7 @@ async fn play(directory: &Path, plugin: &str, scenario: &str) -> Report {
     lab::program::write(&shim, plugin).unwrap();
     let binaries = Binaries { daemon: "/bin/false".into(), shim };
     let scenario = ScenarioFile::parse(scenario, &[]).unwrap();
-    run("stand_in", &scenario, &binaries, &|_| {}).await
+    run("stand_in", &scenario, &binaries, &|_: &str| {}).await
 }
 
 #[tokio::test]

@@ -62,7 +62,7 @@ async fn every_example_of_the_page_holds() {
     binaries.verify().await.unwrap();
     for (line, text) in page() {
         let file = ScenarioFile::parse(&text, &[]).unwrap();
-        let report = run("example", &file, &binaries, &|_| {}).await;
+        let report = run("example", &file, &binaries, &|_: &str| {}).await;
         assert!(report.holds, "{PAGE}:{line}: {}\n{}", report.figure, report.failures.join("\n"));
     }
 }

@@ -91,6 +91,16 @@ impl Journal {
         &self.counts
     }
 
+    /// Calls by action, whatever came of them.
+    #[must_use]
+    pub fn by_action(&self) -> BTreeMap<String, u64> {
+        let mut calls = BTreeMap::new();
+        for ((action, _), count) in &self.counts {
+            *calls.entry(action.clone()).or_default() += count;
+        }
+        calls
+    }
+
     /// Calls made by hand, behind everybody's back, oldest first. They are in no count.
     pub fn externals(&self) -> impl DoubleEndedIterator<Item = &Entry> {
         self.externals.iter()

@@ -25,3 +25,5 @@ pub mod words;
 pub mod sleeps;
 
 pub mod commands;
+
+pub mod deploy;

@@ -9,7 +9,7 @@ use contract::model::VethPrefix;
 use contract::ports::checkpoint::Checkpoint;
 use contract::ports::ec2::Ec2;
 use contract::ports::host::Host;
-use fakes::{FakeCheckpoint, FakeEc2, FakeHost, FakeImds};
+use fakes::{FakeCheckpoint, FakeEc2, FakeHost, FakeImds, FakeIntents};
 use household::{Children, Household, Views, World};
 use kernel::{Clock, Ended, Publisher, Strategy, Subscription, Tree, TreeConfig, Vitals};
 use tokio::runtime::Handle;
@@ -38,6 +38,7 @@ impl Life {
         let (vitals, pulse) = (Publisher::new(), Arc::<AtomicU64>::default());
         let house = Household {
             settings,
+            gaps: Vec::new(),
             veth_prefix: VethPrefix::new("eni").ok()?,
             world: world(stage),
             doors: Arc::new(stage.porch.clone()),
@@ -110,6 +111,7 @@ fn world(stage: &Stage) -> World {
         imds: Arc::new(FakeImds::new(of.clone())),
         aws_timeout: fakes::AWS_TIMEOUT,
         checkpoint: Plant::in_checkpoint(plant, checkpoint),
+        intents: Arc::new(FakeIntents::new(of.clone())),
         connect_host: Arc::new(move || {
             let host: Arc<dyn Host> = Arc::new(FakeHost::connect(of.clone()));
             Ok(Plant::in_host(plant, host))

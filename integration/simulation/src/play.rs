@@ -114,8 +114,11 @@ impl Director {
         let has = node.more_enis.iter().fold(node.secondary_addresses, |sum, more| sum.saturating_add(*more));
         let model = Model::of_node(enis, per_eni, has, node.warm_ip_target);
         let stage = Stage::new(SharedWorld::new(world), model, plant, script.seed);
-        let environment =
-            [("WARM_ENI_TARGET", "0".to_owned()), ("WARM_IP_TARGET", node.warm_ip_target.to_string())];
+        let environment = [
+            ("WARM_ENI_TARGET", "0".to_owned()),
+            ("WARM_IP_TARGET", node.warm_ip_target.to_string()),
+            ("MAX_ENI", enis.to_string()),
+        ];
         let environment = environment.map(|(name, value)| (name.to_owned(), value));
         let settings = Settings::load(None, environment).map_err(|error| error.to_string())?.settings;
         Ok(Self {

@@ -1,6 +1,8 @@
 //! To EniManager: how many addresses are wanted, and where there is room. It speaks to EC2; nobody else changes anything there.
 
-use crate::model::SubnetView;
+use crate::Reply;
+use crate::causes::Cause;
+use crate::model::{Leaving, SubnetView};
 
 /// How many secondary addresses WarmPool wants on the node's ENIs, published whole. Totals, not increments: once the ENIs
 /// carry that many, hearing it again buys nothing.
@@ -12,6 +14,9 @@ pub struct Demand {
     pub wanted: u32,
     /// ADDs in the waiting line: somebody waits for `needed`.
     pub waiting: u32,
+    /// The reserve counts whole ENIs: one that is made for it is made as large as the instance type allows. Otherwise it
+    /// carries what is short.
+    pub whole_enis: bool,
 }
 
 /// Mail for EniManager.
@@ -21,4 +26,13 @@ pub enum EniMail {
     Demand(Demand),
     /// SubnetScout's newest view.
     Subnets(SubnetView),
+    /// WarmPool lets go what nobody uses, and has written down that it hands none of it out any more. Asking again is
+    /// harmless. Answered once EC2 itself has shown that it is gone, or, with the reason, that it stays; an asker who hears
+    /// nothing knows nothing, and asks again.
+    LetGo {
+        /// What.
+        leaving: Leaving,
+        /// Gone, or why it stays.
+        reply: Reply<Result<(), Cause>>,
+    },
 }

@@ -1,9 +1,11 @@
 //! An ENI attached to this node and the addresses on it, as EniManager tells the others.
 
 use ipnet::Ipv4Net;
+use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
 
 use super::{EniId, Mac, SubnetId, TableId};
+use crate::Boottime;
 use crate::causes::Cause;
 
 /// One address of an ENI that a pod may carry.
@@ -37,6 +39,10 @@ pub struct Eni {
     pub addresses: Vec<EniAddress>,
     /// How many addresses the instance type allows on it, the primary one included; `None` while the limit is unknown.
     pub address_limit: Option<u32>,
+    /// Attached since; for one that was there before this life of EniManager, since that began.
+    pub since: Boottime,
+    /// It is being taken away: no pod is put on it, and nothing is bought for it.
+    pub leaving: bool,
 }
 
 impl Eni {
@@ -57,6 +63,19 @@ impl Eni {
     pub fn gateway(&self) -> Ipv4Addr {
         Ipv4Addr::from(u32::from(self.subnet_cidr.network()).wrapping_add(1))
     }
+}
+
+/// What the node gives back to EC2. Written down before it is asked for, so that no life of the daemon hands it out again until
+/// its fate is known.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Leaving {
+    /// Of which ENI.
+    pub eni: EniId,
+    /// Which addresses, ascending; of a whole ENI all that it carries.
+    pub addresses: Vec<Ipv4Addr>,
+    /// The ENI itself goes, too.
+    pub whole: bool,
 }
 
 /// Whether more addresses can be had, and if not, why.

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use crate::Boottime;
 use crate::causes::Cause;
-use crate::model::Lease;
+use crate::model::{Lease, Leaving};
 
 /// An address that rests after use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +26,8 @@ pub struct CheckpointImage {
     pub leases: Vec<Lease>,
     /// Every resting address.
     pub cooling: Vec<Cooling>,
+    /// What is being given back to EC2, by ENI.
+    pub leaving: Vec<Leaving>,
 }
 
 /// What was found on disk.

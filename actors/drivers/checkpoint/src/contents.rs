@@ -27,6 +27,7 @@ pub(crate) fn split(image: CheckpointImage, boot_id: &str, before: &PeerFile) ->
     contents.peer.unknown = before.unknown.clone();
     contents.own.boot_id = boot_id.to_owned();
     contents.own.cooling = longest_rest(image.cooling);
+    contents.own.leaving = image.leaving;
     let mut leases = image.leases;
     leases.sort_by_key(|lease| lease.address);
     for mut lease in leases {
@@ -57,7 +58,7 @@ pub(crate) fn assemble(contents: &Contents, boot_id: &str) -> CheckpointImage {
     // A crash can leave a lease in both files; then the uid is still in the lease.
     uids.extend(own.leases.iter().map(|lease| ((&lease.key, lease.address), &lease.pod.uid)));
 
-    let mut image = CheckpointImage::default();
+    let mut image = CheckpointImage { leaving: own.leaving.clone(), ..CheckpointImage::default() };
     for entry in &peer.entries {
         let mut lease = entry.lease.clone();
         if let Some(uid) = uids.get(&(&lease.key, lease.address)) {

@@ -32,7 +32,7 @@ pub(super) fn lease(number: u8, phase: LeasePhase) -> Lease {
 
 pub(super) fn image(leases: impl IntoIterator<Item = (u8, LeasePhase)>) -> CheckpointImage {
     let leases = leases.into_iter().map(|(number, phase)| lease(number, phase)).collect();
-    CheckpointImage { leases, cooling: vec![] }
+    CheckpointImage { leases, ..CheckpointImage::default() }
 }
 
 pub(super) fn names(directory: &Path) -> Vec<String> {

@@ -131,7 +131,7 @@ proptest! {
 fn the_last_step_of_an_add_costs_two_files_and_the_others_one() {
     let contents = |phase| {
         split(
-            CheckpointImage { leases: vec![lease(0, 0, phase)], cooling: vec![] },
+            CheckpointImage { leases: vec![lease(0, 0, phase)], ..CheckpointImage::default() },
             BOOT,
             &Default::default(),
         )

@@ -3,7 +3,7 @@
 //! Each record is harmless if stale: a lease here yields to `ipam.json` at the same address, a uid counts only for the
 //! attachment and address it was written with, and rest ends by itself.
 
-use contract::model::{AttachmentKey, Lease, LeasePhase, Pod};
+use contract::model::{AttachmentKey, Lease, LeasePhase, Leaving, Pod};
 use contract::ports::checkpoint::Cooling;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,8 @@ pub(crate) struct OwnFile {
     pub(crate) uids: Vec<PodUid>,
     /// What rests. One per address, ascending.
     pub(crate) cooling: Vec<Cooling>,
+    /// What is being given back to EC2; true in every boot.
+    pub(crate) leaving: Vec<Leaving>,
 }
 
 /// The uid of the pod behind an assigned lease.
@@ -64,6 +66,7 @@ struct FileOut<'a> {
     leases: Vec<LeaseRecord>,
     uids: &'a [PodUid],
     cooling: Vec<CoolingRecord>,
+    leaving: &'a [Leaving],
 }
 
 /// Reads the file. The second part lists records that could not be used.
@@ -85,7 +88,8 @@ pub(crate) fn decode(bytes: &[u8]) -> Decoded<OwnFile> {
             until: Duration::from_nanos(record.until_boottime_nanoseconds),
         })
         .collect();
-    Ok((OwnFile { boot_id, leases, uids, cooling: longest_rest(cooling) }, flaws))
+    let leaving = records::<Leaving>("leaving", take_list(&mut members, "leaving")?, &mut flaws);
+    Ok((OwnFile { boot_id, leases, uids, cooling: longest_rest(cooling), leaving }, flaws))
 }
 
 /// Writes the file, with a newline at its end.
@@ -96,6 +100,7 @@ pub(crate) fn encode(file: &OwnFile) -> Result<Vec<u8>, serde_json::Error> {
         leases: file.leases.iter().map(lease_record).collect(),
         uids: &file.uids,
         cooling: file.cooling.iter().map(cooling_record).collect(),
+        leaving: &file.leaving,
     };
     let mut bytes = serde_json::to_vec(&out)?;
     bytes.push(b'\n');
@@ -109,7 +114,12 @@ pub(crate) fn longest_rest(mut cooling: Vec<Cooling>) -> Vec<Cooling> {
     cooling
 }
 
-fn records<R: DeserializeOwned>(member: &str, list: Vec<Value>, flaws: &mut Vec<String>) -> Vec<R> {
+/// The records of a list that can be read; what is wrong with the others goes to `flaws`.
+pub(crate) fn records<R: DeserializeOwned>(
+    member: &str,
+    list: Vec<Value>,
+    flaws: &mut Vec<String>,
+) -> Vec<R> {
     let mut good = Vec::new();
     for (index, value) in list.into_iter().enumerate() {
         match serde_json::from_value(value) {

@@ -1,6 +1,7 @@
 //! Our own file: its text, and records that cannot be used.
 
 use super::*;
+use contract::model::EniId;
 
 const GOLDEN: &str = concat!(
     r#"{"version":"enid-leases/1","bootId":"b-1","leases":["#,
@@ -8,7 +9,8 @@ const GOLDEN: &str = concat!(
     r#""pod":{"namespace":"default","name":"web-0","uid":"u-1"},"#,
     r#""address":"10.0.3.7","phase":"wired","allocatedUnixNanoseconds":17}],"#,
     r#""uids":[{"key":{"network":"aws-cni","container_id":"c2","ifname":"eth0"},"address":"10.0.3.8","uid":"u-2"}],"#,
-    r#""cooling":[{"address":"10.0.3.9","untilBoottimeNanoseconds":30000000001}]}"#,
+    r#""cooling":[{"address":"10.0.3.9","untilBoottimeNanoseconds":30000000001}],"#,
+    r#""leaving":[{"eni":"eni-0a","addresses":["10.0.3.10","10.0.3.11"],"whole":true}]}"#,
     "\n"
 );
 
@@ -28,6 +30,11 @@ fn file() -> OwnFile {
         }],
         uids: vec![PodUid { key: key("c2"), address: Ipv4Addr::new(10, 0, 3, 8), uid: "u-2".into() }],
         cooling: vec![Cooling { address: Ipv4Addr::new(10, 0, 3, 9), until: Duration::new(30, 1) }],
+        leaving: vec![Leaving {
+            eni: EniId::new("eni-0a"),
+            addresses: vec![Ipv4Addr::new(10, 0, 3, 10), Ipv4Addr::new(10, 0, 3, 11)],
+            whole: true,
+        }],
     }
 }
 
@@ -45,17 +52,18 @@ fn a_file_of_another_version_is_not_guessed_at() {
 
 #[test]
 fn a_bad_record_costs_itself_and_no_other() {
-    for (from, to, leases, uids, cooling) in [
-        ("\"wired\"", "\"flying\"", 0, 1, 1),
-        ("\"wired\"", "\"assigned\"", 0, 1, 1),
-        ("\"c1\"", "\"\"", 0, 1, 1),
-        ("10.0.3.7", "0.0.0.0", 0, 1, 1),
-        ("\"10.0.3.8\"", "true", 1, 0, 1),
-        ("30000000001", "-1", 1, 1, 0),
+    for (from, to, leases, uids, cooling, leaving) in [
+        ("\"wired\"", "\"flying\"", 0, 1, 1, 1),
+        ("\"wired\"", "\"assigned\"", 0, 1, 1, 1),
+        ("\"c1\"", "\"\"", 0, 1, 1, 1),
+        ("10.0.3.7", "0.0.0.0", 0, 1, 1, 1),
+        ("\"10.0.3.8\"", "true", 1, 0, 1, 1),
+        ("30000000001", "-1", 1, 1, 0, 1),
+        ("10.0.3.11", "10.0.3", 1, 1, 1, 0),
     ] {
         let (file, flaws) = decode(GOLDEN.replace(from, to).as_bytes()).unwrap();
-        let found = (file.leases.len(), file.uids.len(), file.cooling.len());
-        assert_eq!((found, flaws.len()), ((leases, uids, cooling), 1), "{from} {to} {flaws:?}");
+        let found = (file.leases.len(), file.uids.len(), file.cooling.len(), file.leaving.len());
+        assert_eq!((found, flaws.len()), ((leases, uids, cooling, leaving), 1), "{from} {to} {flaws:?}");
     }
 }
 

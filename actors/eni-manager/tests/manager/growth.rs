@@ -60,7 +60,7 @@ fn the_fullest_eni_grows_first_and_several_at_once_when_one_is_not_enough() {
 #[test]
 fn an_eni_is_filled_up_to_its_own_address_and_then_the_limit_is_told() {
     let mut desk = Desk::with(vec![described(0, Vec::new())]);
-    let wish = Demand { needed: 50, wanted: 60, waiting: 42 };
+    let wish = Demand { needed: 50, wanted: 60, waiting: 42, whole_enis: false };
     desk.event(Event::Mail(EniMail::Demand(wish)));
     assert_eq!(desk.buying(), [on(0, PER_ENI)]);
     desk.assigned(0, Ok(some(0, 9)));

@@ -8,6 +8,8 @@
 )]
 
 mod attached;
+mod births;
+mod calls;
 mod desk;
 mod failures;
 mod growth;

@@ -54,6 +54,7 @@ async fn readyz_tells_the_reasons_and_the_degradations() {
 
     let mut facts = well();
     facts.leases.as_mut().unwrap().waiting_for = Some(exhausted());
+    facts.gaps = vec!["no policies".to_owned()];
     site.pictures.send_replace(Arc::new(picture(&facts, "1", Duration::from_secs(77))));
     let answer = get(site.at, "/readyz").await;
     assert_eq!(status(&answer), "200");
@@ -62,6 +63,7 @@ async fn readyz_tells_the_reasons_and_the_degradations() {
     assert_eq!(body["since_boot_seconds"], 77);
     assert_eq!(body["degraded"][0]["label"], "SubnetExhausted");
     assert_eq!(body["degraded"][0]["text"], exhausted().to_string());
+    assert_eq!(body["not_yet"][0], "no policies");
     assert_eq!(body["rooms"][2]["name"], "warm-pool");
 }
 

@@ -14,6 +14,7 @@ struct Readyz<'a> {
     since_boot_seconds: u64,
     reasons: &'a [Reason],
     degraded: &'a [Reason],
+    not_yet: &'a [String],
     rooms: Vec<Room<'a>>,
 }
 
@@ -44,6 +45,7 @@ pub(super) fn readyz(picture: &Picture) -> String {
         since_boot_seconds: picture.since.as_secs(),
         reasons: &picture.reasons,
         degraded: &picture.degraded,
+        not_yet: &picture.not_yet,
         rooms: picture.children.iter().map(Room::of).collect(),
     };
     match serde_json::to_string_pretty(&body) {

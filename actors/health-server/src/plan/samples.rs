@@ -37,6 +37,12 @@ pub(crate) fn samples(facts: &Facts, version: &str, reasons: &[Reason], degraded
     sheet.put("awscni_build_info", "The version of this agent.", &version, Value::Gauge(1));
     sheet.gauge("enid_ready", "1 if the node can serve pods.", u64::from(reasons.is_empty()));
     troubles(reasons, degraded, &mut sheet);
+    let gaps = u64::try_from(facts.gaps.len()).unwrap_or(u64::MAX);
+    sheet.gauge(
+        "enid_gaps",
+        "What the settings ask for and this version does not do; /readyz names it.",
+        gaps,
+    );
     if let Some(view) = &facts.leases {
         of_leases(view, &mut sheet);
     }
@@ -75,16 +81,18 @@ fn of_leases(view: &LeaseView, sheet: &mut Sheet) {
     sheet.gauge("awscni_total_ip_addresses", help, counts.total);
     let help = "Addresses that are leased to pods.";
     sheet.gauge("awscni_assigned_ip_addresses", help, counts.leased);
-    let help =
-        "Addresses by state: leased, cooling (resting after use), pinned (in use by nobody known), free.";
+    let help = "Addresses by state: leased, cooling (resting after use), pinned (in use by nobody known), leaving (being given back to EC2), free.";
     for (state, many) in [
         ("leased", counts.leased),
         ("cooling", counts.cooling),
         ("pinned", counts.pinned),
+        ("leaving", counts.leaving),
         ("free", counts.free),
     ] {
         sheet.put("enid_addresses", help, &[("state", state)], Value::Gauge(u64::from(many)));
     }
+    let help = "Addresses that the attached ENIs should carry, by the warm targets and for the waiting ADDs.";
+    sheet.gauge("enid_addresses_wanted", help, counts.wanted);
     sheet.gauge("enid_waiting_adds", "ADDs in the waiting line.", counts.waiting);
 }
 

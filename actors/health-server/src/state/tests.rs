@@ -4,7 +4,11 @@ use super::*;
 use crate::sample::*;
 
 fn config() -> HealthConfig {
-    HealthConfig { bind: "127.0.0.1:61678".parse().unwrap(), version: "1.2.3".into() }
+    HealthConfig {
+        bind: "127.0.0.1:61678".parse().unwrap(),
+        version: "1.2.3".into(),
+        gaps: vec!["no policies".into()],
+    }
 }
 
 fn at(milliseconds: u64) -> Duration {
@@ -41,7 +45,8 @@ fn serving() -> HealthServer {
     assert_eq!(turn(&mut room, at(0)).0, [HealthAction::Serve(config().bind)]);
     room.learn(HealthOutcome::Served(Ok(())), at(0));
     tell(&mut room, well());
-    assert!(shown(&mut room, at(10)).unwrap().ready);
+    let picture = shown(&mut room, at(10)).unwrap();
+    assert!(picture.ready && picture.not_yet == config().gaps);
     room
 }
 

@@ -36,6 +36,8 @@ pub(crate) fn eni(device: u32) -> Eni {
             .map(|last| EniAddress { address: Ipv4Addr::new(10, 0, third, last), confirmed: true })
             .collect(),
         address_limit: Some(31),
+        since: contract::Boottime::ZERO,
+        leaving: false,
     }
 }
 

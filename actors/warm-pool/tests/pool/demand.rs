@@ -12,7 +12,7 @@ fn cold() -> PoolConfig {
 }
 
 fn demand(needed: u32, waiting: u32) -> Demand {
-    Demand { needed, wanted: needed, waiting }
+    Demand { needed, wanted: needed, waiting, whole_enis: false }
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn the_reserve_is_wanted_and_the_waiters_are_needed() {
     desk.hear_enis(vec![eni(0, &[])]);
     let _waiting = desk.lease(1);
     desk.pass(GATHER);
-    let told = Demand { needed: 1, wanted: 4, waiting: 1 };
+    let told = Demand { needed: 1, wanted: 4, waiting: 1, whole_enis: false };
     assert_eq!(desk.demands.last(), Some(&told));
 }
 
@@ -104,7 +104,7 @@ fn adds_that_come_before_the_first_eni_is_known_are_one_demand_with_the_whole_en
     desk.hear_enis(vec![eni(0, &[])]);
     desk.pass(Duration::from_secs(2));
     // Its limit is ten, and its own address is one of them.
-    assert_eq!(desk.demands, [Demand { needed: 4, wanted: 13, waiting: 4 }]);
+    assert_eq!(desk.demands, [Demand { needed: 4, wanted: 9, waiting: 4, whole_enis: true }]);
 }
 
 #[test]
@@ -116,13 +116,13 @@ fn a_view_that_may_hide_some_is_no_reason_to_buy_a_reserve() {
     let partial = EniView { complete: false, ..enis(vec![eni(0, &[])]) };
     desk.mail(PoolMail::Enis(partial));
     desk.pass(GATHER);
-    assert_eq!(desk.demands.last(), Some(&Demand { needed: 0, wanted: 0, waiting: 0 }));
+    assert_eq!(desk.demands.last(), Some(&Demand { needed: 0, wanted: 0, waiting: 0, whole_enis: false }));
     // Whoever waits is bought for, and the reserve with it.
     let _waiting = desk.lease(1);
     desk.pass(GATHER);
-    assert_eq!(desk.demands.last(), Some(&Demand { needed: 1, wanted: 3, waiting: 1 }));
+    assert_eq!(desk.demands.last(), Some(&Demand { needed: 1, wanted: 3, waiting: 1, whole_enis: false }));
     desk.close(1, 1);
     desk.hear_enis(vec![eni(0, &[])]);
     desk.pass(GATHER);
-    assert_eq!(desk.demands.last(), Some(&Demand { needed: 0, wanted: 2, waiting: 0 }));
+    assert_eq!(desk.demands.last(), Some(&Demand { needed: 0, wanted: 2, waiting: 0, whole_enis: false }));
 }

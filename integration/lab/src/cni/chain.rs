@@ -3,6 +3,7 @@
 
 use anyhow::{Context, Result};
 use serde_json::Value;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::cache::Cache;
@@ -203,14 +204,17 @@ impl Runtime {
         of: &Attachment,
         input: &Value,
     ) -> Result<Execution> {
-        let program = self
-            .path
-            .split(':')
-            .map(|directory| std::path::Path::new(directory).join(&plugin.kind))
-            .find(|program| program.is_file())
-            .with_context(|| format!("failed to find plugin \"{}\" in path [{}]", plugin.kind, self.path))?;
         let environment = super::environment(verb, of, &self.path);
-        super::program_with(self.view, &program, &environment, &[], &input.to_string()).await
+        super::program_with(self.view, &self.program(plugin)?, &environment, &[], &input.to_string()).await
+    }
+
+    /// Where a plugin's program is.
+    pub(super) fn program(&self, plugin: &Plugin) -> Result<PathBuf> {
+        self.path
+            .split(':')
+            .map(|directory| Path::new(directory).join(&plugin.kind))
+            .find(|program| program.is_file())
+            .with_context(|| format!("failed to find plugin \"{}\" in path [{}]", plugin.kind, self.path))
     }
 }
 

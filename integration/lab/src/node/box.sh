@@ -6,7 +6,7 @@ root=$1 state=$2 daemon=$3
 shift 3
 mount -t tmpfs -o mode=755,nosuid tmpfs "$root"
 cd "$root"
-mkdir -p usr etc/cni etc/enid proc sys dev run/aws-node var/lib/cni var/lib/enid host/etc/cni host/opt/cni/bin old
+mkdir -p usr etc/enid proc sys dev run/aws-node var/lib/enid host/etc/cni/net.d host/opt/cni/bin old
 ln -s ../run var/run
 mount -o bind,ro /usr usr
 for name in bin sbin lib lib64; do
@@ -32,14 +32,13 @@ for name in null zero full random urandom; do
     : >"dev/$name"
     mount --bind "/dev/$name" "dev/$name"
 done
-mount --bind "$state/run-aws-node" run/aws-node
-mount --bind "$state/etc-cni" etc/cni
-mount -o bind,ro "$state/etc-enid" etc/enid
-# By the names that a DaemonSet mounts the host's directories under.
-mount --bind "$state/etc-cni" host/etc/cni
-mount --bind "$state/opt-cni-bin" host/opt/cni/bin
-mount --bind "$state/var-lib-cni" var/lib/cni
+# What a DaemonSet mounts, under the names it has there.
+mkdir -p "$state/etc-cni/net.d"
+mount --bind "$state/run-aws-node" var/run/aws-node
 mount --bind "$state/var-lib-enid" var/lib/enid
+mount --bind "$state/etc-cni/net.d" host/etc/cni/net.d
+mount -o bind,ro "$state/opt-cni-bin" host/opt/cni/bin
+mount -o bind,ro "$state/etc-enid" etc/enid
 : >enid
 mount -o bind,ro "$daemon" enid
 mount -t proc -o nosuid,nodev,noexec proc proc

@@ -6,12 +6,14 @@ use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, timeout};
 
 use super::Node;
 use crate::command::PATH;
+use crate::netns::Netns;
 use crate::{http, until};
 
 const BOX: &str = include_str!("box.sh");
@@ -94,16 +96,16 @@ impl Node {
     }
 
     fn spawn_daemon(&self, settings: &Settings) -> Result<Daemon> {
-        self.started.set(self.started.get() + 1);
+        let life = self.started.fetch_add(1, Ordering::Relaxed) + 1;
         let file = self.state.join("etc-enid/enid.toml");
         match &settings.file {
             Some(text) => std::fs::write(&file, text).context("cannot write the settings file")?,
             None => drop(std::fs::remove_file(&file)),
         }
         // Two daemons at once need two roots.
-        let root = self.state.join(format!("root/{}", self.started.get()));
+        let root = self.state.join(format!("root/{life}"));
         std::fs::create_dir_all(&root).context("cannot make the daemon's root")?;
-        let log = self.state.join(format!("daemon-{}.log", self.started.get()));
+        let log = self.state.join(format!("daemon-{life}.log"));
         let out = File::create(&log).context("cannot make the daemon's log")?;
         let wrapper = Command::new("setpriv")
             .args(["--pdeathsig", "KILL", "nsenter"])
@@ -163,8 +165,7 @@ impl Node {
     /// # Errors
     /// When nobody listens there.
     pub async fn health(&self, path: &str) -> Result<(u16, String)> {
-        let address = if path == "/metrics" { METRICS } else { HEALTH };
-        http::get(&self.netns, address, path).await
+        health_of(&self.netns, path).await
     }
 
     /// Does a daemon run?
@@ -215,7 +216,8 @@ impl Node {
     /// The last daemon's log.
     #[must_use]
     pub fn log(&self) -> String {
-        let log = self.state.join(format!("daemon-{}.log", self.started.get()));
+        let life = self.started.load(Ordering::Relaxed);
+        let log = self.state.join(format!("daemon-{life}.log"));
         std::fs::read_to_string(log).unwrap_or_default()
     }
 
@@ -224,6 +226,12 @@ impl Node {
     pub fn log_tail(&self) -> String {
         tail(&self.log())
     }
+}
+
+/// What the daemon in a node's namespace answers on its health or metrics address: status and body.
+pub(crate) async fn health_of(netns: &Netns, path: &str) -> Result<(u16, String)> {
+    let address = if path == "/metrics" { METRICS } else { HEALTH };
+    http::get(netns, address, path).await
 }
 
 impl Daemon {

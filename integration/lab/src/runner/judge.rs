@@ -1,13 +1,16 @@
 //! The judge: what must hold at the end, asked of the region, the fabric, the kernel, the checkpoint and the daemons. Looks at
 //! everything, instead of stopping at the first; and what holds only because nothing was tried does not hold.
 
+mod enis;
+
 use anyhow::{Result, bail};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::Instant;
 
-use super::{Say, Stage};
+use super::Stage;
+use crate::audience::Audience;
 use crate::kernel;
 use crate::node::Node;
 use crate::pod::Pod;
@@ -28,7 +31,7 @@ const TOLD_SECONDS_MAX: u64 = 3;
 const OTHERS: &str = "*";
 
 impl Stage<'_> {
-    pub(super) async fn judge(&mut self, report: &mut CellReport, say: Say<'_>) -> Result<()> {
+    pub(super) async fn judge(&mut self, report: &mut CellReport, audience: &dyn Audience) -> Result<()> {
         self.note_last_lives().await;
         let mut seen = vec![self.of_region().await?];
         seen.extend(self.of_journal().await?);
@@ -42,9 +45,12 @@ impl Stage<'_> {
         if self.scenario.expect.nothing_left {
             seen.push(self.of_leaks().await?);
         }
+        if let Some(count) = self.scenario.expect.enis {
+            seen.extend(self.of_enis(count).await?);
+        }
         let calls: Vec<String> =
             self.journal().await?.iter().map(|(action, count)| format!("{action} {count}")).collect();
-        say(&format!("journal  {}", calls.join(", ")));
+        audience.line(&format!("journal  {}", calls.join(", ")));
         let wrong: Vec<String> = seen.iter().filter(|seen| !seen.holds).map(Seen::to_string).collect();
         report.expectations = seen;
         if wrong.is_empty() {

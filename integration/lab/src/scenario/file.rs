@@ -9,7 +9,6 @@ use toml::de::DeTable;
 use super::document::{Document, take_tables};
 use super::parameters::{Row, rows, substitute};
 use super::{PlacedStep, Sabotage, Scenario, check};
-use crate::step::Step;
 
 /// A scenario file, understood and checked.
 #[derive(Debug, Clone)]
@@ -72,10 +71,7 @@ fn cell<'i>(document: Document<'i>, mut table: Spanned<DeTable<'i>>, row: &Row<'
     substitute(document, table.get_mut(), row)?;
     let steps = take_tables(document, table.get_mut(), "step")?;
     let mut scenario: Scenario = document.read(table)?;
-    scenario.step = steps
-        .into_iter()
-        .map(|step| Ok(PlacedStep { line: document.line(&step.span()), step: Step::read(document, step)? }))
-        .collect::<Result<_>>()?;
+    scenario.step = steps.into_iter().map(|step| PlacedStep::read(document, step)).collect::<Result<_>>()?;
     check::sense(&scenario)?;
     Ok(Cell { name: row.name.clone(), parameters: row.shown(), scenario })
 }

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Take;
@@ -71,7 +72,8 @@ impl Take for TrafficStart {
             let pod = endpoint(stage, &name)?;
             for (from, to) in [(&peer, &pod), (&pod, &peer)] {
                 let label = format!("{} to {}", from.name, to.name);
-                traffic.add(Stream::start(label, &from.netns, from.address, to.address, interval)?);
+                let meter = Arc::clone(&stage.meter);
+                traffic.add(Stream::start(label, &from.netns, (from.address, to.address), interval, meter)?);
             }
         }
         traffic.flows().await?;

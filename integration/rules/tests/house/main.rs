@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, reason = "a repository that cannot be read fails the test, and should")]
 
 mod commands;
+mod deploy;
 mod documents;
 mod edges;
 mod manifests;
