@@ -275,13 +275,13 @@ pub async fn execute(node: &Node, verb: Verb, sandbox: &Sandbox) -> Result<Execu
 ///
 /// # Errors
 /// When the list cannot be read.
-pub(crate) fn execution(
+pub(crate) async fn execution(
     node: &Node,
     verb: Verb,
     sandbox: &Sandbox,
     previous: Option<&Value>,
 ) -> Result<(PathBuf, BTreeMap<String, String>, String)> {
-    let (runtime, of) = (runtime(node)?, Attachment::from(sandbox));
+    let (runtime, of) = (runtime(node).await?, Attachment::from(sandbox));
     let plugin = runtime.list.plugins.first().context("the list has no plugins")?;
     let mut environment = environment(verb, &of, &runtime.path);
     environment.insert("PATH".to_owned(), PATH.to_owned());

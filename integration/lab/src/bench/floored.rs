@@ -191,7 +191,7 @@ impl<'a> Bench<'a> {
                     pod_uid: format!("00000000-0000-4000-8000-{number:012x}"),
                     netns: Some(netns.path()),
                 };
-                let (_, environment, input) = cni::execution(&lab.node, Verb::Add, &sandbox, None)?;
+                let (_, environment, input) = cni::execution(&lab.node, Verb::Add, &sandbox, None).await?;
                 let pod = FloorPod {
                     empty: Program { path: empty, environment, input },
                     echo_directory: ECHO.into(),
@@ -241,12 +241,11 @@ impl<'a> Bench<'a> {
         of: impl Iterator<Item = (&'s Sandbox, Option<&'s Value>)>,
     ) -> Result<Vec<Took>> {
         let node = self.node()?;
-        let jobs: Vec<Job> = of
-            .map(|(sandbox, previous)| {
-                let (path, environment, input) = cni::execution(node, verb, sandbox, previous)?;
-                Ok(Job::Execute(Program { path, environment, input }))
-            })
-            .collect::<Result<_>>()?;
+        let mut jobs = Vec::new();
+        for (sandbox, previous) in of {
+            let (path, environment, input) = cni::execution(node, verb, sandbox, previous).await?;
+            jobs.push(Job::Execute(Program { path, environment, input }));
+        }
         self.product.together(&jobs).await
     }
 

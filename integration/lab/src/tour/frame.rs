@@ -97,7 +97,7 @@ fn of_calls(picture: &Picture, columns: usize) -> Vec<Line> {
     let (read, changed): (Vec<_>, Vec<_>) = picture.sight.calls.iter().partition(|(action, _)| reads(action));
     words.extend(changed.into_iter().map(|(action, count)| format!("{action} {count}")));
     let read: u64 = read.into_iter().map(|(_, count)| count).sum();
-    words.push(format!("Describe… {read}"));
+    words.extend((read > 0).then(|| format!("Describe… {read}")));
     let mut lines = vec![Line::of(Ink::Strong, "EC2")];
     for word in words {
         let last = lines.pop().unwrap_or_default();
