@@ -65,10 +65,14 @@ fn figures(picture: &Picture, report: &CellReport) -> Vec<(&'static str, String)
         let text = format!("{} sent, {} lost", measured.answers_due(), measured.lost());
         figures.push(("packets", text));
     }
-    let daemons: u32 = picture.sight.nodes.iter().map(|node| picture.restarts(node).1).sum();
-    let actors: Vec<String> = told(report.restarts.iter().filter(|(_, many)| **many > 0));
+    let (actors, daemons) = picture.sight.nodes.iter().fold((0, 0), |(actors, daemons), node| {
+        let more = picture.restarts(node);
+        (actors + more.0, daemons + more.1)
+    });
     if !picture.sight.nodes.is_empty() {
-        let actors = if actors.is_empty() { "no actor".to_owned() } else { actors.join(", ") };
+        let named = told(report.restarts.iter().filter(|(_, many)| **many > 0));
+        // Without a judge nobody has asked which.
+        let actors = if named.is_empty() { format!("actors {actors}") } else { named.join(", ") };
         figures.push(("restarts", format!("{actors}; daemons {daemons}")));
     }
     let calls = told(report.journal.iter());
