@@ -78,6 +78,13 @@ pub enum EniAction {
         /// Which.
         eni: EniId,
     },
+    /// Take addresses off one.
+    Unassign {
+        /// Which.
+        eni: EniId,
+        /// All of these.
+        addresses: Vec<Ipv4Addr>,
+    },
     /// Detach one.
     Detach {
         /// Which.
@@ -186,6 +193,13 @@ pub enum EniOutcome {
         eni: EniId,
         /// It, if EC2 knows it.
         result: Result<Option<EniDescription>, Cause>,
+    },
+    /// Whether addresses were taken off one.
+    Unassigned {
+        /// Which.
+        eni: EniId,
+        /// Whether EC2 took them.
+        result: Result<(), Cause>,
     },
     /// How a Detach began.
     Detached {
@@ -297,6 +311,10 @@ impl Performer<EniManager> for EniPerformer {
             }
             EniAction::Look { eni } => {
                 comes_back(self.ec2.interface(eni.clone()), |result| EniOutcome::Looked { eni, result })
+            }
+            EniAction::Unassign { eni, addresses } => {
+                let call = self.ec2.unassign_addresses(eni.clone(), addresses);
+                comes_back(call, |result| EniOutcome::Unassigned { eni, result })
             }
             EniAction::Detach { eni, attachment } => {
                 let call = self.ec2.detach_interface(attachment);

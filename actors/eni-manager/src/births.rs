@@ -12,6 +12,7 @@ use crate::birth::{Birth, Step, Turn};
 use crate::notes::Errand;
 use crate::parting::Parting;
 use crate::reading::add;
+use crate::release::{Release, Step as Taking};
 use crate::state::{EniManager, LAG};
 
 impl EniManager {
@@ -69,7 +70,10 @@ impl EniManager {
     ) {
         let seed = self.config.seed;
         let Some(instance) = self.node.as_ref().map(|node| node.instance.clone()) else { return };
-        if let Some(parting) = self.partings.get_mut(eni) {
+        let looking = |release: &Release| release.step == Taking::Look && release.call.under_way;
+        if self.releases.get(eni).is_some_and(looking) {
+            self.looked_after_taking(eni, &instance, result, now);
+        } else if let Some(parting) = self.partings.get_mut(eni) {
             let turn = parting.looked(&instance, result, now, seed);
             self.turn_parting(eni, turn, now);
         } else if let Some((token, birth)) =
@@ -93,9 +97,10 @@ impl EniManager {
                 self.read_back = true;
             }
             Turn::Unwanted(eni, cause) => {
-                self.births.remove(token);
-                self.partings.insert(eni, Parting::unattached(now));
                 self.create.failed(cause, now, self.config.seed);
+                if let Some(birth) = self.births.remove(token) {
+                    self.partings.insert(eni, Parting::unattached(birth.order, now));
+                }
             }
             Turn::Unmade(cause) => {
                 let Some(birth) = self.births.remove(token) else { return };
@@ -143,6 +148,8 @@ impl EniManager {
     /// What is next for each.
     pub(crate) fn plan_births(&mut self, node: &NodeFacts, now: Boottime, actions: &mut Vec<EniAction>) {
         for token in self.births.keys().cloned().collect::<Vec<_>>() {
+            let leaves = |birth: &Birth| birth.eni().is_some_and(|eni| self.partings.contains_key(eni));
+            let leaves = self.births.get(&token).is_some_and(leaves);
             let device = self.attached.is_some().then(|| self.free_device(now));
             let may_make = self.create.backoff.open(now);
             let Some(birth) = self.births.get_mut(&token) else { continue };
@@ -157,7 +164,9 @@ impl EniManager {
                 birth.bind.under_way = true;
                 actions.push(EniAction::Bind { token: token.clone(), eni, attachment });
             }
-            if birth.call.may_start(now)
+            // On its way out it is asked for by its parting, which may end with its staying.
+            if !leaves
+                && birth.call.may_start(now)
                 && let Some(action) = next(&token, birth, node, device, may_make, now)
             {
                 birth.call.under_way = true;
@@ -169,7 +178,7 @@ impl EniManager {
     /// What the disk is to have, and what is to be done about it.
     pub(crate) fn plan_notes(&mut self, node: &NodeFacts, now: Boottime, actions: &mut Vec<EniAction>) {
         let births = self.births.values().map(Birth::intent);
-        let partings = self.partings.keys().map(|eni| Intent::Going { eni: eni.clone() });
+        let partings = self.partings.iter().map(|(eni, parting)| parting.intent(eni));
         let image =
             IntentImage { instance: node.instance.clone(), intents: births.chain(partings).collect() };
         actions.extend(self.notes.errand(image, now).map(|errand| match errand {

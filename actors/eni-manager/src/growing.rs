@@ -117,7 +117,8 @@ impl EniManager {
             return None;
         }
         let growing = self.growing.entry(eni.id.clone()).or_default();
-        if growing.asked.is_some() || !growing.backoff.open(now) {
+        let releasing = self.releases.get(&eni.id).is_some_and(|release| release.fades_since().is_none());
+        if growing.asked.is_some() || releasing || !growing.backoff.open(now) {
             return None;
         }
         let asked = short.min(room).min(growing.at_most.unwrap_or(ASSIGN_MAX)).min(ASSIGN_MAX);

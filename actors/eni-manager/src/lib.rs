@@ -17,6 +17,8 @@ mod order;
 
 mod parting;
 mod partings;
+mod release;
+mod releases;
 
 mod outlook;
 mod plan;

@@ -3,7 +3,8 @@
 
 use contract::causes::Cause;
 use contract::model::{AttachmentId, EniId, InstanceId};
-use contract::ports::ec2::{AttachmentState, EniDescription};
+use contract::ports::ec2::{AttachmentState, EniDescription, EniOrder};
+use contract::ports::intents::Intent;
 use contract::{Boottime, Reply};
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -23,6 +24,8 @@ pub(crate) enum Step {
     Detach(AttachmentId),
     /// Attached to nothing, and to be deleted.
     Delete,
+    /// Gone since then, and perhaps still shown by the metadata service: no later life must believe that.
+    Fade(Boottime),
 }
 
 /// Who lets a whole ENI go.
@@ -40,6 +43,8 @@ pub(crate) struct Parting {
     pub(crate) call: Call,
     /// `None`: it carries nothing of anybody's, or an earlier life began it.
     pub(crate) asked: Option<Asked>,
+    /// By which it was made, if it was never seen attached: until it is gone that is what is under way.
+    pub(crate) order: Option<EniOrder>,
     /// It was asked to be detached, last at that time.
     detached_at: Option<Boottime>,
     /// EC2 refused to detach it.
@@ -67,9 +72,17 @@ impl Parting {
         Self::at(Step::Note, Some(asked), now)
     }
 
-    /// Of one that was made and cannot be attached: what is on disk already says that it is ours.
-    pub(crate) fn unattached(now: Boottime) -> Self {
-        Self::at(Step::Delete, None, now)
+    /// Of one that was made and cannot be attached.
+    pub(crate) fn unattached(order: EniOrder, now: Boottime) -> Self {
+        Self { order: Some(order), ..Self::at(Step::Delete, None, now) }
+    }
+
+    pub(crate) fn intent(&self, eni: &EniId) -> Intent {
+        let eni = eni.clone();
+        match &self.order {
+            Some(order) => Intent::Coming { order: order.clone(), eni: Some(eni) },
+            None => Intent::Going { eni },
+        }
     }
 
     /// As an earlier life left it.
@@ -78,12 +91,18 @@ impl Parting {
     }
 
     fn at(step: Step, asked: Option<Asked>, now: Boottime) -> Self {
-        Self { step, call: Call::default(), asked, detached_at: None, refused: None, since: now, looks: 0 }
+        let call = Call::default();
+        Self { step, call, asked, order: None, detached_at: None, refused: None, since: now, looks: 0 }
     }
 
     /// It may still be attached.
     pub(crate) fn may_serve(&self) -> bool {
-        self.step != Step::Delete
+        !matches!(self.step, Step::Delete | Step::Fade(_))
+    }
+
+    /// It is gone by EC2's word.
+    pub(crate) fn is_gone(&mut self, now: Boottime) {
+        self.step(Step::Fade(now));
     }
 
     fn step(&mut self, step: Step) {
@@ -199,19 +218,15 @@ impl Parting {
         }
     }
 
-    /// The answer to a delete; whether it is gone.
-    pub(crate) fn deleted(&mut self, result: Result<(), Cause>, now: Boottime, seed: u64) -> bool {
+    /// The answer to a delete.
+    pub(crate) fn deleted(&mut self, result: Result<(), Cause>, now: Boottime, seed: u64) {
         let refused = matches!(result, Err(Cause::Ec2Refused { .. }));
         if self.call.ended(result, now, seed).is_some() {
-            return true;
-        }
-        if refused {
+            self.is_gone(now);
+        } else if refused {
             // It is in use, says EC2: where, is looked at, in no hurry.
-            let failures = std::mem::take(&mut self.call);
             self.step = Step::Look;
-            self.call = failures;
         }
-        false
     }
 }
 

@@ -1,7 +1,7 @@
 //! What EniManager does next: learn who we are, learn what is attached, and buy what is wanted, where there is room. Pure.
 
 use contract::Boottime;
-use contract::model::{NodeFacts, SecurityGroupId};
+use contract::model::{Eni, NodeFacts, SecurityGroupId};
 use kernel::Plan;
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use crate::birth::{Birth, Step};
 use crate::device::subnet_for;
 use crate::order::{Wish, order};
 use crate::reading::is_primary;
+use crate::release::Release;
 use crate::state::EniManager;
 use crate::view::{count, room_on};
 
@@ -49,6 +50,7 @@ impl EniManager {
         }
         if self.interfaces_due() <= now && self.read_interfaces.may_start(now) {
             self.read_interfaces.under_way = true;
+            self.reading_since = now;
             actions.push(EniAction::ReadInterfaces);
         }
     }
@@ -66,6 +68,7 @@ impl EniManager {
             .births
             .values()
             .filter_map(awaited)
+            .chain(self.releases.values().filter_map(Release::fades_since))
             .max()
             .map(|since| (read_at.saturating_sub(since) / 8).clamp(AWAITED_FIRST, AWAITED_LONGEST));
         let pause = [Some(INTERFACES_EVERY), partial, awaited].into_iter().flatten().min();
@@ -84,12 +87,14 @@ impl EniManager {
             actions.push(EniAction::AskLimits { instance_type: node.instance_type.clone() });
         }
         self.end_births();
+        self.end_partings();
         if !self.read_back && !self.describe.under_way {
             self.plan_growth(node, now, actions);
         }
         self.plan_notes(node, now, actions);
         self.plan_births(node, now, actions);
         self.plan_partings(now, actions);
+        self.plan_releases(now, actions);
     }
 
     /// Buys the shortfall, the fullest ENI first, on as many ENIs at once as it takes; then new ENIs for what none of them can
@@ -97,7 +102,9 @@ impl EniManager {
     fn plan_growth(&mut self, node: &NodeFacts, now: Boottime, actions: &mut Vec<EniAction>) {
         let mut enis = self.enis();
         enis.retain(|eni| !eni.leaving);
-        let carried = count(enis.iter().map(|eni| eni.addresses.len()).sum());
+        let stays =
+            |eni: &Eni| eni.addresses.iter().filter(|on| !self.is_leaving(&eni.id, &on.address)).count();
+        let carried = count(enis.iter().map(stays).sum());
         let asked: u32 = self.growing.values().filter_map(|growing| growing.asked).sum();
         let brought: u32 = self.births.values().map(Birth::brings).sum();
         let mut short =
@@ -178,6 +185,7 @@ impl EniManager {
             Some(self.assign.backoff.not_before()),
             Some(self.create.backoff.not_before()),
             self.notes.wake_at(),
+            self.releases_wake_at(now),
             self.reread_at,
             self.births.values().filter_map(Birth::wake_at).filter(|at| *at > now).min(),
             self.partings.values().filter_map(|parting| parting.call.next_at()).filter(|at| *at > now).min(),

@@ -19,6 +19,7 @@ use crate::limits::limits_of;
 use crate::notes::Notes;
 use crate::order::Born;
 use crate::parting::Parting;
+use crate::release::Release;
 
 /// What EniManager is told by the settings and at start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +59,8 @@ pub struct EniManager {
     pub(crate) births: BTreeMap<String, Birth>,
     /// On their way out.
     pub(crate) partings: BTreeMap<EniId, Parting>,
+    /// Addresses on their way out, by ENI.
+    pub(crate) releases: BTreeMap<EniId, Release>,
     /// Detached, and not believed to be attached until then.
     pub(crate) gone: BTreeMap<EniId, Boottime>,
     pub(crate) notes: Notes,
@@ -69,6 +72,9 @@ pub struct EniManager {
     pub(crate) create_at_most: Option<u32>,
     /// By the metadata service's word.
     pub(crate) seen: ImdsInterfaces,
+    /// When the reading of it began that `seen` is, and the one that is under way.
+    pub(crate) seen_at: Boottime,
+    pub(crate) reading_since: Boottime,
     pub(crate) subnets: SubnetView,
     /// The blocks of subnets, by whoever told them first: they never change.
     pub(crate) blocks: BTreeMap<SubnetId, Ipv4Net>,
@@ -110,12 +116,15 @@ impl EniManager {
             busy_devices: BTreeMap::new(),
             births: BTreeMap::new(),
             partings: BTreeMap::new(),
+            releases: BTreeMap::new(),
             gone: BTreeMap::new(),
             notes,
             orders: 0,
             create: Call::default(),
             create_at_most: None,
             seen: ImdsInterfaces { interfaces: Vec::new(), partial: Vec::new(), vpc_cidrs: Vec::new() },
+            seen_at: Boottime::ZERO,
+            reading_since: Boottime::ZERO,
             subnets: SubnetView::default(),
             blocks: BTreeMap::new(),
             demand: Demand::default(),
@@ -161,6 +170,7 @@ impl EniManager {
             EniOutcome::Interfaces(result) => {
                 if let Some(seen) = self.read_interfaces.ended_nearby(result, now, seed) {
                     self.next_interfaces_at = now + crate::plan::INTERFACES_EVERY;
+                    self.seen_at = self.reading_since;
                     self.see(seen, now);
                 }
             }
@@ -184,6 +194,7 @@ impl EniManager {
             EniOutcome::Attached { token, result } => self.attach_ended(&token, result, now),
             EniOutcome::Bound { token, result } => self.bind_ended(&token, result, now),
             EniOutcome::Looked { eni, result } => self.looked(&eni, result, now),
+            EniOutcome::Unassigned { eni, result } => self.take_ended(&eni, result, now),
             EniOutcome::Detached { eni, result } => self.detach_ended(&eni, result, now),
             EniOutcome::Deleted { eni, result } => self.delete_ended(&eni, result, now),
         }

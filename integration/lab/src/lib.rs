@@ -32,6 +32,7 @@ pub mod sabotage;
 pub mod scenario;
 pub mod server;
 pub mod shell;
+mod status_watch;
 mod step;
 mod surroundings;
 pub mod teller;

@@ -212,16 +212,38 @@ impl Node {
     /// # Errors
     /// When the node's holder is gone.
     pub fn command(&self, program: &Path) -> Result<Command> {
+        Ok(self.view()?.command(program))
+    }
+
+    /// Where programs of the node are executed, until its next reboot.
+    ///
+    /// # Errors
+    /// When the node's holder is gone.
+    pub fn view(&self) -> Result<View> {
         let holder = self.holder.id().context("the process that holds the node's mounts is gone")?;
+        Ok(View { holder })
+    }
+}
+
+/// The node's mount view and network.
+#[derive(Debug, Clone, Copy)]
+pub struct View {
+    holder: u32,
+}
+
+impl View {
+    /// A command in it, as the runtime on the node would execute it; no environment yet.
+    #[must_use]
+    pub fn command(self, program: &Path) -> Command {
         let mut command = Command::new("nsenter");
         command
-            .arg(format!("--target={holder}"))
+            .arg(format!("--target={}", self.holder))
             .args(["--mount", "--net", "--"])
             .arg(program)
             .env_clear()
             .env("PATH", PATH)
             .kill_on_drop(true);
-        Ok(command)
+        command
     }
 }
 

@@ -165,7 +165,7 @@ fn an_eni_that_cannot_be_attached_is_deleted_and_no_other_is_made_at_once() {
         desk.created(Ok(born(1, 3)));
         desk.attach_ends(Err(refusal(ATTACH, code)));
         assert_eq!(desk.deletes, [eni(1)]);
-        assert_eq!(desk.on_disk(), ["going eni-1"]);
+        assert_eq!(desk.on_disk(), ["coming eni-1"]);
         assert!(desk.creates.is_empty());
         assert!(
             matches!(&desk.seen().growth, Growth::Held(Cause::Ec2Refused { code: told, .. }) if told == code)
@@ -174,7 +174,8 @@ fn an_eni_that_cannot_be_attached_is_deleted_and_no_other_is_made_at_once() {
         desk.pass(Duration::from_secs(1));
         desk.looked(Ok(Some(born(1, 3))));
         desk.delete_ends(Ok(()));
-        assert!(desk.on_disk().iter().all(|intent| intent != "going eni-1"));
+        desk.metadata_shows(&[described(0, some(0, 9))]);
+        assert!(desk.on_disk().iter().all(|intent| intent != "coming eni-1"));
     }
 }
 

@@ -2,10 +2,14 @@
 
 use crate::desk::*;
 use contract::causes::Cause;
-use contract::model::{AttachmentId, EniId};
+use contract::mail::eni_manager::EniMail;
+use contract::model::{AttachmentId, EniId, Leaving};
 use contract::ports::ec2::{AttachmentState, EniDescription};
 use contract::ports::intents::{Intent, IntentImage, LoadedIntents};
 use eni_manager::EniOutcome;
+use kernel::Event;
+use std::net::Ipv4Addr;
+use tokio::sync::oneshot;
 
 /// ENI `n` as Create gives it: in the node's subnet, with so many addresses.
 pub(crate) fn born(n: u8, count: u8) -> EniDescription {
@@ -68,6 +72,24 @@ impl Desk {
         self.outcome(EniOutcome::Looked { eni, result });
     }
 
+    pub(crate) fn unassign_ends(&mut self, result: Result<(), Cause>) {
+        let (eni, _) = self.unassigns.remove(0);
+        self.outcome(EniOutcome::Unassigned { eni, result });
+    }
+
+    /// Lets go addresses of ENI `n`, or all of it; gives where the answer will come.
+    pub(crate) fn let_go(
+        &mut self,
+        n: u8,
+        addresses: Vec<Ipv4Addr>,
+        whole: bool,
+    ) -> oneshot::Receiver<Result<(), Cause>> {
+        let (reply, answer) = oneshot::channel();
+        let leaving = Leaving { eni: eni(n), addresses, whole };
+        self.event(Event::Mail(EniMail::LetGo { leaving, reply }));
+        answer
+    }
+
     pub(crate) fn detach_ends(&mut self, result: Result<(), Cause>) {
         let eni = self.detaches.remove(0);
         self.outcome(EniOutcome::Detached { eni, result });
@@ -113,7 +135,10 @@ impl Desk {
 
     /// Nothing of a whole ENI is under way.
     pub(crate) fn is_idle(&self) -> bool {
-        let enis = self.looks.is_empty() && self.detaches.is_empty() && self.deletes.is_empty();
+        let enis = self.looks.is_empty()
+            && self.unassigns.is_empty()
+            && self.detaches.is_empty()
+            && self.deletes.is_empty();
         enis && self.creates.is_empty() && self.attaches.is_empty() && self.binds.is_empty()
     }
 }

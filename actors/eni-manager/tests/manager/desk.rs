@@ -144,6 +144,7 @@ pub(crate) struct Desk {
     pub(crate) attaches: Vec<(String, EniId, u32)>,
     pub(crate) binds: Vec<(String, EniId)>,
     pub(crate) looks: Vec<EniId>,
+    pub(crate) unassigns: Vec<(EniId, Vec<Ipv4Addr>)>,
     pub(crate) detaches: Vec<EniId>,
     pub(crate) deletes: Vec<EniId>,
     /// What the disk has, and a write to it that is under way.
@@ -183,6 +184,7 @@ impl Desk {
             attaches: Vec::new(),
             binds: Vec::new(),
             looks: Vec::new(),
+            unassigns: Vec::new(),
             detaches: Vec::new(),
             deletes: Vec::new(),
             disk,
@@ -292,6 +294,13 @@ impl Desk {
             EniAction::Look { eni } => {
                 assert!(!self.looks.contains(&eni));
                 self.looks.push(eni);
+            }
+            EniAction::Unassign { eni, addresses } => {
+                assert!(
+                    self.assigns.iter().all(|(buying, ..)| *buying != eni),
+                    "taken from what is bought for"
+                );
+                self.unassigns.push((eni, addresses));
             }
             EniAction::Detach { eni, .. } => self.detaches.push(eni),
             EniAction::Delete { eni } => self.deletes.push(eni),

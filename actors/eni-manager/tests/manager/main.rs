@@ -13,4 +13,7 @@ mod calls;
 mod desk;
 mod failures;
 mod growth;
+mod partings;
 mod random;
+mod releases;
+mod weather;

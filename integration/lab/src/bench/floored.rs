@@ -13,6 +13,7 @@ use std::path::Path;
 use std::time::Duration;
 use tokio::process::Child;
 
+use super::Say;
 use super::hand::{Hand, echo};
 use super::rows::{BenchReport, Row};
 use super::samples::Samples;
