@@ -2,11 +2,16 @@
 //! product, between its samples, so that what the machine does besides happens to both; `integration/lab/BENCH.md` says what each
 //! figure is.
 
+mod actor;
 mod adds;
+mod crowd;
 mod floored;
+mod growth;
 mod hand;
 mod rows;
 mod samples;
+mod start;
+mod verbs;
 
 use anyhow::{Context, Result, bail};
 use std::path::PathBuf;
@@ -29,8 +34,10 @@ pub struct Extent {
 /// What is executed.
 #[derive(Debug, Clone)]
 pub(crate) struct Programs {
-    /// The product.
+    /// The product, as it is shipped if that is what is measured.
     pub(crate) binaries: Binaries,
+    /// The product as it is developed: its actors can be harmed.
+    pub(crate) developed: Binaries,
     /// The bench's hand inside a node.
     pub(crate) floor: PathBuf,
     /// The empty program, built as the shim is.
@@ -38,9 +45,6 @@ pub(crate) struct Programs {
     /// How daemon and floor were built.
     pub(crate) build: &'static str,
 }
-
-/// Takes a line about what is done.
-pub(crate) type Say<'a> = &'a dyn Fn(&str);
 
 /// Measures every figure that can be measured now.
 ///
@@ -51,10 +55,20 @@ pub async fn run(extent: Extent, say: Say<'_>) -> Result<BenchReport> {
     let programs = Programs::locate(extent.dev)?;
     programs.binaries.verify().await?;
     let mut bench = Bench::prepare(&programs, extent, say).await?;
-    match adds::measure(&mut bench).await {
+    match measure(&mut bench).await {
         Ok(()) => Ok(bench.report(begun.elapsed())),
         Err(error) => Err(bench.explained(&error)),
     }
+}
+
+/// From the node that is nearly empty to the one that is full, and from the daemon that runs to those that start.
+async fn measure(bench: &mut Bench<'_>) -> Result<()> {
+    adds::measure(bench).await.context("ADD and DEL")?;
+    verbs::measure(bench).await.context("STATUS and CHECK")?;
+    crowd::measure(bench).await.context("a full node")?;
+    start::measure(bench).await.context("the start")?;
+    growth::measure(bench).await.context("growth")?;
+    actor::measure(bench).await.context("an actor's restart")
 }
 
 impl Programs {
@@ -67,7 +81,8 @@ impl Programs {
             if dev { (debug.to_path_buf(), "dev") } else { (target.join("release"), "release") };
         let empty = if dev { debug.join("empty") } else { target.join("shim/empty") };
         let found = Self {
-            binaries: Binaries { daemon: directory.join("enid"), shim: developed.shim },
+            binaries: Binaries { daemon: directory.join("enid"), shim: developed.shim.clone() },
+            developed,
             floor: directory.join("floor"),
             empty,
             build,

@@ -315,18 +315,18 @@ pub async fn execute(node: &Node, verb: Verb, sandbox: &Sandbox) -> Result<Execu
     Ok(chained(node, verb, sandbox).await?.execution())
 }
 
-/// What a runtime executes for a sandbox: the first plugin of the node's list, its whole environment and its stdin. For whoever
-/// executes it by other means.
+/// What a runtime executes: the first plugin of the node's list, its whole environment and its stdin. For whoever executes it by
+/// other means.
 ///
 /// # Errors
 /// When the list cannot be read.
 pub(crate) async fn execution(
     node: &Node,
     verb: Verb,
-    sandbox: &Sandbox,
+    sandbox: Option<&Sandbox>,
     previous: Option<&Value>,
 ) -> Result<(PathBuf, BTreeMap<String, String>, String)> {
-    let (runtime, of) = (runtime(node).await?, Attachment::from(sandbox));
+    let (runtime, of) = (runtime(node).await?, sandbox.map(Attachment::from).unwrap_or_default());
     let plugin = runtime.list.plugins.first().context("the list has no plugins")?;
     let mut environment = environment(verb, &of, &runtime.path);
     environment.insert("PATH".to_owned(), PATH.to_owned());

@@ -15,7 +15,7 @@ const GROUPS: usize = 20;
 const GROUPS_SHORT: usize = 1;
 
 /// Ratios to the floor.
-const ALONE_MAX: f64 = 1.5;
+pub(super) const ALONE_MAX: f64 = 1.5;
 const AT_ONCE_MAX: f64 = 2.0;
 
 pub(super) async fn measure(bench: &mut Bench<'_>) -> Result<()> {
@@ -40,7 +40,7 @@ pub(super) async fn measure(bench: &mut Bench<'_>) -> Result<()> {
     Ok(())
 }
 
-fn tell(bench: &mut Bench<'_>, what: &str, pair: &Pair, (percent, goal): (usize, Goal)) {
+pub(super) fn tell(bench: &mut Bench<'_>, what: &str, pair: &Pair, (percent, goal): (usize, Goal)) {
     let values = (pair.product.percentile(percent), Some(pair.floor.percentile(percent)));
     let samples = (pair.product.count(), bench.programs.build);
     let row = Row::measured(format!("{what}, p{percent}"), "ms", values, goal, samples);

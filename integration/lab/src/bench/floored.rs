@@ -13,7 +13,7 @@ use std::path::Path;
 use std::time::Duration;
 use tokio::process::Child;
 
-use super::Say;
+use super::growth;
 use super::hand::{Hand, echo};
 use super::rows::{BenchReport, Row};
 use super::samples::Samples;
@@ -59,12 +59,14 @@ pub(super) struct Bench<'a> {
     say: Say<'a>,
     rows: Vec<Row>,
     pods_ever: u32,
+    /// Pods that stay.
+    pub(super) crowd: Vec<Wired>,
 }
 
 /// A pod of the product and what its ADD printed.
 pub(super) struct Wired {
-    pod: Pod,
-    result: Value,
+    pub(super) pod: Pod,
+    pub(super) result: Value,
 }
 
 /// A pod of the floor.
@@ -86,7 +88,7 @@ impl<'a> Bench<'a> {
         let spec = WorldSpec {
             vpc,
             subnets: vec![("a".to_owned(), SUBNET.parse()?)],
-            knobs: region::Knobs::default(),
+            knobs: growth::knobs(),
             faults: Vec::new(),
             imds_faults: Vec::new(),
         };
@@ -107,6 +109,7 @@ impl<'a> Bench<'a> {
             say,
             rows: Vec::new(),
             pods_ever: 0,
+            crowd: Vec::new(),
             world,
         })
     }
@@ -163,15 +166,17 @@ impl<'a> Bench<'a> {
 
     /// Sandboxes of the product's node, without a network yet.
     pub(super) async fn sandboxes(&mut self, count: usize) -> Result<Vec<Pod>> {
+        self.sandboxes_on(NODE, count).await
+    }
+
+    /// Sandboxes of any node.
+    pub(super) async fn sandboxes_on(&mut self, node: &str, count: usize) -> Result<Vec<Pod>> {
         let numbers = self.numbers(count);
-        let node = self.node()?;
+        let node = &self.world.node(node)?.node;
         let run = self.world.run();
-        try_join_all(
-            numbers.map(
-                |number| async move { Pod::create(run, node, &format!("bench-{number}"), number).await },
-            ),
-        )
-        .await
+        let made = numbers
+            .map(|number| async move { Pod::create(run, node, &format!("bench-{number}"), number).await });
+        try_join_all(made).await
     }
 
     async fn floors(&mut self, count: usize) -> Result<Vec<Floored>> {
@@ -192,9 +197,9 @@ impl<'a> Bench<'a> {
                     pod_uid: format!("00000000-0000-4000-8000-{number:012x}"),
                     netns: Some(netns.path()),
                 };
-                let (_, environment, input) = cni::execution(&lab.node, Verb::Add, &sandbox, None).await?;
+                let given = program(&lab.node, Verb::Add, Some(&sandbox), None).await?;
                 let pod = FloorPod {
-                    empty: Program { path: empty, environment, input },
+                    empty: Program { path: empty, ..given },
                     echo_directory: ECHO.into(),
                     netns: netns.path(),
                     host_veth: format!("flr{number}"),
@@ -244,10 +249,19 @@ impl<'a> Bench<'a> {
         let node = self.node()?;
         let mut jobs = Vec::new();
         for (sandbox, previous) in of {
-            let (path, environment, input) = cni::execution(node, verb, sandbox, previous).await?;
-            jobs.push(Job::Execute(Program { path, environment, input }));
+            jobs.push(Job::Execute(program(node, verb, Some(sandbox), previous).await?));
         }
         self.product.together(&jobs).await
+    }
+
+    /// Executes programs in the product's node, one after the other.
+    pub(super) async fn in_turn(&mut self, programs: &[&Program], samples: &mut [Samples]) -> Result<()> {
+        for (program, samples) in programs.iter().zip(samples) {
+            for took in self.product.together(&[Job::Execute((*program).clone())]).await? {
+                samples.add(took.nanoseconds, &took.parts);
+            }
+        }
+        Ok(())
     }
 
     async fn floor_of(
@@ -265,12 +279,13 @@ impl<'a> Bench<'a> {
 
     /// Their namespaces go, and with them their links: what the kernel does for that is over before anything else is timed.
     async fn remove(&self, pods: Vec<Wired>, floors: Vec<Floored>) -> Result<()> {
+        let ours = pods.iter().map(|wired| host_link(&wired.result)).collect::<Result<Vec<_>>>()?;
+        let theirs = floors.iter().map(|floored| floored.pod.host_veth.clone()).collect();
         try_join_all(pods.into_iter().map(|mut wired| async move { wired.pod.lose_sandbox().await })).await?;
         try_join_all(floors.iter().map(|floored| floored.netns.remove())).await?;
-        for (name, prefix) in [(NODE, "eni"), (FLOOR, "flr")] {
+        for (name, gone) in [(NODE, ours), (FLOOR, theirs)] {
             let netns = self.world.node(name)?.node.netns();
-            let left = until::quiet(LINKS_GONE_MAX, || async { links(netns, prefix) }).await?;
-            if let Some(left) = left {
+            if let Some(left) = until::quiet(LINKS_GONE_MAX, || async { links(netns, &gone) }).await? {
                 bail!("links of pods that are gone stay: {left}");
             }
         }
@@ -278,11 +293,28 @@ impl<'a> Bench<'a> {
     }
 }
 
-/// Links in a namespace whose names begin like this, if there are any.
-fn links(netns: &Netns, prefix: &str) -> Result<Option<String>> {
+/// What a runtime executes on a node.
+pub(super) async fn program(
+    node: &Node,
+    verb: Verb,
+    sandbox: Option<&Sandbox>,
+    previous: Option<&Value>,
+) -> Result<Program> {
+    let (path, environment, input) = cni::execution(node, verb, sandbox, previous).await?;
+    Ok(Program { path, environment, input })
+}
+
+/// The node's end of a pod's link, by what its ADD printed.
+fn host_link(result: &Value) -> Result<String> {
+    let name = result.pointer("/interfaces/0/name").and_then(Value::as_str);
+    Ok(name.context("an ADD named no link")?.to_owned())
+}
+
+/// Which of these links a namespace has, if any.
+fn links(netns: &Netns, names: &[String]) -> Result<Option<String>> {
     let table = netns.within(|| std::fs::read_to_string("/proc/thread-self/net/dev"))?;
     let named = |line: &str| line.trim_start().split(':').next().unwrap_or_default().to_owned();
-    let left: Vec<String> = table.lines().map(named).filter(|name| name.starts_with(prefix)).collect();
+    let left: Vec<String> = table.lines().map(named).filter(|name| names.contains(name)).collect();
     Ok((!left.is_empty()).then(|| left.join(" ")))
 }
 

@@ -37,6 +37,15 @@ impl Hand {
 
     /// Does these at once, each timed by itself. One that failed fails all: there is nothing to compare then.
     pub(super) async fn together(&mut self, jobs: &[Job]) -> Result<Vec<Took>> {
+        let took = self.attempt(jobs).await?;
+        for one in &took {
+            ensure!(one.exit_code == Some(0), "{}", why(one));
+        }
+        Ok(took)
+    }
+
+    /// The same, and failures are outcomes.
+    pub(super) async fn attempt(&mut self, jobs: &[Job]) -> Result<Vec<Took>> {
         let mut order = serde_json::to_string(jobs)?;
         order.push('\n');
         self.stdin.write_all(order.as_bytes()).await.context("the worker is gone")?;
@@ -44,17 +53,13 @@ impl Hand {
         let line = answer.await.context("the worker does not answer")??.context("the worker is gone")?;
         let took: Vec<Took> = serde_json::from_str(&line).context("the worker's answer")?;
         ensure!(took.len() == jobs.len(), "{} answers to {} jobs", took.len(), jobs.len());
-        for one in &took {
-            ensure!(
-                one.exit_code == Some(0),
-                "a job ended with {:?}: {} {}",
-                one.exit_code,
-                one.stdout.trim(),
-                one.said.trim()
-            );
-        }
         Ok(took)
     }
+}
+
+/// How a job failed, in its own words.
+pub(super) fn why(took: &Took) -> String {
+    format!("a job ended with {:?}: {} {}", took.exit_code, took.stdout.trim(), took.said.trim())
 }
 
 /// Starts the echo in a node, and waits until it takes connections.
