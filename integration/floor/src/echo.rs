@@ -24,25 +24,29 @@ impl Cni for Echo {
     type AddStream = ReceiverStream<Result<FromDaemon, Status>>;
 
     async fn add(&self, _: Request<Streaming<FromShim>>) -> Result<Response<Self::AddStream>, Status> {
-        Err(Status::unimplemented("an echo wires nothing"))
+        Err(nothing())
     }
 
     async fn del(&self, _: Request<DelRequest>) -> Result<Response<DelReply>, Status> {
-        Err(Status::unimplemented("an echo wires nothing"))
+        Err(nothing())
     }
 
     async fn check(&self, _: Request<CheckRequest>) -> Result<Response<CheckReply>, Status> {
-        Err(Status::unimplemented("an echo wires nothing"))
+        Err(nothing())
     }
 
     async fn gc(&self, _: Request<GcRequest>) -> Result<Response<GcReply>, Status> {
-        Err(Status::unimplemented("an echo wires nothing"))
+        Err(nothing())
     }
 
     async fn hello(&self, _: Request<HelloRequest>) -> Result<Response<HelloReply>, Status> {
         let reply = HelloReply { version: String::new(), source_digest: String::new(), protocol: PROTOCOL };
         Ok(Response::new(reply))
     }
+}
+
+fn nothing() -> Status {
+    Status::unimplemented("an echo does nothing")
 }
 
 /// Serves in a directory that is made for it, for ever; says `ready` once connections are taken.

@@ -5,9 +5,18 @@ use std::collections::BTreeMap;
 /// Free addresses, if the daemon tells.
 #[must_use]
 pub(crate) fn free_addresses(page: &str) -> Option<u64> {
-    samples(page, "enid_addresses")
-        .find(|(labels, _)| labels.contains("state=\"free\""))
-        .map(|(_, value)| value)
+    addresses(page, "free")
+}
+
+/// Addresses that leases hold, if the daemon tells.
+#[must_use]
+pub(crate) fn leased_addresses(page: &str) -> Option<u64> {
+    addresses(page, "leased")
+}
+
+fn addresses(page: &str, state: &str) -> Option<u64> {
+    let label = format!("state=\"{state}\"");
+    samples(page, "enid_addresses").find(|(labels, _)| labels.contains(&label)).map(|(_, value)| value)
 }
 
 /// ADDs in the waiting line, if the daemon tells.
@@ -61,7 +70,7 @@ mod tests {
 
     #[test]
     fn a_page_is_read_by_name_and_label() {
-        assert_eq!(free_addresses(PAGE), Some(7));
+        assert_eq!((free_addresses(PAGE), leased_addresses(PAGE)), (Some(7), Some(2)));
         assert_eq!(free_addresses("enid_addresses_more{state=\"free\"} 1\n"), None);
         let restarts = restarts(PAGE);
         assert_eq!((restarts["warm-pool"], restarts["eni-manager"]), (2, 0));

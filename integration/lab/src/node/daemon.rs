@@ -229,6 +229,16 @@ impl Node {
         Ok(())
     }
 
+    /// The daemon's process, as the lab sees it.
+    ///
+    /// # Errors
+    /// When none runs.
+    pub(crate) fn daemon_pid(&self) -> Result<i32> {
+        let daemon = self.daemon.borrow();
+        let daemon = daemon.as_ref().with_context(|| format!("{}: no daemon runs", self.name))?;
+        Ok(pid(daemon)?.as_raw_nonzero().get())
+    }
+
     fn take_daemon(&self) -> Result<Daemon> {
         self.daemon.take().with_context(|| format!("{}: no daemon runs", self.name))
     }
@@ -263,8 +273,11 @@ impl Daemon {
 /// Signals the daemon itself: the only child of the wrapper. (pid 1 of a pid namespace gets from outside what it handles, and
 /// SIGKILL.)
 fn signal(daemon: &Daemon, signal: rustix::process::Signal) -> Result<()> {
-    let pid = daemon.wrapper.id().and_then(only_child).context("the daemon is gone already")?;
-    rustix::process::kill_process(pid, signal).context("cannot signal the daemon")
+    rustix::process::kill_process(pid(daemon)?, signal).context("cannot signal the daemon")
+}
+
+fn pid(daemon: &Daemon) -> Result<rustix::process::Pid> {
+    daemon.wrapper.id().and_then(only_child).context("the daemon is gone already")
 }
 
 fn tail(log: &str) -> String {

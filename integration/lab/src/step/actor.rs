@@ -126,7 +126,7 @@ async fn not_yet(socket: &Path, line: &str) -> Result<Option<String>> {
     }
 }
 
-async fn converse(socket: &Path, line: &str) -> io::Result<String> {
+pub(crate) async fn converse(socket: &Path, line: &str) -> io::Result<String> {
     let mut stream = UnixStream::connect(socket).await?;
     stream.write_all(format!("{line}\n").as_bytes()).await?;
     let mut answer = String::new();
