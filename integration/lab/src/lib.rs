@@ -56,5 +56,5 @@ pub use report::{CellReport, Measured, Report, Seen, StepReport};
 pub use run::{Run, clear_leftovers, is_root};
 pub use runner::run;
 pub use scenario::{Cell, Scenario, ScenarioFile, find, names};
-pub use vantage::{DaemonSight, EniSight, NodeSight, Sight, Slot, Vantage};
+pub use vantage::{Daemon, DaemonSight, EniSight, NodeSight, Sight, Slot, Vantage};
 pub use world::{EC2_ADDRESS, LabNode, Outside, World, WorldSpec};

@@ -103,6 +103,10 @@ async fn run_cell(cell: &Cell, binaries: &Binaries, audience: &dyn Audience) -> 
             report.steps.last().map_or("none", |step| step.step.as_str())
         )),
     }
+    // What was measured before the time was over counts, too.
+    if let Some(stage) = &stage {
+        report.measured = stage.measured.clone();
+    }
     report.holds = report.failures.is_empty();
     report.figure = report.measured.figure();
     audience.hear(Event::Judged(&report)).await;

@@ -25,6 +25,7 @@ use crate::binaries::Binaries;
 use crate::report::{CellReport, StepReport};
 use crate::scenario::ScenarioFile;
 use crate::vantage::Vantage;
+use frame::Size;
 use picture::Picture;
 use screen::Screen;
 
@@ -138,6 +139,16 @@ impl Guide {
         }
     }
 
+    /// The last picture stays on the page that the terminal goes back to.
+    fn leave_screen(&self) {
+        let Some(screen) = self.screen.take() else { return };
+        let whole = Size { rows: usize::MAX, ..screen.size() };
+        let lines = frame::frame(&self.picture.borrow(), whole);
+        let lines: Vec<String> = lines.iter().map(|line| line.painted(screen.colours())).collect();
+        drop(screen);
+        lines.iter().for_each(|line| (self.say)(line));
+    }
+
     fn reads(&self) -> bool {
         self.screen.borrow().is_none()
     }
@@ -182,8 +193,7 @@ impl Guide {
             self.tell_nodes();
         }
         self.picture.borrow_mut().judged(report);
-        self.draw();
-        self.screen.take();
+        self.leave_screen();
         self.held.set(Some(report.holds));
         self.sum_up(report);
         if self.keep {

@@ -1,9 +1,9 @@
 //! A place to look at a world from while it is used: the region's own books, each daemon's pages and file, the kernel of each
-//! node. It only reads. A daemon that does not answer at once is shown as one that does not answer.
+//! node. It only reads. A daemon that does not answer soon is shown as silent.
 
 mod sight;
 
-pub use sight::{DaemonSight, EniSight, NodeSight, Sight, Slot};
+pub use sight::{Daemon, DaemonSight, EniSight, NodeSight, Sight, Slot};
 
 use anyhow::Result;
 use region::InstanceId;
@@ -21,8 +21,8 @@ use crate::node::health_of;
 use crate::region_task::RegionHandle;
 use crate::traffic::Meter;
 
-/// A page is made from memory; a daemon that takes longer is on its way in or out.
-const PAGES_MILLISECONDS_MAX: u64 = 250;
+/// Pages are made from memory; who takes longer is stopped, or has no processor to itself.
+const PAGES_MILLISECONDS_MAX: u64 = 500;
 
 /// Where to look from.
 #[derive(Debug)]
@@ -79,15 +79,19 @@ impl Post {
         })
     }
 
-    /// What the daemon says, if it answers.
-    async fn daemon(&self) -> Option<DaemonSight> {
+    /// What the daemon says, if there is one and it answers.
+    async fn daemon(&self) -> Daemon {
         let pages = async {
             let (_, metrics) = health_of(&self.netns, "/metrics").await?;
             anyhow::Ok((metrics, health_of(&self.netns, "/readyz").await?))
         };
         let limit = Duration::from_millis(PAGES_MILLISECONDS_MAX);
-        let (metrics, (status, ready)) = timeout(limit, pages).await.ok()?.ok()?;
-        Some(DaemonSight::read(&metrics, (status, &ready)))
+        match timeout(limit, pages).await {
+            Ok(Ok((metrics, (status, ready)))) => Daemon::Says(DaemonSight::read(&metrics, (status, &ready))),
+            // Nobody listens, or went while we asked.
+            Ok(Err(_)) => Daemon::Absent,
+            Err(_) => Daemon::Silent,
+        }
     }
 }
 

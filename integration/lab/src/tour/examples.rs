@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::picture::{Chapter, Picture, State};
 use crate::report::StepReport;
-use crate::vantage::{DaemonSight, EniSight, NodeSight, Slot};
+use crate::vantage::{Daemon, DaemonSight, EniSight, NodeSight, Slot};
 
 /// A tour with these chapters, none of them begun.
 pub(crate) fn picture(titles: &[&str]) -> Picture {
@@ -48,7 +48,7 @@ pub(crate) fn node(name: &str, enis: &[&[Slot]]) -> NodeSight {
         name: name.to_owned(),
         address: Ipv4Addr::new(10, 0, 0, 4),
         lives: 1,
-        daemon: Some(DaemonSight { ready: true, ..DaemonSight::default() }),
+        daemon: Daemon::Says(DaemonSight { ready: true, ..DaemonSight::default() }),
         enis: enis.iter().zip(0..).map(eni).collect(),
     }
 }

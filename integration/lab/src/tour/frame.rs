@@ -2,7 +2,7 @@
 
 use super::line::{Ink, Line};
 use super::picture::{Chapter, Picture, State};
-use crate::vantage::{DaemonSight, EniSight, NodeSight, Slot};
+use crate::vantage::{Daemon, DaemonSight, EniSight, NodeSight, Slot};
 
 /// Columns and rows of a terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,12 +44,13 @@ pub(crate) fn frame(picture: &Picture, size: Size) -> Vec<Line> {
 /// A node: what its daemon says, and a line for each ENI.
 pub(crate) fn of_node(picture: &Picture, node: &NodeSight) -> Vec<Line> {
     let (ink, word) = match &node.daemon {
-        None if node.lives == 0 => (Ink::Dim, "no daemon"),
-        None => (Ink::Bad, "no daemon"),
-        Some(DaemonSight { ready: true, .. }) => (Ink::Good, "ready"),
-        Some(_) => (Ink::Warn, "not ready"),
+        Daemon::Absent if node.lives == 0 => (Ink::Dim, "no daemon"),
+        Daemon::Absent => (Ink::Bad, "no daemon"),
+        Daemon::Silent => (Ink::Warn, "silent"),
+        Daemon::Says(DaemonSight { ready: true, .. }) => (Ink::Good, "ready"),
+        Daemon::Says(_) => (Ink::Warn, "not ready"),
     };
-    let waiting = node.daemon.as_ref().map_or(0, |daemon| daemon.waiting);
+    let waiting = node.told().map_or(0, |daemon| daemon.waiting);
     let (actors, daemons) = picture.restarts(node);
     let mut head = Line::of(Ink::Strong, &node.name)
         .at(8, Ink::Plain, node.address.to_string())
@@ -61,7 +62,7 @@ pub(crate) fn of_node(picture: &Picture, node: &NodeSight) -> Vec<Line> {
     }
     let mut lines = vec![head];
     lines.extend(node.enis.iter().map(of_eni));
-    let trouble = node.daemon.as_ref().and_then(|daemon| daemon.trouble.as_ref());
+    let trouble = node.told().and_then(|daemon| daemon.trouble.as_ref());
     lines.extend(trouble.map(|trouble| Line::of(Ink::Warn, format!("  says: {trouble}"))));
     lines
 }
@@ -97,7 +98,7 @@ fn of_calls(picture: &Picture, columns: usize) -> Vec<Line> {
     let (read, changed): (Vec<_>, Vec<_>) = picture.sight.calls.iter().partition(|(action, _)| reads(action));
     words.extend(changed.into_iter().map(|(action, count)| format!("{action} {count}")));
     let read: u64 = read.into_iter().map(|(_, count)| count).sum();
-    words.push(format!("Describe… {read}"));
+    words.extend((read > 0).then(|| format!("Describe… {read}")));
     let mut lines = vec![Line::of(Ink::Strong, "EC2")];
     for word in words {
         let last = lines.pop().unwrap_or_default();

@@ -123,7 +123,7 @@ impl Picture {
             if node.lives != known.life {
                 *known = Restarts { before: known.before + known.now, now: 0, life: node.lives };
             }
-            if let Some(daemon) = &node.daemon {
+            if let Some(daemon) = node.told() {
                 known.now = daemon.restarts;
             }
         }
@@ -160,7 +160,7 @@ impl Picture {
 mod tests {
     use super::*;
     use crate::tour::examples::{node, picture, step};
-    use crate::vantage::DaemonSight;
+    use crate::vantage::{Daemon, DaemonSight};
 
     fn states(picture: &Picture) -> Vec<State> {
         picture.chapters.iter().map(|chapter| chapter.state).collect()
@@ -190,7 +190,8 @@ mod tests {
     fn restarts_of_a_daemon_that_is_gone_are_remembered() {
         let mut picture = picture(&[]);
         let mut seen = |lives, restarts: Option<u64>| {
-            let daemon = restarts.map(|restarts| DaemonSight { restarts, ..DaemonSight::default() });
+            let told = |restarts| Daemon::Says(DaemonSight { restarts, ..DaemonSight::default() });
+            let daemon = restarts.map_or(Daemon::Absent, told);
             let node = NodeSight { lives, daemon, ..node("node-1", &[]) };
             picture.sees(Sight { nodes: vec![node.clone()], ..Sight::default() });
             picture.restarts(&node)

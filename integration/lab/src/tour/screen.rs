@@ -46,6 +46,11 @@ impl Screen {
         Some(Self { colours })
     }
 
+    /// Does it show colours?
+    pub(crate) fn colours(&self) -> bool {
+        self.colours
+    }
+
     /// Writes lines over those that stand there.
     pub(crate) fn draw(&self, lines: &[Line]) {
         if !ENTERED.load(Ordering::Relaxed) {

@@ -7,6 +7,9 @@ use crate::report::CellReport;
 /// A failure quotes logs; the first lines say what, the rest is in `--json`.
 const FAILURE_LINES_MAX: usize = 40;
 
+/// Of 80 columns, without the margin.
+const TEXT_COLUMNS_MAX: usize = 66;
+
 /// What came of it.
 pub(crate) fn verdict(picture: &Picture, report: &CellReport) -> Vec<String> {
     let mut lines = vec![String::new()];
@@ -20,8 +23,28 @@ pub(crate) fn verdict(picture: &Picture, report: &CellReport) -> Vec<String> {
         lines.extend(said.take(FAILURE_LINES_MAX).map(|line| format!("  {line}")));
     }
     lines.push(String::new());
-    lines.extend(figures(picture, report).into_iter().map(|(name, text)| format!("  {name:<10} {text}")));
+    for (name, text) in figures(picture, report) {
+        let mut name = name;
+        for line in wrapped(&text) {
+            lines.push(format!("  {name:<10} {line}"));
+            name = "";
+        }
+    }
     lines
+}
+
+/// Broken behind commas, so that a line and its margin fit a usual terminal.
+fn wrapped(text: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for part in text.split_inclusive(", ") {
+        match lines.last_mut() {
+            Some(last) if last.is_empty() || last.len() + part.trim_end().len() <= TEXT_COLUMNS_MAX => {
+                last.push_str(part);
+            }
+            _ => lines.push(part.to_owned()),
+        }
+    }
+    lines.into_iter().map(|line| line.trim_end().to_owned()).collect()
 }
 
 /// The numbers, as far as there are any.
@@ -33,7 +56,7 @@ fn figures(picture: &Picture, report: &CellReport) -> Vec<(&'static str, String)
     if let (Some(half), Some(most)) = (percentile(&adds, 50), percentile(&adds, 99)) {
         let least = adds.first().copied().unwrap_or_default();
         let text = format!(
-            "{} pods, exec to exit: least {least:.0} ms, p50 {half:.0} ms, p99 {most:.0} ms",
+            "{} pods, exec to exit: {least:.0} ms at least, p50 {half:.0} ms, p99 {most:.0} ms",
             adds.len()
         );
         figures.push(("ADD", text));
@@ -42,10 +65,14 @@ fn figures(picture: &Picture, report: &CellReport) -> Vec<(&'static str, String)
         let text = format!("{} sent, {} lost", measured.answers_due(), measured.lost());
         figures.push(("packets", text));
     }
-    let daemons: u32 = picture.sight.nodes.iter().map(|node| picture.restarts(node).1).sum();
-    let actors: Vec<String> = told(report.restarts.iter().filter(|(_, many)| **many > 0));
+    let (actors, daemons) = picture.sight.nodes.iter().fold((0, 0), |(actors, daemons), node| {
+        let more = picture.restarts(node);
+        (actors + more.0, daemons + more.1)
+    });
     if !picture.sight.nodes.is_empty() {
-        let actors = if actors.is_empty() { "no actor".to_owned() } else { actors.join(", ") };
+        let named = told(report.restarts.iter().filter(|(_, many)| **many > 0));
+        // Without a judge nobody has asked which.
+        let actors = if named.is_empty() { format!("actors {actors}") } else { named.join(", ") };
         figures.push(("restarts", format!("{actors}; daemons {daemons}")));
     }
     let calls = told(report.journal.iter());
@@ -76,7 +103,7 @@ pub(crate) fn next(keep: bool, nodes: &[String]) -> Vec<String> {
     }
     say("cargo lab --keep", "the same, and it stays: shells, /metrics");
     say("cargo lab list", "the scenarios, each one named behaviour");
-    say("cargo lab run daemon_restart", "one of them");
+    say("cargo lab run NAME --live", "one of them, shown like this");
     say("cargo lab sabotage tour", "the product broken, and this tour red");
     lines.push("  integration/scenarios/README.md    write your own, with your settings".to_owned());
     lines
@@ -125,9 +152,17 @@ mod tests {
                 "  line 9: step 4 (traffic_stop): 3 lost",
                 "  log ends",
                 "",
-                "  ADD        3 pods, exec to exit: least 5 ms, p50 9 ms, p99 14 ms",
+                "  ADD        3 pods, exec to exit: 5 ms at least, p50 9 ms, p99 14 ms",
             ]
         );
+    }
+
+    #[test]
+    fn long_lists_go_on_in_the_next_line() {
+        let words = vec!["CreateNetworkInterface 2"; 4].join(", ");
+        let twice = "CreateNetworkInterface 2, CreateNetworkInterface 2";
+        assert_eq!(wrapped(&words), [format!("{twice},"), twice.to_owned()]);
+        assert_eq!(wrapped("short"), ["short"]);
     }
 
     #[test]

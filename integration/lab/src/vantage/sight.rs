@@ -29,10 +29,21 @@ pub struct NodeSight {
     pub address: Ipv4Addr,
     /// Daemons that were started on it so far.
     pub lives: u32,
-    /// What its daemon says of itself; `None` if it does not answer.
-    pub daemon: Option<DaemonSight>,
+    /// What its daemon says of itself, if it does.
+    pub daemon: Daemon,
     /// Its ENIs as the region has them, by device.
     pub enis: Vec<EniSight>,
+}
+
+/// Is there a daemon, and does it answer?
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Daemon {
+    /// Nobody listens.
+    Absent,
+    /// Somebody listens, and says nothing in time.
+    Silent,
+    /// Its pages.
+    Says(DaemonSight),
 }
 
 /// A daemon, by its own pages.
@@ -85,6 +96,15 @@ pub(super) struct Uses {
 }
 
 impl NodeSight {
+    /// What its daemon says, if it does.
+    #[must_use]
+    pub fn told(&self) -> Option<&DaemonSight> {
+        match &self.daemon {
+            Daemon::Says(told) => Some(told),
+            Daemon::Absent | Daemon::Silent => None,
+        }
+    }
+
     /// How many addresses are in this state.
     #[must_use]
     pub fn count(&self, slot: Slot) -> usize {

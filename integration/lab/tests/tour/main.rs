@@ -80,7 +80,7 @@ fn the_picture_follows_what_happens_and_the_size_and_the_terminal_comes_back() {
         assert!(last.contains(words), "{words}:\n{last}");
     }
     assert!(before.contains("\x1b[32m"), "no colours: {before:?}");
-    for words in ["All 4 proofs hold", "ADD        1 pods, exec to exit: least ", "20 sent, 0 lost"] {
+    for words in ["All 4 proofs hold", "ADD        1 pods, exec to exit: ", "20 sent, 0 lost"] {
         assert!(after.contains(words), "{words}:\n{after}");
     }
 }

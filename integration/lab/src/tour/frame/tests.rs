@@ -12,9 +12,8 @@ fn middle() -> Picture {
     let mut one = node("node-1", &[&[Pod; 9], &[Pod, Pod, Moving, Cooling, Free, Free]]);
     let mut two = node("node-2", &[&[Free; 3], &[]]);
     two.enis[1].on_its_way = Some("attaching");
-    let daemon = two.daemon.as_mut().unwrap();
-    daemon.waiting = 3;
-    daemon.trouble = Some("CreateNetworkInterface was throttled".to_owned());
+    let trouble = Some("CreateNetworkInterface was throttled".to_owned());
+    two.daemon = Daemon::Says(DaemonSight { ready: true, waiting: 3, trouble, restarts: 0 });
     let calls = [
         ("AssignPrivateIpAddresses", 2),
         ("AttachNetworkInterface", 1),
@@ -26,7 +25,7 @@ fn middle() -> Picture {
     let traffic = Probed { sent: 1204, answered: 1203 };
     picture.sees(Sight { nodes: vec![one.clone(), two.clone()], calls, traffic });
     one.lives = 2;
-    one.daemon = None;
+    one.daemon = Daemon::Absent;
     let sight = Sight { nodes: vec![one, two], ..picture.sight.clone() };
     picture.sees(sight);
     picture.begins("start", true);
