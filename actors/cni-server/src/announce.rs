@@ -79,18 +79,18 @@ impl Announcer {
     async fn look(&self, known: Programs) -> Result<Programs, String> {
         let config = &self.config;
         self.on_disk(mark).await?;
-        let (existing, was_there) = self.on_disk(read_list).await?;
-        let mixed = existing.clone().mix(&config.ours);
-        let mut kinds: BTreeSet<String> = mixed.kinds().map(str::to_owned).collect();
-        kinds.insert(config.ours.kind.clone());
+        let found = self.on_disk(read_list).await?;
+        let mixed = found.list.clone().mix(&config.ours);
+        let kinds: BTreeSet<String> = mixed.kinds().map(str::to_owned).collect();
         let there = self.on_disk(move |config| identities(config, &kinds)).await?;
         let programs = self.asked(there, known).await;
         self.is_ours_usable(&programs)?;
         let spoken: Spoken =
             programs.iter().filter_map(|(kind, of)| Some((kind.clone(), of.speaks.clone()?))).collect();
         let list = mixed.with_versions(&spoken).map_err(|error| format!("{}: {error}", self.list()))?;
-        if !(was_there && existing.says(&list)) {
-            self.on_disk(move |config| write_list(config, &list)).await?;
+        let stands = found.usable == Some(Ok(())) && found.list.says(&list);
+        if !stands {
+            self.on_disk(move |config| replace_list(config, &found, &list)).await?;
         }
         Ok(programs)
     }
@@ -157,29 +157,48 @@ fn mark(config: &AnnounceConfig) -> Result<(), String> {
     served::mark(&config.mark_directory, boot_id.trim()).map_err(|error| error.to_string())
 }
 
-/// The list that is there, and that it is; a fresh one where there is none that could be used.
-fn read_list(config: &AnnounceConfig) -> Result<(Existing, bool), String> {
+/// What a look found.
+#[derive(Debug)]
+struct Found {
+    /// The list that is there, or a fresh one.
+    list: Existing,
+    /// Whether what is there could be used; `None` where nothing is there.
+    usable: Option<Result<(), ListError>>,
+}
+
+fn read_list(config: &AnnounceConfig) -> Result<Found, String> {
     let path = &config.list;
-    let fresh = || (Existing::fresh(config.programs.join(PORTMAP).is_file()), false);
+    let fresh = |usable| Found { list: Existing::fresh(config.programs.join(PORTMAP).is_file()), usable };
     let failed = |error: io::Error| format!("cannot read {}: {error}", path.display());
     let bytes = match std::fs::metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(fresh()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(fresh(None)),
         Err(error) => return Err(failed(error)),
         Ok(about) if about.len() > LIST_BYTES_MAX => Err(ListError::NoList("too long".to_owned())),
         Ok(_) => Ok(std::fs::read(path).map_err(failed)?),
     };
-    match bytes.and_then(|bytes| Existing::read(&bytes)) {
-        Ok(existing) => Ok((existing, true)),
-        Err(error) => set_aside(path, &error).map(|()| fresh()),
-    }
+    Ok(match bytes.and_then(|bytes| Existing::read(&bytes)) {
+        Ok(list) => Found { list, usable: Some(Ok(())) },
+        Err(error) => fresh(Some(Err(error))),
+    })
 }
 
-/// Nothing is lost: it lies beside, under a name that no runtime reads and that nothing else has.
-fn set_aside(path: &Path, error: &ListError) -> Result<(), String> {
+/// What could not be used is lost to nobody: it lies beside, under a name that no runtime reads and that nothing else has.
+fn replace_list(config: &AnnounceConfig, found: &Found, list: &serde_json::Value) -> Result<(), String> {
+    if let Some(Err(error)) = &found.usable {
+        keep_aside(&config.list, error)?;
+    }
+    write_list(config, list)
+}
+
+/// A second name for it, so that there is no moment without a list.
+fn keep_aside(path: &Path, error: &ListError) -> Result<(), String> {
     let failed = |error: io::Error| format!("cannot set {} aside: {error}", path.display());
     let about = std::fs::metadata(path).map_err(failed)?;
     let aside = path.with_extension(format!("conflist.{}-{}", about.mtime(), about.ino()));
-    std::fs::rename(path, &aside).map_err(failed)?;
+    match std::fs::hard_link(path, &aside) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(error)),
+        _ => {}
+    }
     tracing::warn!(path = %path.display(), aside = %aside.display(), %error, "a list of plugins is set aside");
     Ok(())
 }

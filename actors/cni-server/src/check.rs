@@ -41,7 +41,12 @@ async fn look(front: &Front, request: CheckRequest) -> Result<Vec<Damage>, Cause
     let ifindex = Some(request.host_ifindex).filter(|index| *index != 0);
     let mut found: Vec<Damage> = of_lease(front, &key, address)?.into_iter().collect();
     let asked = front.routes.ask(LOOK_DEADLINE, |reply| RouteMail::Check { address, ifindex, reply });
-    found.extend(asked.await.map_err(no_answer("route-programmer"))??);
+    match asked.await.map_err(no_answer("route-programmer")).flatten() {
+        Ok(on_the_host) => found.extend(on_the_host),
+        // Damage that was found is told, whatever else could not be looked at.
+        Err(_) if !found.is_empty() => {}
+        Err(cause) => return Err(cause),
+    }
     for damage in &found {
         tracing::warn!(%key, %pod, damage = damage.label(), text = %damage, "check: damaged");
     }

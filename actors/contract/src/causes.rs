@@ -159,6 +159,12 @@ pub enum Cause {
         /// What the disk said.
         detail: String,
     },
+    /// What EC2 is to be asked cannot be kept on the persistent disk, so no ENI is made or taken away.
+    #[error("what is under way in EC2 cannot be kept on disk: {detail}")]
+    IntentDisk {
+        /// What the disk said.
+        detail: String,
+    },
     /// The kernel shows an address in use that no lease explains.
     #[error("{address} is in use behind link {ifindex}, and no lease explains it")]
     UnexplainedUse {
@@ -221,6 +227,7 @@ impl Cause {
             Self::LinkMissing { .. } => "LinkMissing",
             Self::CheckpointWrite { .. } => "CheckpointWrite",
             Self::CheckpointRead { .. } => "CheckpointRead",
+            Self::IntentDisk { .. } => "IntentDisk",
             Self::UnexplainedUse { .. } => "UnexplainedUse",
             Self::NotTheOnlyWriter { .. } => "NotTheOnlyWriter",
             Self::NotAnnounced { .. } => "NotAnnounced",

@@ -16,7 +16,7 @@ pub use attachment::{AttachmentKey, Pod};
 pub use damage::Damage;
 pub use eni::{Eni, EniAddress, EniView, Growth, Leaving};
 pub use lease::{Lease, LeasePhase, LeaseView, PoolCounts};
-pub use node::{EniId, InstanceId, InstanceType, NodeFacts, SecurityGroupId, SubnetId, VpcId};
+pub use node::{AttachmentId, EniId, InstanceId, InstanceType, NodeFacts, SecurityGroupId, SubnetId, VpcId};
 pub use route_table::{Fwmark, RulePriority, TableId};
 pub use subnet::{Subnet, SubnetMark, SubnetView};
 pub use veth::{HostVeth, VethError, VethPrefix};

@@ -4,3 +4,4 @@ pub mod checkpoint;
 pub mod ec2;
 pub mod host;
 pub mod imds;
+pub mod intents;

@@ -8,7 +8,6 @@ use crate::policy_agent;
 /// The gaps, in words an operator can act on.
 pub(crate) fn gaps(settings: &Settings) -> Vec<String> {
     let dataplane = &settings.dataplane;
-    let pool = &settings.pool;
     [
         (
             !dataplane.external_snat,
@@ -17,10 +16,6 @@ pub(crate) fn gaps(settings: &Settings) -> Vec<String> {
         (
             dataplane.node_port_support,
             "the return path of NodePort traffic to pods on secondary ENIs is not programmed yet",
-        ),
-        (
-            pool.warm_eni_target > 0 || pool.warm_ip_target.is_some() || pool.minimum_ip_target.is_some(),
-            "warm targets fill the ENIs that are attached; no ENI is created and nothing is released yet",
         ),
         (
             policy_agent::is_asked_for(settings),
@@ -46,7 +41,7 @@ mod tests {
     #[test]
     fn the_defaults_have_gaps_and_each_is_told_once() {
         let told = of(&[]);
-        assert_eq!(told.len(), 4, "{told:?}");
+        assert_eq!(told.len(), 3, "{told:?}");
         assert!(told.iter().any(|gap| gap.contains("SNAT")));
     }
 
@@ -55,7 +50,6 @@ mod tests {
         let told = of(&[
             ("AWS_VPC_K8S_CNI_EXTERNALSNAT", "true"),
             ("AWS_VPC_CNI_NODE_PORT_SUPPORT", "false"),
-            ("WARM_ENI_TARGET", "0"),
             ("DISABLE_INTROSPECTION", "true"),
         ]);
         assert_eq!(told, Vec::<String>::new());

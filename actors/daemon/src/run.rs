@@ -1,6 +1,6 @@
 //! `enid run`: settings, the right to write, the runtimes, and the tree until it ends.
 
-use checkpoint::{CheckpointPaths, FileCheckpoint};
+use checkpoint::{CheckpointPaths, FileCheckpoint, FileIntents};
 use config::{Loaded, Settings};
 use contract::model::VethPrefix;
 use ec2::AwsSettings;
@@ -116,6 +116,8 @@ fn serve(file: Option<PathBuf>) -> Result<(), Failed> {
     let boot_id = node_time::boot_id();
     let paths = CheckpointPaths::beside(&daemon.checkpoint_path);
     let checkpoint = FileCheckpoint::open(paths, &boot_id, DISK_TIMEOUT).map_err(failed(EXIT_SYSTEM))?;
+    let intents =
+        FileIntents::open(&daemon.persistent_directory, DISK_TIMEOUT).map_err(failed(EXIT_SYSTEM))?;
     let aws = aws(&settings, &environment);
     let aws_timeout = aws_timeout(&aws);
     let (ec2, imds) = ec2::connect(aws);
@@ -124,6 +126,7 @@ fn serve(file: Option<PathBuf>) -> Result<(), Failed> {
         imds,
         aws_timeout,
         checkpoint: Arc::new(checkpoint),
+        intents: Arc::new(intents),
         connect_host: Arc::new(|| Ok(Arc::new(LinuxHost::connect(NETLINK_TIMEOUT)?))),
         wall: node_time::unix_nanoseconds,
     };

@@ -31,6 +31,11 @@ impl Backoff {
         self.not_before
     }
 
+    /// It may be made again then, for no failure.
+    pub(crate) fn not_before_at(&mut self, at: Boottime) {
+        self.not_before = at;
+    }
+
     /// It failed: the next pause is between half of the doubled one and all of it.
     pub(crate) fn failed(&mut self, now: Boottime, seed: u64) {
         let doubled = FIRST.saturating_mul(1 << self.failures.min(6)).min(LONGEST);

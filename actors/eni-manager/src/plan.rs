@@ -1,11 +1,16 @@
 //! What EniManager does next: learn who we are, learn what is attached, and buy what is wanted, where there is room. Pure.
 
 use contract::Boottime;
-use contract::model::{Eni, NodeFacts};
+use contract::model::{Eni, NodeFacts, SecurityGroupId};
 use kernel::Plan;
 use std::time::Duration;
 
 use crate::actor::EniAction;
+use crate::birth::{Birth, Step};
+use crate::device::subnet_for;
+use crate::order::{Wish, order};
+use crate::reading::is_primary;
+use crate::release::Release;
 use crate::state::EniManager;
 use crate::view::{count, room_on};
 
@@ -15,8 +20,11 @@ pub(crate) const INTERFACES_EVERY: Duration = Duration::from_secs(60);
 /// The first pause after it has named an interface that it cannot describe yet; doubled while that lasts.
 const INTERFACES_PARTIAL_FIRST: Duration = Duration::from_secs(1);
 
-/// One Assign never asks for more: the largest instance type carries 50 addresses on an ENI.
-const ASSIGN_MAX: u32 = 50;
+/// While an ENI is awaited, that often at first, and then after an eighth of the time it is awaited.
+const AWAITED_FIRST: Duration = Duration::from_millis(100);
+
+/// And at most so seldom.
+const AWAITED_LONGEST: Duration = Duration::from_secs(5);
 
 impl EniManager {
     pub(crate) fn plan_at(&mut self, now: Boottime) -> Plan<EniAction> {
@@ -30,6 +38,8 @@ impl EniManager {
             self.published = Some(view.clone());
             actions.push(EniAction::Publish(view));
         }
+        let answers = std::mem::take(&mut self.answers);
+        actions.extend(answers.into_iter().map(|(reply, result)| EniAction::Answer { reply, result }));
         Plan { actions, wake_at: self.next_wake(now), restart: None }
     }
 
@@ -40,21 +50,34 @@ impl EniManager {
         }
         if self.interfaces_due() <= now && self.read_interfaces.may_start(now) {
             self.read_interfaces.under_way = true;
+            self.reading_since = now;
             actions.push(EniAction::ReadInterfaces);
         }
     }
 
-    /// An interface named and not yet described is looked at again soon, and ever less often; otherwise once a minute.
+    /// An interface named and not yet described is looked at again soon, and ever less often; one that was just attached, very
+    /// soon; otherwise once a minute.
     fn interfaces_due(&self) -> Boottime {
-        let Some(rounds) = self.partial_rounds.checked_sub(1) else {
-            return self.next_interfaces_at;
-        };
-        let pause = INTERFACES_PARTIAL_FIRST.saturating_mul(1 << rounds.min(6));
-        self.next_interfaces_at.saturating_sub(INTERFACES_EVERY).saturating_add(pause.min(INTERFACES_EVERY))
+        let read_at = self.next_interfaces_at.saturating_sub(INTERFACES_EVERY);
+        let partial = self
+            .partial_rounds
+            .checked_sub(1)
+            .map(|rounds| INTERFACES_PARTIAL_FIRST.saturating_mul(1 << rounds.min(6)));
+        let awaited = |birth: &Birth| matches!(birth.step, Step::Show { .. }).then_some(birth.since);
+        let awaited = self
+            .births
+            .values()
+            .filter_map(awaited)
+            .chain(self.releases.values().filter_map(Release::fades_since))
+            .max()
+            .map(|since| (read_at.saturating_sub(since) / 8).clamp(AWAITED_FIRST, AWAITED_LONGEST));
+        let pause = [Some(INTERFACES_EVERY), partial, awaited].into_iter().flatten().min();
+        read_at.saturating_add(pause.unwrap_or(INTERFACES_EVERY))
     }
 
     fn plan_ec2(&mut self, node: &NodeFacts, now: Boottime, actions: &mut Vec<EniAction>) {
         let buying = self.growing.values().any(|growing| growing.asked.is_some());
+        self.read_back |= self.reread_at.take_if(|at| *at <= now).is_some();
         if self.read_back && !buying && self.describe.may_start(now) {
             self.describe.under_way = true;
             actions.push(EniAction::Describe { instance: node.instance.clone() });
@@ -63,50 +86,91 @@ impl EniManager {
             self.ask_limits.under_way = true;
             actions.push(EniAction::AskLimits { instance_type: node.instance_type.clone() });
         }
-        if !self.read_back && !self.describe.under_way && self.assign.backoff.open(now) {
-            self.plan_growth(now, actions);
+        self.end_births();
+        self.end_partings();
+        if !self.read_back && !self.describe.under_way {
+            self.plan_growth(node, now, actions);
         }
+        self.plan_notes(node, now, actions);
+        self.plan_births(node, now, actions);
+        self.plan_partings(now, actions);
+        self.plan_releases(now, actions);
     }
 
-    /// Buys the shortfall, the fullest ENI first, on as many ENIs at once as it takes.
-    fn plan_growth(&mut self, now: Boottime, actions: &mut Vec<EniAction>) {
+    /// Buys the shortfall, the fullest ENI first, on as many ENIs at once as it takes; then new ENIs for what none of them can
+    /// carry.
+    fn plan_growth(&mut self, node: &NodeFacts, now: Boottime, actions: &mut Vec<EniAction>) {
         let mut enis = self.enis();
-        let carried = count(enis.iter().map(|eni| eni.addresses.len()).sum());
-        let coming: u32 = self.growing.values().filter_map(|growing| growing.asked).sum();
-        let mut short = self.demand.wanted.saturating_sub(carried.saturating_add(coming));
+        enis.retain(|eni| !eni.leaving);
+        let stays =
+            |eni: &Eni| eni.addresses.iter().filter(|on| !self.is_leaving(&eni.id, &on.address)).count();
+        let carried = count(enis.iter().map(stays).sum());
+        let asked: u32 = self.growing.values().filter_map(|growing| growing.asked).sum();
+        let brought: u32 = self.births.values().map(Birth::brings).sum();
+        let mut short =
+            self.demand.wanted.saturating_sub(carried.saturating_add(asked).saturating_add(brought));
         // What failed lately hinders nobody once nothing is wanted, or nothing more can be had.
         let has_room = enis.iter().any(|eni| room_on(eni) > 0);
-        if coming == 0 && (short == 0 || !has_room) {
+        if asked == 0 && (short == 0 || !has_room) && self.assign.backoff.open(now) {
             self.assign.worked();
         }
+        if short == 0 && self.births.is_empty() && self.create.backoff.open(now) {
+            self.create.worked();
+            self.create_at_most = None;
+        }
         enis.sort_by_key(|eni| (room_on(eni), eni.card, eni.device));
-        for eni in enis {
-            if short == 0 {
-                break;
+        let beyond = short.saturating_sub(enis.iter().map(|eni| self.usable_room_on(eni, now)).sum());
+        if self.assign.backoff.open(now) {
+            for eni in enis {
+                if short == 0 {
+                    break;
+                }
+                if let Some(asked) = self.buy_on(&eni, short, now) {
+                    short -= asked;
+                    actions.push(EniAction::Assign { eni: eni.id, subnet: eni.subnet, count: asked });
+                }
             }
-            if let Some(asked) = self.buy_on(&eni, short, now) {
-                short -= asked;
-                actions.push(EniAction::Assign { eni: eni.id, subnet: eni.subnet, count: asked });
-            }
+        }
+        self.plan_creation(node, beyond, now);
+    }
+
+    /// Orders as many ENIs at once as `beyond` more addresses need: of full size where the reserve counts whole ENIs, otherwise
+    /// with what is missing.
+    fn plan_creation(&mut self, node: &NodeFacts, mut beyond: u32, now: Boottime) {
+        let full = self.limits.map_or(0, |limits| limits.addresses_per_eni.saturating_sub(1));
+        let may = self.notes.may_begin(now) && self.create.backoff.open(now);
+        let (Ok(subnet), Some(groups)) = (subnet_for(&node.subnet, &self.subnets, now), self.groups()) else {
+            return;
+        };
+        // Where the room is not known to be there, one finds out for all.
+        let finding_out = |manager: &Self| {
+            let asks = |birth: &Birth| matches!(birth.step, Step::Note | Step::Make { .. });
+            manager.create_at_most.is_some() && manager.births.values().any(asks)
+        };
+        while beyond > 0 && full > 0 && may && self.eni_room() > 0 && !finding_out(self) {
+            let wanted = if self.demand.whole_enis { full } else { beyond.min(full) };
+            let secondary_addresses = wanted.min(self.create_at_most.unwrap_or(full));
+            let wish = Wish {
+                subnet: subnet.clone(),
+                secondary_addresses,
+                groups: groups.clone(),
+                number: self.orders,
+            };
+            self.orders += 1;
+            let order = order(&self.config, node, self.born, wish, now);
+            self.births.insert(order.token.clone(), Birth::of(order, now));
+            beyond = beyond.saturating_sub(secondary_addresses.max(1));
         }
     }
 
-    fn buy_on(&mut self, eni: &Eni, short: u32, now: Boottime) -> Option<u32> {
-        let room = room_on(eni);
-        if room == 0 || self.subnets.mark(&eni.subnet, now).is_some() {
-            return None;
-        }
-        let growing = self.growing.entry(eni.id.clone()).or_default();
-        if growing.asked.is_some() || !growing.backoff.open(now) {
-            return None;
-        }
-        let asked = short.min(room).min(growing.at_most.unwrap_or(ASSIGN_MAX)).min(ASSIGN_MAX);
-        growing.asked = Some(asked);
-        Some(asked)
+    /// The security groups of the primary ENI, which every other one gets.
+    fn groups(&self) -> Option<Vec<SecurityGroupId>> {
+        let primary = self.attached.as_ref()?.values().find(|eni| is_primary(eni))?;
+        Some(primary.groups.clone())
     }
 
     fn next_wake(&self, now: Boottime) -> Option<Boottime> {
-        let idle = |call: &crate::state::Call, at: Boottime| (!call.under_way).then_some(at);
+        let idle = |call: &crate::call::Call, at: Boottime| (!call.under_way).then_some(at);
         let known = self.node.is_some();
         let after = |at: Boottime, also: Boottime| at.max(also);
         [
@@ -119,6 +183,12 @@ impl EniManager {
             idle(&self.ask_limits, self.ask_limits.backoff.not_before())
                 .filter(|_| known && self.limits.is_none()),
             Some(self.assign.backoff.not_before()),
+            Some(self.create.backoff.not_before()),
+            self.notes.wake_at(),
+            self.releases_wake_at(now),
+            self.reread_at,
+            self.births.values().filter_map(Birth::wake_at).filter(|at| *at > now).min(),
+            self.partings.values().filter_map(|parting| parting.call.next_at()).filter(|at| *at > now).min(),
             self.growing.values().map(|growing| growing.backoff.not_before()).filter(|at| *at > now).min(),
             self.subnets
                 .subnets

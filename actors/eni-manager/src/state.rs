@@ -1,68 +1,80 @@
-//! What EniManager knows, and what each event does to it. Pure.
+//! What EniManager knows, and which part of it each event concerns. Pure.
 
-use contract::Boottime;
 use contract::causes::Cause;
 use contract::mail::eni_manager::{Demand, EniMail};
-use contract::model::{EniId, EniView, InstanceId, NodeFacts, SubnetId, SubnetView};
+use contract::model::{EniId, EniView, NodeFacts, SubnetId, SubnetView};
 use contract::ports::ec2::{EniDescription, InstanceLimits};
 use contract::ports::imds::ImdsInterfaces;
+use contract::ports::intents::LoadedIntents;
+use contract::{Boottime, Reply};
 use ipnet::Ipv4Net;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use crate::actor::{EniAction, EniOutcome};
-use crate::backoff::Backoff;
+use crate::birth::Birth;
+use crate::call::Call;
+use crate::growing::Growing;
 use crate::limits::limits_of;
+use crate::notes::Notes;
+use crate::order::Born;
+use crate::parting::Parting;
+use crate::release::Release;
 
 /// What EniManager is told by the settings and at start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EniConfig {
-    /// Spreads retries over a fleet.
+    /// Spreads retries over a fleet, and tells the tokens of this life from others'.
     pub seed: u64,
+    /// At most so many ENIs, and never more than the instance type allows.
+    pub max_enis: Option<u32>,
+    /// For the tags of ENIs.
+    pub cluster_name: Option<String>,
+    /// Further tags, as (key, value).
+    pub additional_tags: Vec<(String, String)>,
 }
 
-/// How long we hold a subnet to be full on our own; SubnetScout's word replaces it.
-const HEARSAY: Duration = Duration::from_secs(30);
-
-/// EC2's readings lag behind its changes by seconds: an address that it has just given us is ours for this long, though a
-/// reading lacks it.
-const LAG: Duration = Duration::from_secs(60);
-
-/// A call of which one is under way at a time.
-#[derive(Debug, Default)]
-pub(crate) struct Call {
-    pub(crate) under_way: bool,
-    pub(crate) backoff: Backoff,
-    /// The last attempt failed.
-    pub(crate) trouble: Option<Cause>,
-}
-
-/// The addresses that EC2 gave us for one ENI.
-#[derive(Debug, Default)]
-pub(crate) struct Growing {
-    /// An Assign is under way, for this many.
-    pub(crate) asked: Option<u32>,
-    /// The subnet had no room for more than this at once; doubled by each success.
-    pub(crate) at_most: Option<u32>,
-    /// EC2 refuses this ENI.
-    pub(crate) backoff: Backoff,
-    /// What EC2 has just given, and until when that outweighs a reading.
-    pub(crate) fresh: BTreeMap<Ipv4Addr, Boottime>,
-}
+/// EC2's readings lag behind its changes by seconds: what it has just given us is ours, and what it has just taken is gone, for
+/// this long, whatever a reading shows.
+pub(crate) const LAG: Duration = Duration::from_secs(60);
 
 /// The state of EniManager.
 #[derive(Debug)]
 pub struct EniManager {
     pub(crate) config: EniConfig,
+    pub(crate) born: Born,
     pub(crate) node: Option<NodeFacts>,
     pub(crate) limits: Option<InstanceLimits>,
     /// By EC2's word; `None` until it was first heard.
     pub(crate) attached: Option<BTreeMap<EniId, EniDescription>>,
+    /// Attached in this life, at that time.
+    pub(crate) since: BTreeMap<EniId, Boottime>,
     /// Attached here by EC2's word, and not ours to use.
     pub(crate) not_ours: BTreeSet<EniId>,
+    /// The device indexes of card 0 that are taken by EC2's word, whoever's the ENI and however far.
+    pub(crate) occupied: BTreeMap<EniId, u32>,
+    /// Device indexes that EC2 has refused as taken, until then.
+    pub(crate) busy_devices: BTreeMap<u32, Boottime>,
+    /// On their way in, by token.
+    pub(crate) births: BTreeMap<String, Birth>,
+    /// On their way out.
+    pub(crate) partings: BTreeMap<EniId, Parting>,
+    /// Addresses on their way out, by ENI.
+    pub(crate) releases: BTreeMap<EniId, Release>,
+    /// Detached, and not believed to be attached until then.
+    pub(crate) gone: BTreeMap<EniId, Boottime>,
+    pub(crate) notes: Notes,
+    /// Orders so far.
+    pub(crate) orders: u64,
+    /// How creation goes.
+    pub(crate) create: Call,
+    /// A subnet had no room for an ENI with more secondary addresses than this; doubled by each success.
+    pub(crate) create_at_most: Option<u32>,
     /// By the metadata service's word.
     pub(crate) seen: ImdsInterfaces,
+    /// When the reading of it began that `seen` is, and the one that is under way.
+    pub(crate) seen_at: Boottime,
+    pub(crate) reading_since: Boottime,
     pub(crate) subnets: SubnetView,
     /// The blocks of subnets, by whoever told them first: they never change.
     pub(crate) blocks: BTreeMap<SubnetId, Ipv4Net>,
@@ -70,6 +82,8 @@ pub struct EniManager {
     pub(crate) growing: BTreeMap<EniId, Growing>,
     /// EC2 must be read before anything is bought: an answer was lost, or two views differ.
     pub(crate) read_back: bool,
+    /// A reading lacked what it need not have yet: EC2 is read again then.
+    pub(crate) reread_at: Option<Boottime>,
     pub(crate) read_node: Call,
     pub(crate) read_interfaces: Call,
     pub(crate) next_interfaces_at: Boottime,
@@ -80,25 +94,43 @@ pub struct EniManager {
     pub(crate) assign: Call,
     /// Mail for SubnetScout.
     pub(crate) tidings: Vec<EniAction>,
+    /// To be given once the view that they tell of is published.
+    pub(crate) answers: Vec<(Reply<Result<(), Cause>>, Result<(), Cause>)>,
     pub(crate) published: Option<EniView>,
 }
 
 impl EniManager {
-    /// Knows nothing yet, and claims nothing: all it needs comes later, as events.
+    /// Knows what the disk was found to have under way, or that it could not be read; all else comes later, as events.
     #[must_use]
-    pub fn new(config: EniConfig) -> Self {
+    pub fn recover(config: EniConfig, born: Born, loaded: Result<LoadedIntents, Cause>) -> Self {
+        let notes = Notes::recover(loaded, born.at, config.seed);
         Self {
             config,
+            born,
             node: None,
             limits: None,
             attached: None,
+            since: BTreeMap::new(),
             not_ours: BTreeSet::new(),
+            occupied: BTreeMap::new(),
+            busy_devices: BTreeMap::new(),
+            births: BTreeMap::new(),
+            partings: BTreeMap::new(),
+            releases: BTreeMap::new(),
+            gone: BTreeMap::new(),
+            notes,
+            orders: 0,
+            create: Call::default(),
+            create_at_most: None,
             seen: ImdsInterfaces { interfaces: Vec::new(), partial: Vec::new(), vpc_cidrs: Vec::new() },
+            seen_at: Boottime::ZERO,
+            reading_since: Boottime::ZERO,
             subnets: SubnetView::default(),
             blocks: BTreeMap::new(),
             demand: Demand::default(),
             growing: BTreeMap::new(),
             read_back: true,
+            reread_at: None,
             read_node: Call::default(),
             read_interfaces: Call::default(),
             next_interfaces_at: Boottime::ZERO,
@@ -107,11 +139,12 @@ impl EniManager {
             ask_limits: Call::default(),
             assign: Call::default(),
             tidings: Vec::new(),
+            answers: Vec::new(),
             published: None,
         }
     }
 
-    pub(crate) fn hear(&mut self, mail: EniMail) {
+    pub(crate) fn hear(&mut self, mail: EniMail, now: Boottime) {
         match mail {
             EniMail::Demand(demand) => self.demand = demand,
             EniMail::Subnets(view) => {
@@ -119,12 +152,7 @@ impl EniManager {
                 self.blocks.extend(listed.filter_map(|subnet| Some((subnet.id.clone(), subnet.cidr?))));
                 self.subnets = view;
             }
-            EniMail::LetGo { leaving, reply } => {
-                drop(reply.send(Err(Cause::RoomUnavailable {
-                    room: "eni-manager",
-                    detail: format!("{leaving:?}"),
-                })));
-            }
+            EniMail::LetGo { leaving, reply } => self.let_go(leaving, reply, now),
         }
     }
 
@@ -136,12 +164,14 @@ impl EniManager {
                     self.limits = limits_of(&node.instance_type);
                     self.tidings.push(EniAction::publish_place(&node));
                     self.node = Some(node);
+                    self.take_up(now);
                 }
             }
             EniOutcome::Interfaces(result) => {
                 if let Some(seen) = self.read_interfaces.ended_nearby(result, now, seed) {
                     self.next_interfaces_at = now + crate::plan::INTERFACES_EVERY;
-                    self.see(seen);
+                    self.seen_at = self.reading_since;
+                    self.see(seen, now);
                 }
             }
             EniOutcome::Described { asked_for, result } => {
@@ -155,174 +185,23 @@ impl EniManager {
                 }
             }
             EniOutcome::Assigned { eni, subnet, result } => self.assigned(&eni, subnet, result, now),
-        }
-    }
-
-    /// The metadata service may add: an interface that EC2 has not told us of makes us ask EC2.
-    fn see(&mut self, mut seen: ImdsInterfaces) {
-        if let Some(attached) = &self.attached {
-            let known = |id: &EniId| attached.contains_key(id) || self.not_ours.contains(id);
-            self.read_back |= seen.interfaces.iter().any(|interface| !known(&interface.id));
-        }
-        self.partial_rounds = if seen.partial.is_empty() { 0 } else { self.partial_rounds.saturating_add(1) };
-        let told = seen.interfaces.iter();
-        self.blocks.extend(told.map(|interface| (interface.subnet.clone(), interface.subnet_cidr)));
-        // A VPC has a block: none told is none known, and takes nothing away.
-        if seen.vpc_cidrs.is_empty() {
-            seen.vpc_cidrs = std::mem::take(&mut self.seen.vpc_cidrs);
-        }
-        self.seen = seen;
-    }
-
-    fn described(&mut self, instance: &InstanceId, list: Vec<EniDescription>, now: Boottime) {
-        let here = |eni: &EniDescription| {
-            let at = eni.attachment.as_ref();
-            at.is_some_and(|at| &at.instance == instance && at.attached)
-        };
-        let (ours, others): (Vec<_>, Vec<_>) =
-            list.into_iter().filter(here).partition(|eni| is_primary(eni) || managed(eni));
-        // No instance is without its primary ENI: an answer that lacks it is not believed.
-        if !ours.iter().any(is_primary) {
-            self.describe.backoff.failed(now, self.config.seed);
-            let detail = "its answer lacks the primary ENI".to_owned();
-            self.describe.trouble = Some(strange("DescribeNetworkInterfaces", detail));
-            return;
-        }
-        self.not_ours = others.into_iter().map(|eni| eni.id).collect();
-        let mut attached: BTreeMap<_, _> = ours.into_iter().map(|eni| (eni.id.clone(), eni)).collect();
-        for (id, eni) in &mut attached {
-            let fresh = self.growing.get(id).map(|growing| &growing.fresh);
-            let given = fresh.into_iter().flatten().filter(|(_, until)| **until > now);
-            add(&mut eni.secondary_addresses, given.map(|(address, _)| *address));
-        }
-        self.growing.retain(|id, _| attached.contains_key(id));
-        self.attached = Some(attached);
-        self.read_back = false;
-    }
-
-    fn assigned(
-        &mut self,
-        eni: &EniId,
-        subnet: SubnetId,
-        result: Result<Vec<Ipv4Addr>, Cause>,
-        now: Boottime,
-    ) {
-        let asked = self.growing.entry(eni.clone()).or_default().asked.take().unwrap_or(1);
-        match result {
-            Ok(addresses) => {
-                if self.bought(eni, &addresses, now) {
-                    self.assign.worked();
-                } else {
-                    // For an ENI we do not know, or nothing new: EC2 must say what is so, and is not asked again at once.
-                    self.read_back = true;
-                    let detail = format!("{eni} was given nothing new");
-                    self.assign_failed(eni, strange("AssignPrivateIpAddresses", detail), now);
-                }
-                self.tidings.push(EniAction::TellRoom { subnet });
+            EniOutcome::IntentsRead(result) => {
+                self.notes.loaded(result, now, seed);
+                self.take_up(now);
             }
-            Err(cause @ Cause::SubnetExhausted { .. }) => self.no_room(eni, subnet, asked, cause, now),
-            Err(cause) => {
-                // Whether it was done is unknown, or our picture was wrong: read before buying again.
-                self.read_back |= !matches!(cause, Cause::Throttled { .. } | Cause::Unauthorized { .. });
-                self.assign_failed(eni, cause, now);
-            }
+            EniOutcome::IntentsWritten { image, result } => self.notes.written(image, result, now, seed),
+            EniOutcome::Created { token, result } => self.created(&token, result, now),
+            EniOutcome::Attached { token, result } => self.attach_ended(&token, result, now),
+            EniOutcome::Bound { token, result } => self.bind_ended(&token, result, now),
+            EniOutcome::Looked { eni, result } => self.looked(&eni, result, now),
+            EniOutcome::Unassigned { eni, result } => self.take_ended(&eni, result, now),
+            EniOutcome::Detached { eni, result } => self.detach_ended(&eni, result, now),
+            EniOutcome::Deleted { eni, result } => self.delete_ended(&eni, result, now),
         }
     }
-
-    /// Notes what came; whether any of it is new.
-    fn bought(&mut self, eni: &EniId, addresses: &[Ipv4Addr], now: Boottime) -> bool {
-        let growing = self.growing.entry(eni.clone()).or_default();
-        growing.backoff.worked();
-        growing.fresh.retain(|_, until| *until > now);
-        let fresh = addresses.iter().map(|address| (*address, now + LAG));
-        growing.fresh.extend(fresh);
-        growing.at_most = growing.at_most.map(|at_most| at_most.saturating_mul(2));
-        let Some(known) = self.attached.as_mut().and_then(|attached| attached.get_mut(eni)) else {
-            return false;
-        };
-        let before = known.secondary_addresses.len();
-        add(&mut known.secondary_addresses, addresses.iter().copied());
-        known.secondary_addresses.len() > before
-    }
-
-    /// What EC2 refuses for a reason of its own, it refuses this ENI: the others may still grow. Any other failure is the
-    /// node's.
-    fn assign_failed(&mut self, eni: &EniId, cause: Cause, now: Boottime) {
-        let backoff = match cause {
-            Cause::Ec2Refused { .. } => &mut self.growing.entry(eni.clone()).or_default().backoff,
-            _ => &mut self.assign.backoff,
-        };
-        backoff.failed(now, self.config.seed);
-        self.assign.trouble = Some(cause);
-    }
-
-    /// All or nothing, says EC2: so half of it is asked next, and one address refused means that there is none.
-    fn no_room(&mut self, eni: &EniId, subnet: SubnetId, asked: u32, cause: Cause, now: Boottime) {
-        let growing = self.growing.entry(eni.clone()).or_default();
-        if asked > 1 {
-            growing.at_most = Some(asked / 2);
-        } else {
-            growing.at_most = None;
-            self.subnets.believe_full(&subnet, &cause, now + HEARSAY);
-            self.tidings.push(EniAction::TellNoRoom { subnet, cause });
-        }
-    }
-}
-
-impl Call {
-    pub(crate) fn may_start(&self, now: Boottime) -> bool {
-        !self.under_way && self.backoff.open(now)
-    }
-
-    /// All is well with it, as far as anybody knows.
-    pub(crate) fn worked(&mut self) {
-        self.backoff.worked();
-        self.trouble = None;
-    }
-
-    fn ended<T>(&mut self, result: Result<T, Cause>, now: Boottime, seed: u64) -> Option<T> {
-        self.under_way = false;
-        match result {
-            Ok(value) => {
-                self.worked();
-                Some(value)
-            }
-            Err(cause) => {
-                self.backoff.failed(now, seed);
-                self.trouble = Some(cause);
-                None
-            }
-        }
-    }
-
-    /// The same for a call to the metadata service.
-    fn ended_nearby<T>(&mut self, result: Result<T, Cause>, now: Boottime, seed: u64) -> Option<T> {
-        let value = self.ended(result, now, seed);
-        self.backoff.nearby(now);
-        value
-    }
-}
-
-fn is_primary(eni: &EniDescription) -> bool {
-    let at = eni.attachment.as_ref();
-    at.is_some_and(|at| at.card == 0 && at.device == 0)
-}
-
-/// ENIs tagged by their owner as not ours to manage, and those on other network cards, carry none of our pods.
-fn managed(eni: &EniDescription) -> bool {
-    let kept_from_us =
-        eni.tags.iter().any(|(key, value)| key == "node.k8s.amazonaws.com/no_manage" && value == "true");
-    eni.attachment.as_ref().is_some_and(|at| at.card == 0) && !kept_from_us
-}
-
-/// Adds addresses; the list stays ascending, without doubles.
-fn add(to: &mut Vec<Ipv4Addr>, addresses: impl Iterator<Item = Ipv4Addr>) {
-    to.extend(addresses);
-    to.sort_unstable();
-    to.dedup();
 }
 
 /// EC2 answered, and the answer cannot be.
-fn strange(action: &'static str, detail: String) -> Cause {
+pub(crate) fn strange(action: &'static str, detail: String) -> Cause {
     Cause::Ec2Unavailable { action, detail }
 }

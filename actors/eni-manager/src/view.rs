@@ -1,23 +1,21 @@
 //! The picture EniManager publishes: EC2's word where there is one, the metadata service's where there is none yet. Pure.
 
 use contract::Boottime;
-use contract::causes::Cause;
-use contract::model::{Eni, EniAddress, EniView, Growth};
+use contract::model::{Eni, EniAddress, EniView};
 use contract::ports::ec2::EniDescription;
 use contract::ports::imds::ImdsInterface;
 
+use crate::birth::{Birth, Step};
 use crate::state::EniManager;
 
 impl EniManager {
     pub(crate) fn view(&self, now: Boottime) -> EniView {
-        let enis = self.enis();
-        EniView {
-            complete: self.attached.as_ref().is_some_and(|attached| attached.len() == enis.len()),
-            growth: self.growth(&enis, now),
-            enis,
-            vpc_cidrs: self.seen.vpc_cidrs.clone(),
-            trouble: self.trouble(),
-        }
+        let mut enis = self.enis();
+        let complete = self.attached.as_ref().is_some_and(|attached| attached.len() == enis.len());
+        let growth = self.growth(&enis, now);
+        enis.extend(self.births.values().filter_map(|birth| self.emerging(birth)));
+        enis.sort_by_key(|eni| (eni.card, eni.device));
+        EniView { complete, growth, enis, vpc_cidrs: self.seen.vpc_cidrs.clone(), trouble: self.trouble() }
     }
 
     /// By (card, device). An ENI whose subnet's block is not known yet is left out, since nothing could be routed for it: the
@@ -26,11 +24,19 @@ impl EniManager {
         let mut enis: Vec<Eni> = match &self.attached {
             Some(attached) => attached.values().filter_map(|eni| self.by_ec2(eni)).collect(),
             None => {
-                self.seen.interfaces.iter().filter(|seen| seen.card == 0).map(|s| self.by_imds(s)).collect()
+                let hidden = |id| self.partings.get(id).is_some_and(|parting| !parting.may_serve());
+                let shown = self.seen.interfaces.iter().filter(|seen| seen.card == 0 && !hidden(&seen.id));
+                shown.map(|seen| self.by_imds(seen)).collect()
             }
         };
         enis.sort_by_key(|eni| (eni.card, eni.device));
         enis
+    }
+
+    /// One that is attached and does not show yet: its link may be looked for, and no pod is put on it.
+    fn emerging(&self, birth: &Birth) -> Option<Eni> {
+        let Step::Show { made } = &birth.step else { return None };
+        Some(Eni { addresses: Vec::new(), ..self.by_ec2(made)? })
     }
 
     fn by_ec2(&self, eni: &EniDescription) -> Option<Eni> {
@@ -49,8 +55,8 @@ impl EniManager {
                 .map(|address| EniAddress { address: *address, confirmed: true })
                 .collect(),
             address_limit: self.limits.map(|limits| limits.addresses_per_eni),
-            since: Boottime::ZERO,
-            leaving: false,
+            since: self.since.get(&eni.id).copied().unwrap_or(self.born.at),
+            leaving: self.partings.contains_key(&eni.id),
         })
     }
 
@@ -72,52 +78,9 @@ impl EniManager {
             primary_address: seen.primary_address,
             addresses,
             address_limit: self.limits.map(|limits| limits.addresses_per_eni),
-            since: Boottime::ZERO,
-            leaving: false,
+            since: self.born.at,
+            leaving: self.partings.contains_key(&seen.id),
         }
-    }
-
-    fn growth(&self, enis: &[Eni], now: Boottime) -> Growth {
-        let total = count(enis.iter().map(|eni| eni.addresses.len()).sum());
-        if self.growing.values().any(|growing| growing.asked.is_some()) {
-            return Growth::UnderWay;
-        }
-        if self.attached.is_none() {
-            return match self.trouble() {
-                Some(cause) => Growth::Held(cause),
-                None => Growth::UnderWay,
-            };
-        }
-        let Some(limits) = self.limits else {
-            let instance_type =
-                self.node.as_ref().map(|node| node.instance_type.to_string()).unwrap_or_default();
-            return Growth::Held(Cause::LimitsUnknown { instance_type });
-        };
-        let room: Vec<&Eni> = enis.iter().filter(|eni| room_on(eni) > 0).collect();
-        if room.is_empty() {
-            let per_eni = limits.addresses_per_eni.saturating_sub(1);
-            let max = per_eni.saturating_mul(count(enis.len()));
-            let in_use = self.demand.needed.saturating_sub(self.demand.waiting).min(total);
-            return Growth::AtLimit(Cause::NodeAddressLimit { max, in_use });
-        }
-        if let Some(cause) = &self.assign.trouble {
-            return Growth::Held(cause.clone());
-        }
-        let marks: Vec<_> = room.iter().map(|eni| self.subnets.mark(&eni.subnet, now)).collect();
-        match marks
-            .into_iter()
-            .collect::<Option<Vec<_>>>()
-            .and_then(|all| all.first().map(|m| m.cause.clone()))
-        {
-            Some(cause) => Growth::Held(cause),
-            None => Growth::Possible,
-        }
-    }
-
-    fn trouble(&self) -> Option<Cause> {
-        [&self.assign, &self.describe, &self.ask_limits, &self.read_node, &self.read_interfaces]
-            .into_iter()
-            .find_map(|call| call.trouble.clone())
     }
 }
 

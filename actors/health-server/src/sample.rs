@@ -24,7 +24,16 @@ pub(crate) fn child(name: &'static str) -> ChildHealth {
 }
 
 pub(crate) fn well() -> Facts {
-    let counts = PoolCounts { total: 9, leased: 1, cooling: 2, pinned: 3, free: 3, waiting: 0 };
+    let counts = PoolCounts {
+        total: 11,
+        leased: 1,
+        cooling: 2,
+        pinned: 3,
+        leaving: 2,
+        free: 3,
+        waiting: 0,
+        wanted: 9,
+    };
     let address = Ipv4Addr::new(10, 0, 1, 10);
     let names =
         ["eni-manager", "subnet-scout", "warm-pool", "route-programmer", "health-server", "cni-server"];

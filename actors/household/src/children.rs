@@ -10,7 +10,7 @@ use contract::mail::subnet_scout::{Place, SubnetMail};
 use contract::mail::warm_pool::PoolMail;
 use contract::model::{EniView, LeaseView, SubnetView};
 use contract::ports::host::Host;
-use eni_manager::{EniConfig, EniManager, EniPerformer};
+use eni_manager::{Born, EniConfig, EniManager, EniPerformer};
 use health_server::{HealthBoard, HealthConfig, HealthServer};
 use kernel::{
     Core, Inbox, Link, Past, Performer, Policy, Publisher, Seat, Spec, StartError, Subscription, Tree, link,
@@ -57,6 +57,7 @@ struct Links {
     routes: Link<RouteMail>,
     scout: Link<SubnetMail>,
     front: Link<CniMail>,
+    enis: Link<EniMail>,
 }
 
 /// Of the rooms that show the node's health, the one that also logs it.
@@ -104,8 +105,8 @@ impl Children {
         let (routes, routes_inbox) = link("route-programmer");
         let (scout, scout_inbox) = link("subnet-scout");
         let (front, front_inbox) = link("cni-server");
-        let (_, eni_inbox) = link("eni-manager");
-        let links = Links { pool, routes, scout, front };
+        let (enis, eni_inbox) = link("eni-manager");
+        let links = Links { pool, routes, scout, front, enis };
         let daemon = &house.settings.daemon;
         let board = HealthBoard::new();
         let metrics = (daemon.metrics && daemon.metrics_bind != daemon.health_bind)
@@ -194,16 +195,16 @@ fn warm_pool(
     links: &Links,
 ) -> Spec<warm_pool::Pool> {
     let config = pool_config(&house.settings);
-    let (world, routes) = (house.world.clone(), links.routes.clone());
+    let (world, routes, enis) = (house.world.clone(), links.routes.clone(), links.enis.clone());
     let publish = PoolPublishers { leases: boards.leases.clone(), demand: boards.demand.clone() };
     let start = move |seat: Seat| {
         let (config, world) = (config.clone(), world.clone());
-        let (routes, publish) = (routes.clone(), publish.clone());
+        let (routes, enis, publish) = (routes.clone(), enis.clone(), publish.clone());
         async move {
             let (checkpoint, host) = (world.checkpoint.clone(), connected(&world)?);
             let pool = recover_from_world(config, checkpoint.as_ref(), host.as_ref(), seat.clock.now());
             let pool = pool.await.map_err(not_started)?;
-            Ok(made(pool, PoolPerformer { checkpoint, host, routes, publish }))
+            Ok(made(pool, PoolPerformer { checkpoint, host, routes, enis, publish }))
         }
     };
     Spec::new("warm-pool", indispensable(), inbox, start).follow(boards.enis.subscribe(), PoolMail::Enis)
@@ -238,24 +239,38 @@ fn subnet_scout(inbox: Inbox<SubnetMail>, house: &Household, boards: &Boards) ->
 }
 
 fn eni_manager(inbox: Inbox<EniMail>, house: &Household, boards: &Boards, links: &Links) -> Spec<EniManager> {
-    let config = EniConfig { seed: house.seed };
-    let (ec2, imds) = (house.world.ec2.clone(), house.world.imds.clone());
-    let port_timeout = house.world.aws_timeout;
+    let config = eni_config(&house.settings, house.seed);
+    let world = house.world.clone();
     let (scout, place, publish) = (links.scout.clone(), boards.place.clone(), boards.enis.clone());
-    let start = move |_seat| {
+    let start = move |seat: Seat| {
+        let (config, world) = (config.clone(), world.clone());
         let performer = EniPerformer {
-            ec2: ec2.clone(),
-            imds: imds.clone(),
-            port_timeout,
+            ec2: world.ec2,
+            imds: world.imds,
+            port_timeout: world.aws_timeout,
+            intents: world.intents.clone(),
             scout: scout.clone(),
             place: place.clone(),
             publish: publish.clone(),
         };
-        std::future::ready(Ok(made(EniManager::new(config), performer)))
+        async move {
+            let found = world.intents.load().await;
+            let born = Born { at: seat.clock.now(), unix_nanoseconds: (world.wall)() };
+            Ok(made(EniManager::recover(config, born, found), performer))
+        }
     };
     Spec::new("eni-manager", Policy::default(), inbox, start)
         .follow(boards.demand.subscribe(), EniMail::Demand)
         .follow(boards.subnets.subscribe(), EniMail::Subnets)
+}
+
+fn eni_config(settings: &Settings, seed: u64) -> EniConfig {
+    EniConfig {
+        seed,
+        max_enis: settings.node.max_enis,
+        cluster_name: settings.node.cluster_name.clone(),
+        additional_tags: settings.ec2.additional_eni_tags.clone(),
+    }
 }
 
 fn cni_server(

@@ -9,6 +9,7 @@ use contract::ports::checkpoint::Checkpoint;
 use contract::ports::ec2::Ec2;
 use contract::ports::host::{Host, HostError};
 use contract::ports::imds::Imds;
+use contract::ports::intents::Intents;
 use kernel::{Clock, Publisher, Vitals};
 
 use crate::doors::Doors;
@@ -24,6 +25,8 @@ pub struct World {
     pub aws_timeout: Duration,
     /// The disk.
     pub checkpoint: Arc<dyn Checkpoint>,
+    /// The disk that a reboot does not empty.
+    pub intents: Arc<dyn Intents>,
     /// A new connection to the kernel's network. Each room that reads the kernel has its own: a lost one costs its owner alone.
     pub connect_host: Arc<dyn Fn() -> Result<Arc<dyn Host>, HostError> + Send + Sync>,
     /// Wall time, nanoseconds since 1970, for the checkpoint.

@@ -1,10 +1,10 @@
 //! WarmPool as an actor: mail in, actions out, and the hands that carry them out. Nothing is decided here.
 
 use contract::causes::Cause;
-use contract::mail::eni_manager::Demand;
+use contract::mail::eni_manager::{Demand, EniMail};
 use contract::mail::route_programmer::RouteMail;
 use contract::mail::warm_pool::PoolMail;
-use contract::model::{AttachmentKey, LeaseView};
+use contract::model::{AttachmentKey, EniId, LeaseView, Leaving};
 use contract::ports::checkpoint::{Checkpoint, CheckpointImage};
 use contract::ports::host::{Host, HostError, HostSnapshot};
 use contract::{Boottime, Reply};
@@ -15,6 +15,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::leaving::{Fate, LET_GO_DEADLINE};
 use crate::recover::{Facts, recover};
 use crate::state::{Answer, Pool, PoolConfig};
 use crate::usage::unreadable;
@@ -32,7 +33,7 @@ pub enum PoolAction {
     Write {
         /// Its number.
         revision: u64,
-        /// All leases and what rests.
+        /// All leases, what rests and what leaves.
         image: CheckpointImage,
     },
     /// Have the host side of an address taken down.
@@ -47,7 +48,12 @@ pub enum PoolAction {
         /// The address.
         address: Ipv4Addr,
     },
-    /// Read the kernel: is what is pinned still in use, and what has rested in use by nobody?
+    /// Have EniManager give back to EC2 what is written down as leaving.
+    LetGo {
+        /// What.
+        leaving: Leaving,
+    },
+    /// Read the kernel: is what is pinned still in use, and what has rested, or could be let go, by nobody?
     ReadUse,
     /// Answer a question.
     Answer(Answer),
@@ -74,6 +80,13 @@ pub enum PoolOutcome {
         /// How.
         result: Result<(), Cause>,
     },
+    /// What was let go is gone, or not.
+    LetGo {
+        /// On which ENI.
+        eni: EniId,
+        /// What became of it.
+        fate: Fate,
+    },
     /// The kernel as it is, or why it could not be read.
     Use(Result<HostSnapshot, Cause>),
 }
@@ -88,6 +101,7 @@ impl Core for Pool {
             Event::Mail(mail) => self.hear(mail, now),
             Event::Outcome(PoolOutcome::Written { revision, result }) => self.written(revision, result, now),
             Event::Outcome(PoolOutcome::Unwired { key, result }) => self.unwired(&key, result, now),
+            Event::Outcome(PoolOutcome::LetGo { eni, fate }) => self.fate_heard(&eni, fate, now),
             Event::Outcome(PoolOutcome::Use(snapshot)) => self.use_read(snapshot, now),
             Event::Wake => {}
         }
@@ -119,6 +133,8 @@ pub struct PoolPerformer {
     pub host: Arc<dyn Host>,
     /// Who takes host sides down.
     pub routes: Link<RouteMail>,
+    /// Who gives back to EC2 what is let go.
+    pub enis: Link<EniMail>,
     /// Who is told.
     pub publish: PoolPublishers,
 }
@@ -127,6 +143,7 @@ impl Performer<Pool> for PoolPerformer {
     fn timeout(&self, action: &PoolAction) -> Duration {
         match action {
             PoolAction::Unwire { .. } | PoolAction::Sweep { .. } => UNWIRE_DEADLINE,
+            PoolAction::LetGo { .. } => LET_GO_DEADLINE,
             PoolAction::Write { .. } | PoolAction::ReadUse => PORT_TIMEOUT,
             PoolAction::Answer(_) | PoolAction::PublishLeases(_) | PoolAction::PublishDemand(_) => {
                 Duration::from_secs(1)
@@ -152,6 +169,7 @@ impl Performer<Pool> for PoolPerformer {
             }
             PoolAction::Unwire { key, address } => unwire(self.routes.clone(), key, address).boxed(),
             PoolAction::Sweep { address } => sweep(self.routes.clone(), address).boxed(),
+            PoolAction::LetGo { leaving } => let_go(self.enis.clone(), leaving).boxed(),
             PoolAction::ReadUse => {
                 let read = self.host.snapshot();
                 async move {
@@ -194,6 +212,23 @@ async fn sweep(routes: Link<RouteMail>, address: Ipv4Addr) -> Result<Option<Pool
         Err(error) => tracing::warn!(%address, %error, "what is left of its host side stays"),
     }
     Ok(None)
+}
+
+async fn let_go(enis: Link<EniMail>, leaving: Leaving) -> Result<Option<PoolOutcome>, Broken> {
+    let eni = leaving.eni.clone();
+    let mail = |reply| EniMail::LetGo { leaving: leaving.clone(), reply };
+    let fate = match enis.ask(LET_GO_DEADLINE, mail).await {
+        Ok(Ok(())) => Fate::Gone,
+        Ok(Err(cause)) => {
+            tracing::warn!(%eni, %cause, "EC2 keeps what was let go");
+            Fate::Stays(cause)
+        }
+        Err(error) => {
+            tracing::warn!(%eni, %error, "whether what was let go is gone is not known yet");
+            Fate::Unknown
+        }
+    };
+    Ok(Some(PoolOutcome::LetGo { eni, fate }))
 }
 
 /// An asker who has gone away does not hear the answer; what was answered stands, and is undone by its own path.

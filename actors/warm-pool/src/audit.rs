@@ -29,6 +29,13 @@ impl Pool {
                 found.push(format!("a DEL waits for {address}, which is not being released"));
             }
         }
+        for eni in &self.enis.enis {
+            let leaves = |address: &&std::net::Ipv4Addr| self.departures.takes(&eni.id, address);
+            let carried = || eni.addresses.iter().map(|on| &on.address).filter(leaves);
+            found.extend(
+                carried().filter(|on| self.taken.contains(on)).map(|on| format!("{on} is leased and leaves")),
+            );
+        }
         if self.line.len() > self.config.line_bound as usize {
             found.push(format!("{} stand in a line of {}", self.line.len(), self.config.line_bound));
         }

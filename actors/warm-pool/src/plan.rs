@@ -13,6 +13,7 @@ use std::net::Ipv4Addr;
 
 use crate::actor::PoolAction;
 use crate::state::{Answer, Pool};
+use crate::targets::Stock;
 
 /// Host sides taken down at a time: each is one short netlink transaction in RouteProgrammer.
 const UNWIRES_MAX: usize = 16;
@@ -26,10 +27,12 @@ impl Pool {
         self.serve_the_line(now);
         self.give_up_on_the_disk(now);
         self.turn_away_the_late(now);
+        self.plan_departures(now);
         let mut actions = Vec::new();
         self.plan_unwires(now, &mut actions);
         self.plan_sweeps(&mut actions);
         self.plan_write(now, &mut actions);
+        self.plan_asks(now, &mut actions);
         self.plan_reading(now, &mut actions);
         actions.extend(self.ready.drain(..).map(PoolAction::Answer));
         self.plan_publication(now, &mut actions);
@@ -78,16 +81,17 @@ impl Pool {
     /// The next address to hand out: of the ENIs that have one that with the most in use, so that the others can empty; its
     /// lowest.
     fn next_free(&self) -> Option<LeaseGrant> {
-        let has_one = |eni: &&Eni| eni.addresses.iter().any(|on| self.can_hand_out(on.address));
-        let in_use = |eni: &Eni| eni.addresses.iter().filter(|on| !self.can_hand_out(on.address)).count();
+        let has_one = |eni: &&Eni| eni.addresses.iter().any(|on| self.can_hand_out(eni, on.address));
+        let in_use =
+            |eni: &Eni| eni.addresses.iter().filter(|on| !self.can_hand_out(eni, on.address)).count();
         let fullest = self
             .enis
             .enis
             .iter()
             .filter(has_one)
             .min_by_key(|eni| (Reverse(in_use(eni)), eni.card, eni.device))?;
-        let address =
-            fullest.addresses.iter().map(|on| on.address).filter(|a| self.can_hand_out(*a)).min()?;
+        let all = fullest.addresses.iter().map(|on| on.address);
+        let address = all.filter(|address| self.can_hand_out(fullest, *address)).min()?;
         Some(grant(fullest, address))
     }
 
@@ -96,10 +100,15 @@ impl Pool {
         Some(grant(eni, address))
     }
 
-    fn can_hand_out(&self, address: Ipv4Addr) -> bool {
-        !self.taken.contains(&address)
+    pub(crate) fn can_hand_out(&self, eni: &Eni, address: Ipv4Addr) -> bool {
+        !self.leaves(eni, address)
+            && !self.taken.contains(&address)
             && !self.cooling.contains_key(&address)
             && !self.pinned.contains_key(&address)
+    }
+
+    fn leaves(&self, eni: &Eni, address: Ipv4Addr) -> bool {
+        eni.leaving || self.departures.takes(&eni.id, &address)
     }
 
     fn plan_unwires(&mut self, now: Boottime, actions: &mut Vec<PoolAction>) {
@@ -134,13 +143,14 @@ impl Pool {
             .iter()
             .map(|(address, until)| Cooling { address: *address, until: *until })
             .collect();
-        let image = CheckpointImage { leases, cooling, leaving: Vec::new() };
+        let image = CheckpointImage { leases, cooling, leaving: self.departures.image() };
         actions.push(PoolAction::Write { revision: self.disk.revision, image });
     }
 
     fn plan_publication(&mut self, now: Boottime, actions: &mut Vec<PoolAction>) {
-        let view = self.view();
-        let demand = self.demand(&view.counts);
+        let counts = self.counts();
+        let demand = self.demand(&counts);
+        let view = self.view(PoolCounts { wanted: demand.wanted, ..counts });
         if self.published.as_ref() != Some(&view) {
             self.published = Some(view.clone());
             actions.push(PoolAction::PublishLeases(view));
@@ -159,13 +169,13 @@ impl Pool {
         }
     }
 
-    fn view(&self) -> LeaseView {
+    fn view(&self, counts: PoolCounts) -> LeaseView {
         let waiting = !self.line.is_empty();
         let mut leases: Vec<_> = self.leases.values().map(|held| held.lease.clone()).collect();
         leases.sort_by_key(|lease| lease.address);
         LeaseView {
             leases,
-            counts: self.counts(),
+            counts,
             waiting_since: self.line.oldest(),
             waiting_for: waiting.then(|| self.why_waiting()),
             checkpoint_trouble: self.disk.trouble.clone(),
@@ -178,9 +188,12 @@ impl Pool {
             waiting: count(self.line.len()),
             ..PoolCounts::default()
         };
-        for on_it in self.enis.enis.iter().flat_map(|eni| &eni.addresses) {
+        let enis = self.enis.enis.iter();
+        for (eni, on_it) in enis.flat_map(|eni| eni.addresses.iter().map(move |on_it| (eni, on_it))) {
             counts.total += 1;
             if self.taken.contains(&on_it.address) {
+            } else if self.leaves(eni, on_it.address) {
+                counts.leaving += 1;
             } else if self.cooling.contains_key(&on_it.address) {
                 counts.cooling += 1;
             } else if self.pinned.contains_key(&on_it.address) {
@@ -192,15 +205,25 @@ impl Pool {
         counts
     }
 
-    /// Totals for the ENIs: what is in use on them, and those in line who have no address yet.
+    /// What the targets look at.
+    pub(crate) fn stock(&self) -> Stock {
+        stock_of(&self.counts())
+    }
+
+    /// How many pods one ENI carries; 0 while unknown.
+    pub(crate) fn addresses_per_eni(&self) -> u32 {
+        let limits = self.enis.enis.iter().filter_map(|eni| eni.address_limit);
+        limits.max().unwrap_or(0).saturating_sub(1)
+    }
+
+    /// Totals for the ENIs: what is in use on them, and those in line who have no address yet. What leaves counts nowhere.
     fn demand(&self, counts: &PoolCounts) -> Demand {
         let waiting = count(self.line.keys().filter(|key| !self.leases.contains_key(*key)).count());
-        let used = counts.total.saturating_sub(counts.free);
-        let per_eni = self.enis.enis.iter().filter_map(|eni| eni.address_limit).max().unwrap_or(0);
-        let needed = used.saturating_add(waiting);
+        let stock = stock_of(counts);
+        let needed = stock.used.saturating_add(waiting);
         // A reserve that nobody waits for is not bought for what a partial view merely hides.
         let wanted = match self.enis.complete || waiting > 0 {
-            true => self.config.targets.wanted(needed, counts.free, per_eni.saturating_sub(1)),
+            true => self.config.targets.wanted(Stock { used: needed, ..stock }, self.addresses_per_eni()),
             false => needed,
         };
         Demand { needed, wanted: wanted.max(needed), waiting, whole_enis: self.config.targets.whole_enis() }
@@ -226,6 +249,8 @@ impl Pool {
             self.line.next_deadline(),
             self.gather_until,
             self.patience_ends(),
+            self.departures.look_at,
+            self.departures.next_ask(self.disk.durable),
         ]
         .into_iter()
         .flatten()
@@ -237,6 +262,11 @@ fn grant(eni: &Eni, address: Ipv4Addr) -> LeaseGrant {
     LeaseGrant { address, table: eni.table(), device: eni.device }
 }
 
-fn count(length: usize) -> u32 {
+fn stock_of(counts: &PoolCounts) -> Stock {
+    let total = counts.total.saturating_sub(counts.leaving);
+    Stock { total, used: total.saturating_sub(counts.free) }
+}
+
+pub(crate) fn count(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }

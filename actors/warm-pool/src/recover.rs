@@ -3,13 +3,14 @@
 
 use contract::Boottime;
 use contract::causes::Cause;
-use contract::model::{EniView, Lease, LeasePhase};
+use contract::model::{EniView, Lease, LeasePhase, Leaving};
 use contract::ports::checkpoint::Loaded;
 use contract::ports::host::HostSnapshot;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 use crate::disk::Disk;
+use crate::leaving::Departures;
 use crate::line::Line;
 use crate::state::{Held, Pool, PoolConfig};
 use crate::usage::Usage;
@@ -64,9 +65,21 @@ pub fn recover(config: PoolConfig, facts: Facts) -> (Pool, Vec<String>) {
         }
     }
     pool.usage.recheck_pins_at = now;
+    let (leaving, held): (Vec<_>, Vec<_>) =
+        image.leaving.into_iter().partition(|leaving| nobody_has(&pool, leaving));
+    notes.extend(
+        held.iter().map(|leaving| format!("{} does not leave: something on it is in use", leaving.eni)),
+    );
     // What was read need not be what is on disk now: the first write says it whole.
-    pool.disk.revision = u64::from(!notes.is_empty());
+    pool.disk.revision = u64::from(!notes.is_empty() || !leaving.is_empty());
+    pool.departures = Departures::resumed(leaving, pool.disk.revision, now);
     (pool, notes)
+}
+
+/// What leaves was nobody's when it was written down; a lease or the kernel that says otherwise is believed.
+fn nobody_has(pool: &Pool, leaving: &Leaving) -> bool {
+    let has = |address: &Ipv4Addr| pool.taken.contains(address) || pool.pinned.contains_key(address);
+    !leaving.addresses.iter().any(has)
 }
 
 /// A lease comes back as it was; one that nobody works on any more is undone, and one whose pod is gone is released.
@@ -116,6 +129,7 @@ fn empty(config: PoolConfig) -> Pool {
         strays: BTreeSet::new(),
         pinned: BTreeMap::new(),
         usage: Usage::default(),
+        departures: Departures::default(),
         line: Line::default(),
         disk: Disk::default(),
         ready: Vec::new(),

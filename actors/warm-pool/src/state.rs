@@ -10,6 +10,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use crate::disk::Disk;
+use crate::leaving::Departures;
 use crate::line::{Line, Waiter};
 use crate::targets::WarmTargets;
 use crate::usage::Usage;
@@ -98,6 +99,7 @@ pub struct Pool {
     /// In use by the kernel's word, by link, and nobody's lease.
     pub(crate) pinned: BTreeMap<Ipv4Addr, u32>,
     pub(crate) usage: Usage,
+    pub(crate) departures: Departures,
     pub(crate) line: Line,
     pub(crate) disk: Disk,
     /// Answers that wait for nothing.

@@ -1,9 +1,10 @@
-//! What the kernel says of addresses that nobody leases: one that is carried all the same is pinned, and one that has rested is
-//! free only once a reading that began after its rest shows that nobody carries it. Pure.
+//! What the kernel says of addresses that nobody leases: one that is carried all the same is pinned, one that has rested is
+//! free only once a reading that began after its rest shows that nobody carries it, and so is what is let go. Pure.
 
 use contract::Boottime;
 use contract::causes::Cause;
 use contract::ports::host::HostSnapshot;
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -38,14 +39,16 @@ impl Pool {
         }
     }
 
-    /// When the kernel is to be read, if nothing is under way: for the first address that has rested, or for the pins.
+    /// When the kernel is to be read, if nothing is under way: for the first address that has rested, for the pins, or for
+    /// what could be let go.
     pub(crate) fn next_reading(&self) -> Option<Boottime> {
         if self.usage.reading_since.is_some() {
             return None;
         }
         let pins = (!self.pinned.is_empty()).then_some(self.usage.recheck_pins_at);
         let rested = self.cooling.values().min().map(|until| (*until).max(self.usage.read_again_at));
-        [pins, rested].into_iter().flatten().min()
+        let proof = self.departures.proof_wanted_since.map(|since| since.max(self.usage.read_again_at));
+        [pins, rested, proof].into_iter().flatten().min()
     }
 
     /// A reading has ended. Absence in a partial one means nothing.
@@ -80,6 +83,19 @@ impl Pool {
             self.strays.insert(address);
             self.disk.revision += 1;
         }
+        self.pin_the_free(&used);
+        self.let_go(since, now);
+    }
+
+    /// What was free all through a reading and is carried all the same was handed out by somebody else.
+    fn pin_the_free(&mut self, used: &BTreeMap<Ipv4Addr, u32>) {
+        let enis = self.enis.enis.iter();
+        let free = enis.flat_map(|eni| eni.addresses.iter().map(move |on| (eni, on.address)));
+        let carried: Vec<(Ipv4Addr, u32)> = free
+            .filter(|(eni, address)| self.can_hand_out(eni, *address))
+            .filter_map(|(_, address)| Some((address, *used.get(&address)?)))
+            .collect();
+        self.pinned.extend(carried);
     }
 }
 

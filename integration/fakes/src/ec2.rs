@@ -4,8 +4,10 @@
 mod answers;
 
 use contract::causes::Cause;
-use contract::model::{EniId, InstanceId, InstanceType, SubnetId, VpcId};
-use contract::ports::ec2::{Ec2, Ec2Error, EniDescription, InstanceLimits, SubnetDescription, classify};
+use contract::model::{AttachmentId, EniId, InstanceId, InstanceType, SubnetId, VpcId};
+use contract::ports::ec2::{
+    Ec2, Ec2Error, EniDescription, EniOrder, InstanceLimits, SubnetDescription, classify, known_to_ec2,
+};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use region::{QueryReply, QueryRequest};
@@ -113,6 +115,66 @@ impl Ec2 for FakeEc2 {
         self.call("AssignPrivateIpAddresses", Some(subnet), request, answers::assigned)
     }
 
+    fn unassign_addresses(
+        &self,
+        eni: EniId,
+        addresses: Vec<Ipv4Addr>,
+    ) -> BoxFuture<'static, Result<(), Cause>> {
+        let request =
+            QueryRequest::new("UnassignPrivateIpAddresses").with("NetworkInterfaceId", eni.as_str());
+        let request = listed(request, "PrivateIpAddress", &addresses);
+        self.call("UnassignPrivateIpAddresses", None, request, answers::done)
+    }
+
+    fn interface(&self, eni: EniId) -> BoxFuture<'static, Result<Option<EniDescription>, Cause>> {
+        let request =
+            QueryRequest::new("DescribeNetworkInterfaces").with("NetworkInterfaceId.1", eni.as_str());
+        let one = |body: &str| answers::interfaces(body)?.pop().ok_or("it says nothing".to_owned());
+        self.call("DescribeNetworkInterfaces", None, request, one).map(known_to_ec2).boxed()
+    }
+
+    fn create_interface(&self, order: EniOrder) -> BoxFuture<'static, Result<EniDescription, Cause>> {
+        self.call("CreateNetworkInterface", Some(order.subnet.clone()), create(&order), answers::created)
+    }
+
+    fn attach_interface(
+        &self,
+        eni: EniId,
+        instance: InstanceId,
+        card: u32,
+        device: u32,
+    ) -> BoxFuture<'static, Result<AttachmentId, Cause>> {
+        let request = QueryRequest::new("AttachNetworkInterface")
+            .with("NetworkInterfaceId", eni.as_str())
+            .with("InstanceId", instance.as_str())
+            .with("DeviceIndex", device)
+            .with("NetworkCardIndex", card);
+        self.call("AttachNetworkInterface", None, request, answers::attachment)
+    }
+
+    fn delete_on_termination(
+        &self,
+        eni: EniId,
+        attachment: AttachmentId,
+    ) -> BoxFuture<'static, Result<(), Cause>> {
+        let request = QueryRequest::new("ModifyNetworkInterfaceAttribute")
+            .with("NetworkInterfaceId", eni.as_str())
+            .with("Attachment.AttachmentId", attachment.as_str())
+            .with("Attachment.DeleteOnTermination", true);
+        self.call("ModifyNetworkInterfaceAttribute", None, request, answers::done)
+    }
+
+    fn detach_interface(&self, attachment: AttachmentId) -> BoxFuture<'static, Result<(), Cause>> {
+        let request = QueryRequest::new("DetachNetworkInterface").with("AttachmentId", attachment.as_str());
+        self.call("DetachNetworkInterface", None, request, answers::done)
+    }
+
+    fn delete_interface(&self, eni: EniId) -> BoxFuture<'static, Result<(), Cause>> {
+        let request = QueryRequest::new("DeleteNetworkInterface").with("NetworkInterfaceId", eni.as_str());
+        let deleted = self.call("DeleteNetworkInterface", None, request, answers::done);
+        deleted.map(|result| known_to_ec2(result).map(|_| ())).boxed()
+    }
+
     fn subnets(&self, vpc: VpcId, zone: String) -> BoxFuture<'static, Result<Vec<SubnetDescription>, Cause>> {
         let request = filtered("DescribeSubnets", &[("vpc-id", vpc.as_str()), ("availability-zone", &zone)]);
         self.call("DescribeSubnets", None, request, answers::subnets)
@@ -126,6 +188,29 @@ impl Ec2 for FakeEc2 {
             QueryRequest::new("DescribeInstanceTypes").with("InstanceType.1", instance_type.as_str());
         self.call("DescribeInstanceTypes", None, request, answers::limits)
     }
+}
+
+fn create(order: &EniOrder) -> QueryRequest {
+    let mut request = QueryRequest::new("CreateNetworkInterface")
+        .with("SubnetId", order.subnet.as_str())
+        .with("Description", order.description.as_str())
+        .with("ClientToken", order.token.as_str())
+        .with("TagSpecification.1.ResourceType", "network-interface");
+    if order.secondary_addresses > 0 {
+        request = request.with("SecondaryPrivateIpAddressCount", order.secondary_addresses);
+    }
+    request = listed(request, "SecurityGroupId", &order.groups);
+    order.tags.iter().zip(1..).fold(request, |request, ((key, value), number)| {
+        let tag = format!("TagSpecification.1.Tag.{number}");
+        request.with(format!("{tag}.Key"), key).with(format!("{tag}.Value"), value)
+    })
+}
+
+fn listed<T: ToString>(request: QueryRequest, name: &str, values: &[T]) -> QueryRequest {
+    values
+        .iter()
+        .zip(1..)
+        .fold(request, |request, (value, number)| request.with(format!("{name}.{number}"), value.to_string()))
 }
 
 fn filtered(action: &str, filters: &[(&str, &str)]) -> QueryRequest {

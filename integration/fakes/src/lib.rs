@@ -7,11 +7,14 @@
 mod arrival;
 mod checkpoint;
 mod dice;
+mod disk;
 mod ec2;
 mod fabric;
 mod host;
 mod imds;
+mod intents;
 mod shared;
+mod slot;
 mod weather;
 mod world;
 
@@ -20,6 +23,7 @@ pub use dice::Dice;
 pub use ec2::{AWS_TIMEOUT, FakeEc2};
 pub use host::FakeHost;
 pub use imds::FakeImds;
+pub use intents::FakeIntents;
 pub use shared::{Shared, SharedWorld};
 pub use weather::{Fate, Odds, Weather};
 pub use world::{NodeSpec, World, WorldError};

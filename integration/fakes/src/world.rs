@@ -7,8 +7,8 @@ use region::{InstanceId, InstanceSpec, InterfaceSpec, Knobs, Region, RegionError
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use crate::checkpoint::Disk;
 use crate::dice::Dice;
+use crate::disk::Disk;
 use crate::fabric::{Fabric, new_host};
 use crate::weather::Weather;
 

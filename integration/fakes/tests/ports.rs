@@ -6,7 +6,7 @@
 use contract::causes::Cause;
 use contract::model::{EniId, InstanceId, InstanceType, Lease, LeasePhase, SubnetId};
 use contract::ports::checkpoint::{Checkpoint, CheckpointImage};
-use contract::ports::ec2::Ec2;
+use contract::ports::ec2::{AttachmentState, Ec2};
 use contract::ports::host::{Host, HostError};
 use contract::ports::imds::Imds;
 use fakes::{FakeCheckpoint, FakeEc2, FakeHost, FakeImds, NodeSpec, Odds, SharedWorld, Weather, World};
@@ -55,7 +55,11 @@ async fn ec2_and_the_metadata_service_tell_what_the_region_has() {
     let counts: Vec<usize> = described.iter().map(|eni| eni.secondary_addresses.len()).collect();
     assert_eq!(counts, [2, 3]);
     assert_eq!(described[0].primary_address, node.primary_address);
-    assert!(described.iter().all(|eni| eni.attachment.as_ref().is_some_and(|at| at.attached)));
+    assert!(
+        described
+            .iter()
+            .all(|eni| eni.attachment.as_ref().is_some_and(|at| at.state == AttachmentState::Attached))
+    );
     let shown = imds.interfaces().await.unwrap();
     assert_eq!((shown.interfaces.len(), shown.partial.len()), (2, 0));
     assert_eq!(shown.vpc_cidrs, ["10.0.0.0/16".parse().unwrap()]);

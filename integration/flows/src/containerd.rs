@@ -97,8 +97,7 @@ impl Containerd {
     async fn import(&self) -> Result<()> {
         let tar = self.directory.join("image.tar");
         image::write(&tar)?;
-        let (socket, tar) = (self.socket().display().to_string(), tar.display().to_string());
-        command::run("ctr", &["-a", &socket, "-n", "k8s.io", "images", "import", &tar]).await?;
+        self.ctr(&["images", "import", &tar.display().to_string()]).await?;
         let mut cri = self.cri().await?;
         cri.wait_for_runtime().await?;
         cri.wait_for_image(image::NAME).await
@@ -110,6 +109,31 @@ impl Containerd {
     /// When nobody listens on its socket.
     pub async fn cri(&self) -> Result<Cri> {
         Cri::connect(self.socket()).await
+    }
+
+    /// Imports an archive of an image, and waits until the part that runs pods has heard of it.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub async fn import_archive(&self, archive: &Path, name: &str) -> Result<()> {
+        self.ctr(&["images", "import", &archive.display().to_string()]).await?;
+        self.cri().await?.wait_for_image(name).await
+    }
+
+    /// The ids of all containers, those of sandboxes too.
+    ///
+    /// # Errors
+    /// When containerd does not answer.
+    pub async fn containers(&self) -> Result<Vec<String>> {
+        let listed = self.ctr(&["containers", "ls", "-q"]).await?;
+        Ok(listed.split_whitespace().map(str::to_owned).collect())
+    }
+
+    async fn ctr(&self, arguments: &[&str]) -> Result<String> {
+        let socket = self.socket().display().to_string();
+        let mut all = vec!["-a", socket.as_str(), "-n", "k8s.io"];
+        all.extend(arguments);
+        command::run("ctr", &all).await
     }
 
     /// What the pods' cgroups are made in: a directory of this run alone.

@@ -4,8 +4,10 @@
 mod v1;
 
 pub use v1::{
-    ContainerConfig, ContainerMetadata, ContainerState, ContainerStatus, CreateContainerRequest, ImageSpec,
-    LinuxPodSandboxConfig, PodSandboxConfig, PodSandboxMetadata, PodSandboxState, PodSandboxStatus,
+    Capability, ContainerConfig, ContainerMetadata, ContainerState, ContainerStatus, CreateContainerRequest,
+    ImageSpec, Int64Value, KeyValue, LinuxContainerConfig, LinuxContainerSecurityContext,
+    LinuxPodSandboxConfig, LinuxSandboxSecurityContext, Mount, NamespaceMode, NamespaceOption,
+    PodSandboxConfig, PodSandboxMetadata, PodSandboxState, PodSandboxStatus, ProfileType, SecurityProfile,
 };
 
 use anyhow::{Context, Result, bail};
@@ -88,11 +90,11 @@ impl Cri {
         complaint.map_or(Ok(()), |complaint| bail!("the runtime is not ready: {complaint}"))
     }
 
-    /// Waits until the runtime has loaded a network of this name and version.
+    /// Waits until the runtime has loaded a network of this name and, if one is given, this version.
     ///
     /// # Errors
     /// When it has not in time, with what it has.
-    pub async fn wait_for_network(&mut self, name: &str, version: &str) -> Result<()> {
+    pub async fn wait_for_network(&mut self, name: &str, version: Option<&str>) -> Result<()> {
         let complaint = until::quiet(Duration::from_secs(NOTICE_SECONDS_MAX), || {
             let mut runtime = self.runtime.clone();
             async move {
@@ -101,7 +103,7 @@ impl Cri {
             }
         })
         .await?;
-        complaint.map_or(Ok(()), |complaint| bail!("network {name} {version} is not loaded: {complaint}"))
+        complaint.map_or(Ok(()), |complaint| bail!("network {name} {version:?} is not loaded: {complaint}"))
     }
 
     /// Waits until the runtime knows an image.
@@ -204,13 +206,13 @@ fn not_ready(answer: &v1::StatusResponse, condition: &str) -> Option<String> {
 }
 
 /// What is loaded instead of this network, if it is not.
-fn not_loaded(answer: &v1::StatusResponse, name: &str, version: &str) -> Option<String> {
+fn not_loaded(answer: &v1::StatusResponse, name: &str, version: Option<&str>) -> Option<String> {
     let text = answer.info.get("cniconfig").map_or("", String::as_str);
     let told: Value = serde_json::from_str(text).unwrap_or_default();
     let networks = told.get("Networks").and_then(Value::as_array);
     let loaded = networks.into_iter().flatten().any(|network| {
         let said = |key: &str| network.pointer(key).and_then(Value::as_str);
-        said("/Config/Name") == Some(name) && said("/Config/CNIVersion") == Some(version)
+        said("/Config/Name") == Some(name) && (version.is_none() || said("/Config/CNIVersion") == version)
     });
     (!loaded).then(|| text.to_owned())
 }

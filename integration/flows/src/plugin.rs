@@ -87,8 +87,11 @@ impl Plugin {
         let mut calls = Vec::new();
         for number in 1_u32.. {
             let here = self.calls.join(number.to_string());
-            if !here.join("code").is_file() {
+            if !here.is_dir() {
                 break;
+            }
+            if !here.join("code").is_file() {
+                continue; // under way
             }
             let call = read(&here).with_context(|| format!("call {number}"))?;
             if call.variable("CNI_CONTAINERID") == Some(sandbox) {

@@ -6,6 +6,9 @@ use futures::future::LocalBoxFuture;
 use crate::report::{CellReport, StepReport};
 use crate::vantage::Vantage;
 
+/// Says one line to whoever watches.
+pub type Say<'a> = &'a dyn Fn(&str);
+
 /// Something that is told in the moment in which it is true.
 #[derive(Debug)]
 pub enum Event<'a> {

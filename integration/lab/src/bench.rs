@@ -17,12 +17,10 @@ use anyhow::{Context, Result, bail};
 use std::path::PathBuf;
 use tokio::time::Instant;
 
+use crate::audience::Say;
 use crate::binaries::Binaries;
 use floored::Bench;
 pub use rows::{BenchReport, Row, Verdict};
-
-/// Says one line to whoever watches.
-pub type Say<'a> = &'a dyn Fn(&str);
 
 /// Which builds are measured, and how often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -19,7 +19,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, timeout};
 
 use crate::command::PATH;
-use crate::node::Node;
+use crate::node::{Node, View};
 use crate::until;
 use cache::{CACHE, Cache};
 use chain::Runtime;
@@ -187,17 +187,75 @@ pub(crate) fn readable(text: &str) -> Result<()> {
     List::parse(text).map(drop)
 }
 
-/// The first list in the node's directory, by name. A daemon writes it once it can serve, and the runtime has nothing to do before;
-/// a node that never had one has the list of a test.
-async fn list(node: &Node) -> Result<List> {
+/// Where the runtime of a node finds what it needs, until the node's next reboot.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    view: View,
+    lists: PathBuf,
+    cache: PathBuf,
+    /// Directories of plugins, as `CNI_PATH` has them.
+    path: String,
+}
+
+impl Place {
+    /// That of a node.
+    ///
+    /// # Errors
+    /// When the process that holds the node's mounts is gone.
+    pub(crate) fn of(node: &Node) -> Result<Self> {
+        let shim = node.binaries().shim.parent().context("the shim has no directory")?;
+        let own = node.host_path("/opt/cni/bin")?;
+        Ok(Self {
+            view: node.view()?,
+            lists: node.host_path(LISTS)?,
+            cache: node.host_path(CACHE)?,
+            path: format!("{}:{}", own.display(), shim.display()),
+        })
+    }
+
+    /// The version that the runtime would tell every plugin; `None` without a list.
+    ///
+    /// # Errors
+    /// When what is there is no list.
+    pub(crate) fn version(&self) -> Result<Option<String>> {
+        Ok(self.list()?.map(|list| list.version))
+    }
+
+    /// STATUS of the list that is there now.
+    ///
+    /// # Errors
+    /// As [`chained`]; also without a list, which is a node that is not ready.
+    pub(crate) async fn status(&self) -> Result<Chained> {
+        self.runtime(self.list()?.context("the node has no list of plugins")?).status().await
+    }
+
+    /// The first list of the directory, by name.
+    fn list(&self) -> Result<Option<List>> {
+        let entries = std::fs::read_dir(&self.lists).into_iter().flatten().flatten();
+        let files = entries.map(|entry| entry.path());
+        let first = files.filter(|path| path.extension().is_some_and(|ending| ending == "conflist")).min();
+        let Some(first) = first else { return Ok(None) };
+        List::parse(&std::fs::read_to_string(first).context("cannot read the node's list")?).map(Some)
+    }
+
+    fn runtime(&self, list: List) -> Runtime {
+        Runtime { view: self.view, list, cache: Cache::at(self.cache.clone()), path: self.path.clone() }
+    }
+}
+
+/// The runtime with the node's list. A daemon writes it once it can serve, and the runtime has nothing to do before; a node that
+/// never had one has the list of a test.
+async fn runtime(node: &Node) -> Result<Runtime> {
+    let place = Place::of(node)?;
     let deadline = Instant::now() + Duration::from_secs(LIST_SECONDS_MAX);
     loop {
-        if let Some(file) = lists(node)?.first() {
-            return List::parse(&std::fs::read_to_string(file).context("cannot read the node's list")?);
+        if let Some(list) = place.list()? {
+            return Ok(place.runtime(list));
         }
         if !node.had_daemon() {
             let shim = node.binaries().shim.file_name().and_then(|name| name.to_str());
-            return List::parse(&conflist(shim.context("the shim has no name")?).to_string());
+            let list = conflist(shim.context("the shim has no name")?).to_string();
+            return Ok(place.runtime(List::parse(&list)?));
         }
         ensure!(
             Instant::now() < deadline,
@@ -208,26 +266,13 @@ async fn list(node: &Node) -> Result<List> {
     }
 }
 
-fn lists(node: &Node) -> Result<Vec<PathBuf>> {
-    let directory = node.host_path(LISTS)?;
-    let entries = std::fs::read_dir(&directory).into_iter().flatten().flatten();
-    let mut files: Vec<PathBuf> = entries
-        .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|ending| ending == "conflist"))
-        .collect();
-    files.sort();
-    Ok(files)
-}
-
-async fn runtime(node: &Node) -> Result<Runtime<'_>> {
-    let shim = node.binaries().shim.parent().context("the shim has no directory")?;
-    let own = node.host_path("/opt/cni/bin")?;
-    Ok(Runtime {
-        node,
-        list: list(node).await?,
-        cache: Cache::at(node.host_path(CACHE)?),
-        path: format!("{}:{}", own.display(), shim.display()),
-    })
+/// Takes the cached result of a sandbox away, as a runtime that lost its disk would find it.
+///
+/// # Errors
+/// When there is none.
+pub(crate) fn lose_result(node: &Node, sandbox: &Sandbox) -> Result<()> {
+    let name = format!("{CACHE}/{NETWORK}-{}-eth0", sandbox.container_id);
+    std::fs::remove_file(node.host_path(&name)?).context("the runtime has no result of this pod")
 }
 
 /// Runs ADD, DEL or CHECK for a sandbox on a node, with the node's list and the runtime's result cache.
@@ -299,19 +344,19 @@ pub async fn plugin_with(
     arguments: &[String],
     input: &str,
 ) -> Result<Execution> {
-    program_with(node, &node.binaries().shim, environment, arguments, input).await
+    program_with(node.view()?, &node.binaries().shim, environment, arguments, input).await
 }
 
 async fn program_with(
-    node: &Node,
+    view: View,
     program: &Path,
     environment: &BTreeMap<String, String>,
     arguments: &[String],
     input: &str,
 ) -> Result<Execution> {
     let begun = Instant::now();
-    let mut child = node
-        .command(program)?
+    let mut child = view
+        .command(program)
         .args(arguments)
         .envs(environment)
         .stdin(Stdio::piped())

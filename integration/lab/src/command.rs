@@ -2,6 +2,8 @@
 //! command line and its own words. Knows nothing of what they do.
 
 use anyhow::{Context, Result, bail};
+use rustix::process::Pid;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
@@ -54,6 +56,13 @@ pub async fn run_with_input(program: &str, arguments: &[&str], input: &str) -> R
         bail!("`{line}` failed ({}): {} {input}", output.status, said.trim());
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// The only child of a process that wraps it (`unshare`).
+pub(crate) fn only_child(wrapper: u32) -> Option<Pid> {
+    let children = Path::new("/proc").join(format!("{wrapper}/task/{wrapper}/children"));
+    let children = std::fs::read_to_string(children).ok()?;
+    children.split_whitespace().next()?.parse().ok().and_then(Pid::from_raw)
 }
 
 #[cfg(test)]

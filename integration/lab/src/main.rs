@@ -1,12 +1,12 @@
-//! `lab`: shows a pod being wired, or runs scenarios. The last line it prints is the figure.
+//! `lab`: leads through the tour, or runs scenarios. There the last line it prints is the figure.
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Parser, Subcommand};
 use lab::bench::Extent;
-use lab::rootless;
 use lab::sabotage::{Verdict, Workshop};
-use lab::{Binaries, Report, ScenarioFile};
+use lab::{Binaries, Report, ScenarioFile, rootless, shell, tour};
 use serde::Serialize;
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,8 +14,11 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// A simulated region, its VPC in network namespaces, and nodes running the real daemon and the real shim.
 #[derive(Parser)]
-#[command(name = "lab", bin_name = "cargo lab")]
+#[command(name = "lab", bin_name = "cargo lab", args_conflicts_with_subcommands = true)]
 struct Arguments {
+    /// Leave it all running after the tour, until Ctrl-C
+    #[arg(long)]
+    keep: bool,
     #[command(subcommand)]
     verb: Option<Verb>,
 }
@@ -32,6 +35,20 @@ enum Verb {
         /// The value of one of its parameters; may be given several times
         #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
         set: Vec<(String, String)>,
+        /// Shown as the tour is
+        #[arg(long, conflicts_with = "json")]
+        live: bool,
+        /// Leave it all running afterwards, until Ctrl-C
+        #[arg(long, requires = "live")]
+        keep: bool,
+    },
+    /// A shell on a node of a lab that runs, or a command there
+    Shell {
+        /// The node, as in `cargo lab --keep`
+        node: String,
+        /// Instead of a shell
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<OsString>,
     },
     /// Measures the product beside what it must take at least
     Bench {
@@ -80,7 +97,7 @@ async fn main() -> ExitCode {
     if arguments.makes_namespaces() && !lab::is_root() {
         return as_ordinary_user().await;
     }
-    match act(arguments.verb).await {
+    match act(arguments).await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -99,7 +116,7 @@ impl Arguments {
                 | Verb::Bench { .. }
                 | Verb::Sabotage { part: SabotagePart::Judge { .. }, .. },
             ) => true,
-            Some(Verb::List { .. } | Verb::Clean | Verb::Sabotage { .. }) => false,
+            Some(Verb::List { .. } | Verb::Shell { .. } | Verb::Clean | Verb::Sabotage { .. }) => false,
         }
     }
 }
@@ -115,10 +132,12 @@ async fn as_ordinary_user() -> ExitCode {
     })
 }
 
-async fn act(verb: Option<Verb>) -> Result<bool> {
-    match verb {
-        None => show().await,
-        Some(Verb::Run { scenario, json, set }) => {
+async fn act(arguments: Arguments) -> Result<bool> {
+    match arguments.verb {
+        None => lead(tour::TOUR, &[], arguments.keep).await,
+        Some(Verb::Run { scenario, set, live: true, keep, .. }) => lead(&scenario, &set, keep).await,
+        Some(Verb::Shell { node, command }) => shell::become_shell(&node, &command).map(|()| true),
+        Some(Verb::Run { scenario, json, set, .. }) => {
             let report = scenario_run(&scenario, &set).await?;
             write_json(json.as_deref(), &report)?;
             conclude(&report)
@@ -141,15 +160,13 @@ async fn act(verb: Option<Verb>) -> Result<bool> {
     }
 }
 
-/// The way in: `add_pod`, with what to try next.
-async fn show() -> Result<bool> {
-    let report = scenario_run("add_pod", &[]).await?;
-    say("");
-    say("Next: `cargo lab list` for all scenarios, `cargo lab run NAME` for one of them,");
-    say(
-        "integration/scenarios/README.md for writing your own, `cargo verify` for everything that is checked.",
-    );
-    conclude(&report)
+/// Leads through a scenario, as this terminal can (<https://no-color.org>).
+async fn lead(name: &str, set: &[(String, String)], keep: bool) -> Result<bool> {
+    let (name, path) = lab::find(name)?;
+    let file = ScenarioFile::read(&path, set)?;
+    let text = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+    let colours = text("NO_COLOR").is_none_or(|value| value.is_empty());
+    tour::lead(&name, &file, &tour::Looks { keep, terminal: text("TERM"), colours }, say).await
 }
 
 fn write_json(path: Option<&Path>, report: &impl Serialize) -> Result<()> {

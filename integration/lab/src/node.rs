@@ -39,6 +39,9 @@ const PLACES: [(&str, &str); 6] = [
     ("var-lib-enid", "/var/lib/enid"),
 ];
 
+/// In a node's directory: the process whose mounts and network are the node's.
+pub(crate) const HOLDER_PID: &str = "holder.pid";
+
 /// The metadata service's address.
 pub const IMDS_ADDRESS: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
 
@@ -140,7 +143,9 @@ impl Node {
         if line.trim() != "ready" {
             bail!("the node's mounts failed: are you root, with mount rights? (see the messages above)");
         }
-        Ok(())
+        let holder = self.holder.id().context("the process that holds the node's mounts is gone")?;
+        std::fs::write(self.state.join(HOLDER_PID), holder.to_string())
+            .context("cannot say who holds the node's mounts")
     }
 
     /// A daemon was started on it at some time.
@@ -207,16 +212,38 @@ impl Node {
     /// # Errors
     /// When the node's holder is gone.
     pub fn command(&self, program: &Path) -> Result<Command> {
+        Ok(self.view()?.command(program))
+    }
+
+    /// Where programs of the node are executed, until its next reboot.
+    ///
+    /// # Errors
+    /// When the node's holder is gone.
+    pub fn view(&self) -> Result<View> {
         let holder = self.holder.id().context("the process that holds the node's mounts is gone")?;
+        Ok(View { holder })
+    }
+}
+
+/// The node's mount view and network.
+#[derive(Debug, Clone, Copy)]
+pub struct View {
+    holder: u32,
+}
+
+impl View {
+    /// A command in it, as the runtime on the node would execute it; no environment yet.
+    #[must_use]
+    pub fn command(self, program: &Path) -> Command {
         let mut command = Command::new("nsenter");
         command
-            .arg(format!("--target={holder}"))
+            .arg(format!("--target={}", self.holder))
             .args(["--mount", "--net", "--"])
             .arg(program)
             .env_clear()
             .env("PATH", PATH)
             .kill_on_drop(true);
-        Ok(command)
+        command
     }
 }
 

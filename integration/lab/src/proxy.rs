@@ -13,6 +13,7 @@ mod nftables;
 use anyhow::Result;
 use serde::Deserialize;
 use std::collections::BTreeSet;
+use std::fmt;
 use std::net::Ipv4Addr;
 
 use crate::netns::Netns;
@@ -27,6 +28,16 @@ pub enum Form {
     IptablesNft,
     /// kube-proxy's own nft table `ip kube-proxy`; host ports by `iptables-nft`, which portmap takes where it is there.
     Nftables,
+}
+
+impl fmt::Display for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::IptablesLegacy => "iptables-legacy",
+            Self::IptablesNft => "iptables-nft",
+            Self::Nftables => "nftables",
+        })
+    }
 }
 
 /// Where traffic that comes to a node from outside may go.

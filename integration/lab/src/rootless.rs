@@ -2,10 +2,13 @@
 //! own. Whatever it makes is seen by nobody else, and the kernel removes it with the last process.
 
 use anyhow::{Context, Result, bail};
+use rustix::process::{Signal, kill_process};
 use std::ffi::OsString;
-use std::process::ExitCode;
-use tokio::process::Command;
+use std::process::{ExitCode, ExitStatus};
+use std::time::Duration;
+use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::timeout;
 
 use crate::command;
 
@@ -13,6 +16,9 @@ const ROOM: &str = include_str!("rootless/room.sh");
 
 /// Exit code of a lab that cannot run here at all, as test harnesses know it: whoever counts counts a skip.
 pub const EXIT_UNABLE: u8 = 77;
+
+/// A run that is told to end removes its world, in a second or so.
+const END_SECONDS_MAX: u64 = 15;
 
 /// Namespaces, and the kernel's promise to end everything in them: with `unshare`, which ends with us.
 const NAMESPACES: [&str; 10] = [
@@ -48,14 +54,30 @@ pub async fn again(arguments: impl Iterator<Item = OsString>) -> Result<ExitCode
         .context("cannot start setpriv")?;
     let told = tokio::select! {
         status = child.wait() => {
-            let code = status?.code().and_then(|code| u8::try_from(code).ok());
-            return Ok(code.map_or(ExitCode::FAILURE, ExitCode::from));
+            return Ok(code_of(status?));
         }
         _ = interrupt.recv() => "interrupted",
         _ = terminate.recv() => "told to end",
     };
+    // Who shows something on the terminal puts it back; and whoever stays on purpose ends well.
+    if let Some(code) = ends_itself(&mut child).await {
+        return Ok(code);
+    }
     child.kill().await.context("cannot end the run")?;
     bail!("{told}; everything the run made is removed")
+}
+
+/// Tells the lab inside to end, and waits for that; `None` if it does not.
+async fn ends_itself(child: &mut Child) -> Option<ExitCode> {
+    let inside = command::only_child(child.id()?)?;
+    kill_process(inside, Signal::TERM).ok()?;
+    let ended = timeout(Duration::from_secs(END_SECONDS_MAX), child.wait()).await;
+    ended.ok()?.ok().map(code_of)
+}
+
+fn code_of(status: ExitStatus) -> ExitCode {
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    code.map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
 /// Does the kernel let this user do that?

@@ -86,6 +86,16 @@ pub fn clear_leftovers() -> Result<Vec<String>> {
     Ok(dead)
 }
 
+/// The directories of runs whose process is there.
+///
+/// # Errors
+/// When they cannot be listed.
+pub(crate) fn live() -> Result<Vec<PathBuf>> {
+    let mut ids = names_in(Path::new(RUNS))?;
+    ids.retain(|id| alive(id));
+    Ok(ids.into_iter().map(|id| Path::new(RUNS).join(id)).collect())
+}
+
 /// `enid-<id>-vpc` → `<id>`, and nothing for names of others.
 fn owner_id(namespace: &str) -> Option<String> {
     let (id, _) = namespace.strip_prefix("enid-")?.split_once('-')?;

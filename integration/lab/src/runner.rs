@@ -20,6 +20,7 @@ use crate::node::Settings;
 use crate::pod::Pod;
 use crate::report::{CellReport, Measured, Report, StepReport};
 use crate::scenario::{Cell, NodePart, PlacedStep, Scenario, ScenarioFile, is_of};
+use crate::status_watch::StatusWatch;
 use crate::step::Step;
 use crate::step::actor::FAULT_SOCKET;
 use crate::surroundings::Surroundings;
@@ -40,6 +41,8 @@ pub(crate) struct Stage<'a> {
     pub(crate) traffic: BTreeMap<String, Traffic>,
     /// Watches that run, by node.
     pub(crate) watches: BTreeMap<String, Watched>,
+    /// Nodes that are asked for their STATUS.
+    pub(crate) statuses: BTreeMap<String, StatusWatch>,
     pub(crate) world: World,
     /// Pods that were added and not deleted, by name.
     pub(crate) pods: BTreeMap<String, Pod>,
@@ -164,6 +167,7 @@ impl<'a> Stage<'a> {
             scenario,
             traffic: BTreeMap::new(),
             watches: BTreeMap::new(),
+            statuses: BTreeMap::new(),
             world,
             pods: BTreeMap::new(),
             gone: Vec::new(),
@@ -215,7 +219,6 @@ impl<'a> Stage<'a> {
             let lab = self.world.node(&part.name)?;
             Ok(Post {
                 name: part.name.clone(),
-                instance_type: part.instance_type.clone(),
                 instance: lab.instance.clone(),
                 address: lab.address,
                 netns: lab.node.netns().clone(),

@@ -5,12 +5,14 @@ pub(crate) mod actor;
 mod add;
 mod burst;
 mod change_kernel;
+mod change_pod;
 mod conflist;
 mod daemon_refuses;
 mod delete;
 mod external;
 mod fault;
 mod knobs;
+mod lose;
 mod neighbour;
 mod plugin;
 mod pods;
@@ -19,6 +21,7 @@ mod reboot;
 mod runtime;
 pub(crate) mod services;
 mod start;
+mod status;
 mod stop;
 mod traffic;
 mod visit;
@@ -119,6 +122,10 @@ steps! {
     "wait" => Wait(wait),
     /// Another hand changes the node's kernel.
     "change_kernel" => ChangeKernel(change_kernel),
+    /// Another hand changes a pod's own network.
+    "change_pod" => ChangePod(change_pod),
+    /// A pod is lost to its runtime without a DEL.
+    "lose" => Lose(lose),
     /// EC2 becomes slower, stingier, more forbidding, or the reverse.
     "knobs" => Knobs(knobs),
     /// Calls go wrong from now on.
@@ -137,6 +144,10 @@ steps! {
     "conflist" => Conflist(conflist),
     /// CHECK, GC or STATUS.
     "runtime" => Runtime(runtime),
+    /// STATUS again and again, while the next steps are taken.
+    "status_start" => StatusStart(status),
+    /// Ends that, and counts what failed.
+    "status_stop" => StatusStop(status),
     /// The cluster's Services and host ports, in every node's rules.
     "services" => Services(services),
     /// Somebody asks an address, and the answers are judged.
@@ -152,6 +163,8 @@ pub(crate) fn words() -> Vec<Vec<&'static str>> {
     vec![
         keys_of::<probe::Reach>(),
         keys_of::<change_kernel::Change>(),
+        keys_of::<change_pod::PodChange>(),
+        keys_of::<lose::Lost>(),
         keys_of::<external::Hand>(),
         keys_of::<wait::WaitJournal>(),
         keys_of::<wait::WaitRules>(),

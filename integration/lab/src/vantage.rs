@@ -36,7 +36,6 @@ pub struct Vantage {
 #[derive(Debug)]
 pub(crate) struct Post {
     pub(crate) name: String,
-    pub(crate) instance_type: String,
     pub(crate) instance: InstanceId,
     pub(crate) address: Ipv4Addr,
     pub(crate) netns: Netns,
@@ -73,7 +72,6 @@ impl Post {
             enis.map(|(eni, blocks)| EniSight { slots: sight::slots(&blocks, &uses), ..eni }).collect();
         Ok(NodeSight {
             name: self.name.clone(),
-            instance_type: self.instance_type.clone(),
             address: self.address,
             lives: self.lives.load(Ordering::Relaxed),
             daemon: self.daemon().await,

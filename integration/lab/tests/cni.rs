@@ -42,8 +42,8 @@ impl Stage {
         let instance = InstanceSpec::new("m5.large", world.subnet("a").unwrap());
         world.add_node("node", instance, &binaries).await.unwrap();
         let stage = Self { world, _directory: directory };
-        foreign::install(stage.node(), "second").unwrap();
-        foreign::install(stage.node(), "third").unwrap();
+        foreign::install(stage.node(), "second", None).unwrap();
+        foreign::install(stage.node(), "third", None).unwrap();
         stage.list(list);
         stage
     }

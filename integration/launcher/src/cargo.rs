@@ -1,9 +1,12 @@
 //! Calls to cargo. Always the whole workspace: a build of one crate resolves features for that crate alone, and would compile
 //! the AWS SDK (minutes, 8 GB) a second time.
 
-use std::io::{BufRead, BufReader, IsTerminal};
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+use crate::progress;
 
 /// The SDK's crate, as cargo names its library target.
 const SDK: &str = "\"name\":\"aws_sdk_ec2\"";
@@ -49,22 +52,12 @@ pub(crate) fn beside(name: &str) -> Result<PathBuf, String> {
     Ok(own.with_file_name(name))
 }
 
-/// Builds the workspace and the shim, quietly unless somebody watches.
+/// Builds the workspace and the shim, and tells how it goes.
 pub(crate) fn build_for_lab() -> Result<(), String> {
-    let watched = std::io::stderr().is_terminal();
-    if !watched {
-        eprintln!("building (the first time takes minutes: it compiles the AWS SDK)");
-    }
-    for arguments in [&["build", "--workspace"][..], &SHIM[..]] {
-        let mut command = cargo();
-        // Quiet hides progress, not errors.
-        command.args(arguments.iter().take(1));
-        if !watched {
-            command.arg("--quiet");
-        }
-        command.args(arguments.iter().skip(1));
-        let status = command.status().map_err(|error| format!("cannot start cargo: {error}"))?;
-        if !status.success() {
+    progress::announce();
+    let crates = crates();
+    for (arguments, crates) in [(&["build", "--workspace"][..], crates), (&SHIM[..], None)] {
+        if !build(arguments, crates)? {
             return Err("the build failed; nothing was run".to_owned());
         }
     }
@@ -73,16 +66,52 @@ pub(crate) fn build_for_lab() -> Result<(), String> {
 
 /// Builds what is measured.
 pub(crate) fn build_for_bench() -> Result<(), String> {
-    eprintln!(
-        "building the daemon as it is shipped (the first time takes ten minutes: it optimises the AWS SDK)"
-    );
+    println!("the daemon as it is shipped: the first time takes ten minutes, it optimises the AWS SDK");
     for arguments in [&SHIPPED[..], &EMPTY[..]] {
-        let built = cargo().args(arguments).env("CARGO_TERM_QUIET", "true").status();
-        if !built.map_err(|error| format!("cannot start cargo: {error}"))?.success() {
+        if !build(arguments, None)? {
             return Err("the build failed; nothing was measured".to_owned());
         }
     }
     Ok(())
+}
+
+/// A build. On a terminal cargo shows its bar; elsewhere it says nothing but errors, and we say how far it is.
+fn build(arguments: &[&str], crates: Option<usize>) -> Result<bool, String> {
+    let mut command = cargo();
+    command.args(arguments.iter().take(1));
+    if progress::is_watched() {
+        let status = command.args(arguments.iter().skip(1)).status();
+        return status.map(|status| status.success()).map_err(|error| format!("cannot start cargo: {error}"));
+    }
+    command.args(["--quiet", "--message-format=json-render-diagnostics"]).args(arguments.iter().skip(1));
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+    let mut child = child.map_err(|error| format!("cannot start cargo: {error}"))?;
+    progress::tell(child.stdout.take().ok_or("no stdout")?, crates);
+    let status = child.wait().map_err(|error| format!("cannot wait for cargo: {error}"))?;
+    Ok(status.success())
+}
+
+/// How many crates there are to build, as far as cargo tells without building.
+fn crates() -> Option<usize> {
+    let tree = ["tree", "--workspace", "--edges", "normal,build", "--prefix", "none", "--format", "{p}"];
+    let output = cargo().args(tree).stderr(Stdio::null()).output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    // `name v1.2.3 (*)`: the same crate again.
+    let names: BTreeSet<&str> = text.lines().filter_map(|line| line.split(" v").next()).collect();
+    (!names.is_empty()).then_some(names.len())
+}
+
+/// Is the SDK among what was built beside this program?
+pub(crate) fn has_compiled_sdk() -> bool {
+    let Ok(entries) =
+        beside("deps").and_then(|deps| std::fs::read_dir(deps).map_err(|error| error.to_string()))
+    else {
+        return false;
+    };
+    entries.flatten().any(|entry| {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        name.starts_with("libaws_sdk_ec2-") && name.ends_with(".rlib")
+    })
 }
 
 /// Builds the shim.

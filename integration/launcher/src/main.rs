@@ -4,6 +4,7 @@
 mod cargo;
 mod lanes;
 mod packages;
+mod progress;
 mod sabotage;
 mod tally;
 mod verify;
@@ -13,7 +14,8 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 
 const USAGE: &str = "\
-cargo lab                      wires a pod before your eyes
+cargo lab                      the tour: two nodes, their pods, and what goes wrong, before your eyes  [--keep]
+cargo lab shell NODE           a shell on a node of a lab that was kept  [COMMAND…]
 cargo lab list                 the scenarios
 cargo lab run NAME|FILE        runs one  [--json OUT]
 cargo lab sabotage NAME|FILE   breaks the product in the ways a scenario names, and shows it red

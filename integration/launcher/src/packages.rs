@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// A program, or what else is looked for by its whole path, and the package that brings it.
-const NEEDED: [(&str, &str); 10] = [
+const NEEDED: [(&str, &str); 12] = [
     ("nft", "nftables"),
     ("ip", "iproute2"),
     ("iptables", "iptables"),
@@ -12,6 +12,8 @@ const NEEDED: [(&str, &str); 10] = [
     ("ping", "iputils-ping"),
     ("containerd", "containerd"),
     ("runc", "runc"),
+    ("buildah", "buildah"),
+    ("mmdebstrap", "mmdebstrap"),
     ("nsenter", "util-linux"),
     ("setpriv", "util-linux"),
     ("/usr/lib/python3/dist-packages/botocore", "python3-botocore"),

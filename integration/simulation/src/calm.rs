@@ -12,15 +12,16 @@ use crate::model::{AFTERMATH, Phase};
 use crate::runtime::{Runtime, standing_of};
 use crate::shim;
 use crate::stage::Stage;
+use crate::targets::Bearer;
 
-/// The longest ADD, the longest pause of a subnet, and what follows them.
-pub(crate) const SETTLES: Duration = Duration::from_secs(300);
+/// The longest pauses after failures, and then the ENIs that come or go one after the other.
+pub(crate) const SETTLES: Duration = Duration::from_secs(1200);
 
 /// What drifted is put back by the pass that comes every half minute, and the aftermath of rough weather is over.
 const REPAIRS: Duration = AFTERMATH.saturating_add(Duration::from_secs(5));
 
-/// DELs, and the rest of the last address.
-pub(crate) const RESTS: Duration = Duration::from_secs(120);
+/// DELs, the rest of the last address, and the ENIs that nobody needs then.
+pub(crate) const RESTS: Duration = Duration::from_secs(600);
 
 /// Nobody waits, every lease is assigned, every room runs, and a whole pass of repairs has gone by.
 pub(crate) fn has_settled(stage: &Stage, runtime: &Runtime, life: &Life) -> bool {
@@ -28,20 +29,55 @@ pub(crate) fn has_settled(stage: &Stage, runtime: &Runtime, life: &Life) -> bool
         .model
         .with(|model| model.pods.values().any(|pod| matches!(pod.phase, Phase::Adding | Phase::Leaving)));
     let assigned = life.views.leases.latest().is_some_and(|view| {
-        let (free, total) = (view.counts.free, view.counts.total);
         view.counts.waiting == 0
-            && stage.model.with(|model| model.keeps_its_reserve(free, total))
+            && view.counts.cooling == 0
             && view.leases.iter().all(|lease| lease.phase == LeasePhase::Assigned)
     });
     let long_fair = stage.model.with(|model| model.fair_for(stage.world.now()) >= REPAIRS);
-    runtime.adding() == 0 && !leaves && assigned && long_fair && run(life) && stage.porch.is_ready()
+    let here = runtime.adding() == 0 && !leaves && assigned && pool_complaint(stage, life).is_none();
+    here && long_fair && run(life) && stage.porch.is_ready()
 }
 
 /// No lease is left, and nothing rests.
 pub(crate) fn has_rested(stage: &Stage, _: &Runtime, life: &Life) -> bool {
     let counts = life.views.leases.latest().map(|view| view.counts).unwrap_or_default();
     let lingering = stage.model.with(|model| model.lingering.len());
-    counts.leased as usize <= lingering && counts.cooling == 0 && stage.porch.spooled() == 0 && run(life)
+    let gone = counts.leased as usize <= lingering && counts.cooling == 0 && stage.porch.spooled() == 0;
+    gone && pool_complaint(stage, life).is_none() && run(life)
+}
+
+/// What is wrong with the pool at rest: by EC2's truth it has what the settings ask for, not less and not more, and no ENI was
+/// left behind.
+fn pool_complaint(stage: &Stage, life: &Life) -> Option<String> {
+    let view = life.views.leases.latest()?;
+    if view.counts.leaving > 0 {
+        return Some(format!("something has not gone: {:?}", view.counts));
+    }
+    stage.world.with(|world| {
+        let unattached = world.region.enis().filter(|eni| eni.attachment.is_none()).count();
+        if unattached > 0 {
+            return Some(format!("{unattached} ENIs were created and are attached to nothing"));
+        }
+        let links = world.linux.snapshot(world.host).unwrap_or_default().links;
+        let mut used: BTreeSet<Ipv4Addr> =
+            links.into_iter().filter_map(|link| link.behind).flatten().collect();
+        used.extend(view.leases.iter().map(|lease| lease.address));
+        let bearers: Vec<Bearer> = world
+            .region
+            .enis_of(&world.instance)
+            .iter()
+            .map(|eni| Bearer {
+                primary: eni.attachment.as_ref().is_some_and(|at| at.device_index == 0),
+                total: count(eni.secondaries.len()),
+                used: count(eni.secondaries.iter().filter(|address| used.contains(address)).count()),
+            })
+            .collect();
+        stage.model.with(|model| model.targets.complaint(&bearers))
+    })
+}
+
+fn count(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
 }
 
 fn run(life: &Life) -> bool {
@@ -93,8 +129,8 @@ pub(crate) fn while_pods_run(stage: &Stage, runtime: &Runtime, life: &Life) {
             lease.address, lease.phase, lease.pod
         ));
     }
-    if !stage.model.with(|model| model.keeps_its_reserve(view.counts.free, view.counts.total)) {
-        judge.violated(format!("the pool does not keep its reserve: {:?}", view.counts));
+    if let Some(complaint) = pool_complaint(stage, life) {
+        judge.violated(complaint);
     }
     let known = stage.model.with(|model| model.pods.len() + model.lingering.len());
     if view.leases.len() > known {
@@ -182,11 +218,10 @@ pub(crate) fn without_pods(stage: &Stage, life: &Life) {
                 judge.violated(format!("{address} is nobody's, and is left with {left:?}"));
             }
         }
-        let unattached = world.region.enis().filter(|eni| eni.attachment.is_none()).count();
-        if unattached > 0 {
-            judge.violated(format!("{unattached} ENIs were created and are attached to nothing"));
-        }
     });
+    if let Some(complaint) = pool_complaint(stage, life) {
+        judge.violated(complaint);
+    }
 }
 
 /// Every room runs, and the node says that it is ready.

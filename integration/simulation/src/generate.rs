@@ -13,7 +13,8 @@ const ROOMS: [&str; 6] =
 const HOWS: [How; 5] = [How::PanicBefore, How::PanicAfter, How::GiveUp, How::Break, How::Stall];
 
 /// Types whose nodes are soon full, and one that is roomy: (type, ENIs, addresses each).
-const TYPES: [(&str, u32, u32); 3] = [("t3.small", 3, 4), ("t3.medium", 3, 6), ("m5.large", 3, 10)];
+const TYPES: [(&str, u32, u32); 4] =
+    [("t3.small", 3, 4), ("t3.medium", 3, 6), ("m5.large", 3, 10), ("m5.xlarge", 4, 15)];
 
 impl Script {
     /// The script of this seed.
@@ -47,14 +48,21 @@ impl Script {
 
 fn node(dice: &mut Dice) -> NodePart {
     let (instance_type, enis, addresses) = *dice.pick(&TYPES).unwrap_or(&("m5.large", 3, 10));
-    let some = |dice: &mut Dice| u32::try_from(dice.below(u64::from(addresses))).unwrap_or(0);
-    let secondary_addresses = some(dice);
-    let more = dice.below(u64::from(enis));
+    let below = |dice: &mut Dice, bound: u32| u32::try_from(dice.below(u64::from(bound))).unwrap_or(0);
+    let secondary_addresses = below(dice, addresses);
+    let more = below(dice, enis);
+    // Half of the nodes count addresses, the others whole ENIs.
+    let by_address = dice.per_mille(500);
+    let target = |dice: &mut Dice, bound: u32| if by_address { below(dice, bound) } else { 0 };
     NodePart {
         instance_type: instance_type.to_owned(),
         secondary_addresses,
-        more_enis: (0..more).map(|_| some(dice)).collect(),
-        warm_ip_target: u32::try_from(dice.below(4)).unwrap_or(0),
+        more_enis: (0..more).map(|_| below(dice, addresses)).collect(),
+        warm_ip_target: target(dice, 6),
+        minimum_ip_target: target(dice, addresses.saturating_mul(2)),
+        warm_eni_target: below(dice, 3),
+        max_enis: dice.per_mille(400).then(|| more + 1 + below(dice, enis - more)),
+        attach_milliseconds: if dice.per_mille(700) { dice.below(4_000) } else { 0 },
         imds_lag_milliseconds: if dice.per_mille(500) { dice.below(8_000) } else { 0 },
     }
 }

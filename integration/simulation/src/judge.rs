@@ -22,6 +22,8 @@ struct Record {
     pace: BTreeMap<&'static str, (u64, u32)>,
     trace: u64,
     adds: Adds,
+    /// Changes in EC2 that were looked at.
+    changes: u64,
 }
 
 /// A busy room turns some hundred times a second; one that asks to be woken again and again, a thousand times.
@@ -127,13 +129,13 @@ impl Judge {
     pub(crate) fn turn_ended(&self, room: &'static str, audit: Vec<String>) {
         let now = self.world.now();
         let changes = self.world.with(|world| world.region.journal().mutations());
-        let turns = self.record.with(|record| {
+        let (turns, changed) = self.record.with(|record| {
             record.turning.insert(room, false);
             record.steps += 1;
             record.trace = fold(record.trace, room, now, changes);
             let (second, turns) = record.pace.entry(room).or_default();
             *turns = if std::mem::replace(second, now.as_secs()) == now.as_secs() { *turns + 1 } else { 1 };
-            *turns
+            (*turns, std::mem::replace(&mut record.changes, changes) != changes)
         });
         if turns > TURNS_A_SECOND_MAX {
             self.violated(format!("{room} took {turns} turns in a second"));
@@ -143,7 +145,10 @@ impl Judge {
         }
         let broken = self.model.with(|model| {
             model.look_around(now);
-            self.world.with(|world| model.broken(world))
+            self.world.with(|world| {
+                let by_change = if changed { model.broken_by_change(world, now) } else { Vec::new() };
+                [model.broken(world), by_change].concat()
+            })
         });
         for violation in broken {
             self.violated(violation);

@@ -21,6 +21,7 @@ mod shim;
 mod shrink;
 mod squatter;
 mod stage;
+mod targets;
 mod watched;
 
 pub use campaign::{Campaign, Finding, Report};

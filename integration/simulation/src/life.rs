@@ -9,7 +9,7 @@ use contract::model::VethPrefix;
 use contract::ports::checkpoint::Checkpoint;
 use contract::ports::ec2::Ec2;
 use contract::ports::host::Host;
-use fakes::{FakeCheckpoint, FakeEc2, FakeHost, FakeImds};
+use fakes::{FakeCheckpoint, FakeEc2, FakeHost, FakeImds, FakeIntents};
 use household::{Children, Household, Views, World};
 use kernel::{Clock, Ended, Publisher, Strategy, Subscription, Tree, TreeConfig, Vitals};
 use tokio::runtime::Handle;
@@ -111,6 +111,7 @@ fn world(stage: &Stage) -> World {
         imds: Arc::new(FakeImds::new(of.clone())),
         aws_timeout: fakes::AWS_TIMEOUT,
         checkpoint: Plant::in_checkpoint(plant, checkpoint),
+        intents: Arc::new(FakeIntents::new(of.clone())),
         connect_host: Arc::new(move || {
             let host: Arc<dyn Host> = Arc::new(FakeHost::connect(of.clone()));
             Ok(Plant::in_host(plant, host))

@@ -9,6 +9,8 @@ use contract::model::{AttachmentKey, LeasePhase, Pod};
 use fakes::World;
 use host::NamespaceId;
 
+use crate::targets::Targets;
+
 /// After a release an address rests for 30 s; with the release itself and a repeated call it is back within this.
 const REST: Duration = Duration::from_secs(45);
 
@@ -48,12 +50,8 @@ pub(crate) struct Model {
     pub(crate) pods: BTreeMap<u32, Sandbox>,
     /// Namespaces that linger on, out of the runtime's hands.
     pub(crate) lingering: Vec<NamespaceId>,
-    /// Addresses the node could have at most.
-    pub(crate) capacity: u32,
-    /// Free addresses the daemon is to keep.
-    reserve: u32,
-    /// What it may buy beyond what is wanted: the reserve, or an ENI's worth if there is to be none.
-    spare: u32,
+    /// What the settings ask of the pool.
+    pub(crate) targets: Targets,
     /// The most addresses it ever had a use for, what is spare included.
     useful: u32,
     pub(crate) rough: bool,
@@ -67,16 +65,9 @@ pub(crate) struct Model {
 }
 
 impl Model {
-    /// A node of so many ENIs with so many addresses each, that has so many and is to keep so many free; without pods.
-    pub(crate) fn of_node(enis: u32, per_eni: u32, has: u32, reserve: u32) -> Self {
-        let spare = if reserve == 0 { per_eni } else { reserve };
-        let capacity = enis.saturating_mul(per_eni);
-        Self { capacity, reserve, spare, useful: has.max(spare), ..Self::default() }
-    }
-
-    /// Whether as many are free as should be, or all that can be.
-    pub(crate) fn keeps_its_reserve(&self, free: u32, total: u32) -> bool {
-        free >= self.reserve.min(self.capacity.saturating_sub(total.saturating_sub(free)))
+    /// A node with these settings that has so many addresses, without pods.
+    pub(crate) fn of_node(targets: Targets, has: u32) -> Self {
+        Self { targets, useful: has.max(targets.useful(0)), ..Self::default() }
     }
 
     /// A sandbox for this pod, if it has none.
@@ -142,8 +133,9 @@ impl Model {
         }
         self.left_at.retain(|at| *at + REST > now);
         let wanted = self.pods.len() + self.lingering.len() + self.left_at.len();
-        self.useful = self.useful.max(u32::try_from(wanted).unwrap_or(u32::MAX).saturating_add(self.spare));
-        if wanted > self.capacity as usize {
+        let wanted = u32::try_from(wanted).unwrap_or(u32::MAX);
+        self.useful = self.useful.max(self.targets.useful(wanted));
+        if wanted > self.targets.capacity() {
             self.crowded_at = Some(now);
         }
     }
@@ -175,16 +167,33 @@ impl Model {
         })
     }
 
+    /// What of the promises is broken after a change in EC2.
+    pub(crate) fn broken_by_change(&self, world: &World, now: Duration) -> Vec<String> {
+        let mut broken = Vec::new();
+        let attached = attached(world);
+        let enis = world.region.enis_of(&world.instance).len();
+        if enis > self.targets.enis_max as usize {
+            broken.push(format!("{enis} ENIs are attached, and {} are allowed", self.targets.enis_max));
+        }
+        let rest = self.rests.iter().filter(|(_, left_at)| **left_at + REST_MIN > now);
+        for (address, left_at) in rest.filter(|(address, _)| !attached.contains(*address)) {
+            let rested = now.saturating_sub(*left_at);
+            broken.push(format!("{address} was given back {rested:?} after a pod had left it"));
+        }
+        let links = world.linux.snapshot(world.host).unwrap_or_default().links;
+        for address in links.into_iter().filter_map(|link| link.behind).flatten() {
+            if !attached.contains(&address) {
+                broken.push(format!("{address} is in use, and on no ENI of the node"));
+            }
+        }
+        broken
+    }
+
     /// What of the promises is broken now.
     pub(crate) fn broken(&self, world: &World) -> Vec<String> {
         let mut broken = Vec::new();
         let mut held: BTreeMap<Ipv4Addr, &Sandbox> = BTreeMap::new();
-        let attached: BTreeSet<Ipv4Addr> = world
-            .region
-            .enis_of(&world.instance)
-            .iter()
-            .flat_map(|eni| eni.secondaries.iter().copied())
-            .collect();
+        let attached = attached(world);
         let durable: BTreeMap<&AttachmentKey, (Ipv4Addr, LeasePhase)> =
             world.durable().leases.iter().map(|lease| (&lease.key, (lease.address, lease.phase))).collect();
         if attached.len() > self.useful as usize {
@@ -208,4 +217,10 @@ impl Model {
         }
         broken
     }
+}
+
+/// The addresses that pods can have on this node, by EC2's own truth.
+fn attached(world: &World) -> BTreeSet<Ipv4Addr> {
+    let enis = world.region.enis_of(&world.instance);
+    enis.iter().flat_map(|eni| eni.secondaries.iter().copied()).collect()
 }

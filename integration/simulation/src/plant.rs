@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use contract::causes::Cause;
 use contract::mail::warm_pool::PoolMail;
-use contract::model::{EniId, InstanceId, InstanceType, SubnetId, VpcId};
+use contract::model::{AttachmentId, EniId, InstanceId, InstanceType, SubnetId, VpcId};
 use contract::ports::checkpoint::{Checkpoint, CheckpointImage, Loaded};
-use contract::ports::ec2::{Ec2, EniDescription, InstanceLimits, SubnetDescription};
+use contract::ports::ec2::{Ec2, EniDescription, EniOrder, InstanceLimits, SubnetDescription};
 use contract::ports::host::{
     Host, HostChange, HostError, HostSnapshot, NftTable, RouteAnswer, RouteQuestion,
 };
@@ -176,6 +176,48 @@ impl Ec2 for Wasteful {
         let request = QueryRequest::new("CreateNetworkInterface").with("SubnetId", subnet.as_str());
         self.world.with(|world| world.region.handle(request, now));
         self.real.assign_addresses(eni, subnet, count)
+    }
+
+    fn unassign_addresses(
+        &self,
+        eni: EniId,
+        addresses: Vec<Ipv4Addr>,
+    ) -> BoxFuture<'static, Result<(), Cause>> {
+        self.real.unassign_addresses(eni, addresses)
+    }
+
+    fn interface(&self, eni: EniId) -> BoxFuture<'static, Result<Option<EniDescription>, Cause>> {
+        self.real.interface(eni)
+    }
+
+    fn create_interface(&self, order: EniOrder) -> BoxFuture<'static, Result<EniDescription, Cause>> {
+        self.real.create_interface(order)
+    }
+
+    fn attach_interface(
+        &self,
+        eni: EniId,
+        instance: InstanceId,
+        card: u32,
+        device: u32,
+    ) -> BoxFuture<'static, Result<AttachmentId, Cause>> {
+        self.real.attach_interface(eni, instance, card, device)
+    }
+
+    fn delete_on_termination(
+        &self,
+        eni: EniId,
+        attachment: AttachmentId,
+    ) -> BoxFuture<'static, Result<(), Cause>> {
+        self.real.delete_on_termination(eni, attachment)
+    }
+
+    fn detach_interface(&self, attachment: AttachmentId) -> BoxFuture<'static, Result<(), Cause>> {
+        self.real.detach_interface(attachment)
+    }
+
+    fn delete_interface(&self, eni: EniId) -> BoxFuture<'static, Result<(), Cause>> {
+        self.real.delete_interface(eni)
     }
 
     fn subnets(&self, vpc: VpcId, zone: String) -> BoxFuture<'static, Result<Vec<SubnetDescription>, Cause>> {

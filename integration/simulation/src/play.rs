@@ -20,6 +20,7 @@ use crate::plant::Plant;
 use crate::runtime::Runtime;
 use crate::script::{Script, Step};
 use crate::stage::Stage;
+use crate::targets::Targets;
 use crate::{calm, panics, squatter};
 
 /// A daemon that ended by itself is started again by kubelet after this.
@@ -106,17 +107,31 @@ impl Director {
             more_enis: node.more_enis.clone(),
         };
         let lag = node.imds_lag_milliseconds;
-        let knobs =
-            Knobs { imds: ImdsLag { addresses_milliseconds: lag, ..ImdsLag::default() }, ..Knobs::default() };
+        let knobs = Knobs {
+            imds: ImdsLag { addresses_milliseconds: lag, ..ImdsLag::default() },
+            attach_milliseconds: node.attach_milliseconds,
+            detach_milliseconds: node.attach_milliseconds,
+            ..Knobs::default()
+        };
         let world = World::new(&spec, knobs, script.seed).map_err(|error| error.to_string())?;
-        let enis = u32::try_from(node.more_enis.len()).unwrap_or(u32::MAX).saturating_add(1);
-        let per_eni = limits.ipv4_per_eni.saturating_sub(1);
+        let enis = limits.network_cards.first().copied().unwrap_or(1);
+        let targets = Targets {
+            per_eni: limits.ipv4_per_eni.saturating_sub(1),
+            enis_max: node.max_enis.unwrap_or(enis).min(enis),
+            warm_ip: node.warm_ip_target,
+            minimum_ip: node.minimum_ip_target,
+            warm_eni: node.warm_eni_target,
+        };
         let has = node.more_enis.iter().fold(node.secondary_addresses, |sum, more| sum.saturating_add(*more));
-        let model = Model::of_node(enis, per_eni, has, node.warm_ip_target);
+        let model = Model::of_node(targets, has);
         let stage = Stage::new(SharedWorld::new(world), model, plant, script.seed);
-        let environment =
-            [("WARM_ENI_TARGET", "0".to_owned()), ("WARM_IP_TARGET", node.warm_ip_target.to_string())];
-        let environment = environment.map(|(name, value)| (name.to_owned(), value));
+        let mut environment = vec![
+            ("WARM_ENI_TARGET", node.warm_eni_target),
+            ("WARM_IP_TARGET", node.warm_ip_target),
+            ("MINIMUM_IP_TARGET", node.minimum_ip_target),
+        ];
+        environment.extend(node.max_enis.map(|max| ("MAX_ENI", max)));
+        let environment = environment.into_iter().map(|(name, value)| (name.to_owned(), value.to_string()));
         let settings = Settings::load(None, environment).map_err(|error| error.to_string())?.settings;
         Ok(Self {
             runtime: Runtime::new(stage.clone()),

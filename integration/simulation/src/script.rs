@@ -27,8 +27,20 @@ pub struct NodePart {
     /// The same for each further ENI.
     #[serde(default)]
     pub more_enis: Vec<u32>,
-    /// Free addresses the daemon keeps; `WARM_IP_TARGET`.
+    /// `WARM_IP_TARGET`; 0 is unset.
     pub warm_ip_target: u32,
+    /// `MINIMUM_IP_TARGET`; 0 is unset.
+    #[serde(default)]
+    pub minimum_ip_target: u32,
+    /// `WARM_ENI_TARGET`.
+    #[serde(default)]
+    pub warm_eni_target: u32,
+    /// `MAX_ENI`; unset: what the type allows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_enis: Option<u32>,
+    /// An ENI's link shows so long after its attach, milliseconds, and ends so long after its detach.
+    #[serde(default)]
+    pub attach_milliseconds: u64,
     /// The metadata service is behind EC2 by so much, milliseconds.
     #[serde(default)]
     pub imds_lag_milliseconds: u64,

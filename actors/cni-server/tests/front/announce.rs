@@ -175,9 +175,12 @@ fn a_list_that_is_none_is_set_aside_and_nothing_of_it_is_lost() {
     for broken in ["{ torn", r#"{"name":"other","plugins":[{"type":"other-cni"}]}"#] {
         in_real_time(async {
             let house = House::open().await;
-            program(&house, OURS, ALL);
             write_list(&house, broken);
             can_serve(&house);
+            // As long as no list of ours could take its place, it stays.
+            house.until(|view| said(view, OURS)).await;
+            assert_eq!(std::fs::read_to_string(house.announcement().list).unwrap(), broken);
+            program(&house, OURS, ALL);
             house.until(|view| view.announced).await;
             assert_eq!(list(&house).unwrap()["plugins"][0]["type"], OURS);
             let path = house.announcement().list;

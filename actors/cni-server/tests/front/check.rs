@@ -1,7 +1,7 @@
 //! CHECK: the lease by WarmPool's newest view, the host by RouteProgrammer.
 
 use contract::causes::Cause;
-use contract::model::{Damage, LeasePhase, LeaseView, PoolCounts};
+use contract::model::{Damage, LeasePhase};
 use protocol::{CheckReply, CheckRequest, PROTOCOL};
 use std::net::Ipv4Addr;
 
@@ -73,8 +73,10 @@ fn what_cannot_be_looked_at_is_a_failure_and_never_whole() {
         let mut shim = client(&house).await;
         let failure = shim.check(request()).await.unwrap().into_inner().failure.unwrap();
         assert_eq!((failure.code, failure.cause.as_str()), (11, "RoomUnavailable"));
-        house.leases.publish(LeaseView { counts: PoolCounts::default(), ..view_of(vec![]) });
+        house.leases.publish(view_of(vec![]));
         let cause = Cause::HostWiring { step: "read the host".into(), detail: "no".into() };
+        assert_eq!(labels(&check(&mut house, Err(cause.clone())).await), ["LeaseMissing"]);
+        house.leases.publish(view_of(vec![held("c1", POD, LeasePhase::Assigned)]));
         let failure = check(&mut house, Err(cause)).await.failure.unwrap();
         assert_eq!(failure.cause, "HostWiring");
         let bad = CheckRequest { address: vec![10, 0], ..request() };

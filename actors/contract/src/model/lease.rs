@@ -46,10 +46,14 @@ pub struct PoolCounts {
     pub cooling: u32,
     /// The kernel shows them in use by nobody we know: never handed out.
     pub pinned: u32,
+    /// Being given back to EC2: never handed out.
+    pub leaving: u32,
     /// Can be handed out at once.
     pub free: u32,
     /// ADDs in the waiting line.
     pub waiting: u32,
+    /// How many the ENIs should carry, by the warm targets and for those who wait.
+    pub wanted: u32,
 }
 
 /// The leases of this node; published whole by WarmPool.

@@ -43,6 +43,8 @@ macro_rules! ids {
 ids! {
     /// `eni-…`
     EniId;
+    /// `eni-attach-…`
+    AttachmentId;
     /// `i-…`
     InstanceId;
     /// `m5.large`, …

@@ -85,6 +85,11 @@ impl CheckpointError {
         Cause::CheckpointWrite { detail: self.in_words() }
     }
 
+    /// The cause to answer for intents with, read or written.
+    pub(crate) fn of_intents(&self) -> Cause {
+        Cause::IntentDisk { detail: self.in_words() }
+    }
+
     /// The whole chain in one line.
     fn in_words(&self) -> String {
         let mut words = self.to_string();

@@ -114,7 +114,12 @@ pub(crate) fn longest_rest(mut cooling: Vec<Cooling>) -> Vec<Cooling> {
     cooling
 }
 
-fn records<R: DeserializeOwned>(member: &str, list: Vec<Value>, flaws: &mut Vec<String>) -> Vec<R> {
+/// The records of a list that can be read; what is wrong with the others goes to `flaws`.
+pub(crate) fn records<R: DeserializeOwned>(
+    member: &str,
+    list: Vec<Value>,
+    flaws: &mut Vec<String>,
+) -> Vec<R> {
     let mut good = Vec::new();
     for (index, value) in list.into_iter().enumerate() {
         match serde_json::from_value(value) {

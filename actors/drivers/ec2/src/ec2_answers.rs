@@ -5,8 +5,10 @@
 //! merely not used, and is left out with a warning.
 
 use aws_sdk_ec2::types::{AttachmentStatus, InstanceTypeInfo, NetworkInterface, Subnet, Tag};
-use contract::model::{EniId, InstanceId, Mac, SubnetId};
-use contract::ports::ec2::{EniAttachment, EniDescription, InstanceLimits, SubnetDescription};
+use contract::model::{AttachmentId, EniId, InstanceId, Mac, SecurityGroupId, SubnetId};
+use contract::ports::ec2::{
+    AttachmentState, EniAttachment, EniDescription, InstanceLimits, SubnetDescription,
+};
 use ipnet::Ipv4Net;
 use std::net::Ipv4Addr;
 
@@ -38,6 +40,12 @@ pub(crate) fn eni(found: &NetworkInterface) -> Result<Option<EniDescription>, St
         subnet: SubnetId::new(required("subnetId", found.subnet_id()).map_err(in_it)?),
         primary_address,
         secondary_addresses,
+        groups: found
+            .groups()
+            .iter()
+            .filter_map(|group| group.group_id())
+            .map(SecurityGroupId::new)
+            .collect(),
         attachment: attachment(found).map_err(in_it)?,
         tags: tags(found.tag_set()),
     }))
@@ -114,12 +122,24 @@ fn attachment(found: &NetworkInterface) -> Result<Option<EniAttachment>, String>
     };
     let device = required("attachment deviceIndex", found.device_index())?;
     Ok(Some(EniAttachment {
+        id: AttachmentId::new(required("attachment attachmentId", found.attachment_id())?),
         instance: InstanceId::new(required("attachment instanceId", found.instance_id())?),
         // Not told where the type has one card.
         card: index("networkCardIndex", found.network_card_index().unwrap_or(0))?,
         device: index("deviceIndex", device)?,
-        attached: found.status() == Some(&AttachmentStatus::Attached),
+        state: state(found.status()),
+        delete_on_termination: found.delete_on_termination().unwrap_or(false),
     }))
+}
+
+/// Only what EC2 calls attached is; a word we do not know is not.
+fn state(told: Option<&AttachmentStatus>) -> AttachmentState {
+    match told {
+        Some(AttachmentStatus::Attached) => AttachmentState::Attached,
+        Some(AttachmentStatus::Detaching) => AttachmentState::Detaching,
+        Some(AttachmentStatus::Detached) => AttachmentState::Detached,
+        _ => AttachmentState::Attaching,
+    }
 }
 
 fn tags(found: &[Tag]) -> Vec<(String, String)> {

@@ -36,7 +36,7 @@ fn an_eni_is_read_with_its_own_address_apart() {
     assert_eq!(eni.secondary_addresses, [Ipv4Addr::new(10, 0, 0, 6), Ipv4Addr::new(10, 0, 0, 9)]);
     assert_eq!(eni.tags, [("a".to_owned(), "b".to_owned())]);
     let attachment = eni.attachment.unwrap();
-    assert_eq!((attachment.card, attachment.device, attachment.attached), (0, 1, true));
+    assert_eq!((attachment.card, attachment.device, attachment.state), (0, 1, AttachmentState::Attached));
 }
 
 #[test]

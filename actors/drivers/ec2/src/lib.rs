@@ -8,6 +8,7 @@ mod settings;
 mod ec2_answers;
 mod ec2_client;
 mod ec2_errors;
+mod eni_calls;
 mod sdk_ec2;
 
 mod imds_answers;

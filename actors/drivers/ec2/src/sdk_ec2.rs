@@ -7,8 +7,10 @@ use aws_config::meta::region::ProvideRegion as _;
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::Filter;
 use contract::causes::Cause;
-use contract::model::{EniId, InstanceId, InstanceType, SubnetId, VpcId};
-use contract::ports::ec2::{Ec2, Ec2Error, EniDescription, InstanceLimits, SubnetDescription, classify};
+use contract::model::{AttachmentId, EniId, InstanceId, InstanceType, SubnetId, VpcId};
+use contract::ports::ec2::{
+    Ec2, Ec2Error, EniDescription, EniOrder, InstanceLimits, SubnetDescription, classify, known_to_ec2,
+};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use std::future::Future;
@@ -20,6 +22,7 @@ use tokio::sync::{OnceCell, watch};
 use crate::ec2_answers;
 use crate::ec2_client;
 use crate::ec2_errors::{Timeouts, of_panic, of_request};
+use crate::eni_calls;
 use crate::settings::{AwsSettings, seconds};
 
 /// The largest page EC2 gives: fewest calls.
@@ -82,7 +85,7 @@ impl SdkEc2 {
 }
 
 /// The part of a call that needs the client.
-trait AsyncWork<T>: Send + 'static {
+pub(crate) trait AsyncWork<T>: Send + 'static {
     fn run(self, client: Client, timeouts: Timeouts) -> BoxFuture<'static, Result<T, Ec2Error>>;
 }
 
@@ -154,6 +157,52 @@ impl Ec2 for SdkEc2 {
             }
             Ok(addresses)
         })
+    }
+
+    fn unassign_addresses(
+        &self,
+        eni: EniId,
+        addresses: Vec<Ipv4Addr>,
+    ) -> BoxFuture<'static, Result<(), Cause>> {
+        self.call("UnassignPrivateIpAddresses", None, eni_calls::unassign(eni, addresses))
+    }
+
+    fn interface(&self, eni: EniId) -> BoxFuture<'static, Result<Option<EniDescription>, Cause>> {
+        let found = self.call("DescribeNetworkInterfaces", None, eni_calls::describe(eni));
+        found.map(known_to_ec2).boxed()
+    }
+
+    fn create_interface(&self, order: EniOrder) -> BoxFuture<'static, Result<EniDescription, Cause>> {
+        let subnet = order.subnet.clone();
+        self.call("CreateNetworkInterface", Some(subnet), eni_calls::create(order))
+    }
+
+    fn attach_interface(
+        &self,
+        eni: EniId,
+        instance: InstanceId,
+        card: u32,
+        device: u32,
+    ) -> BoxFuture<'static, Result<AttachmentId, Cause>> {
+        self.call("AttachNetworkInterface", None, eni_calls::attach(eni, instance, card, device))
+    }
+
+    fn delete_on_termination(
+        &self,
+        eni: EniId,
+        attachment: AttachmentId,
+    ) -> BoxFuture<'static, Result<(), Cause>> {
+        let work = eni_calls::delete_on_termination(eni, attachment);
+        self.call("ModifyNetworkInterfaceAttribute", None, work)
+    }
+
+    fn detach_interface(&self, attachment: AttachmentId) -> BoxFuture<'static, Result<(), Cause>> {
+        self.call("DetachNetworkInterface", None, eni_calls::detach(attachment))
+    }
+
+    fn delete_interface(&self, eni: EniId) -> BoxFuture<'static, Result<(), Cause>> {
+        let deleted = self.call("DeleteNetworkInterface", None, eni_calls::delete(eni));
+        deleted.map(|result| known_to_ec2(result).map(|_| ())).boxed()
     }
 
     fn subnets(&self, vpc: VpcId, zone: String) -> BoxFuture<'static, Result<Vec<SubnetDescription>, Cause>> {

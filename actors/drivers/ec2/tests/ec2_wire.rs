@@ -7,7 +7,7 @@ mod aws;
 use aws::server::{Server, session_and_role};
 use aws::{assign, aws, eni_xml, interfaces, posted, response, settings};
 use contract::model::{InstanceId, InstanceType, VpcId};
-use contract::ports::ec2::{Ec2, InstanceLimits};
+use contract::ports::ec2::{AttachmentState, Ec2, InstanceLimits};
 use ec2::{AwsSettings, SdkEc2, connect};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ async fn each_call_sends_what_ec2_expects_and_reads_what_it_says() {
     let enis = ec2.attached_interfaces(InstanceId::new("i-1")).await.unwrap();
     assert_eq!((enis[0].id.as_str(), enis[0].secondary_addresses.len()), ("eni-2", 1));
     let attachment = enis[0].attachment.clone().unwrap();
-    assert_eq!((attachment.card, attachment.device, attachment.attached), (1, 2, true));
+    assert_eq!((attachment.card, attachment.device, attachment.state), (1, 2, AttachmentState::Attached));
     assert_eq!(assign(&ec2, 2).await, Ok(vec![Ipv4Addr::new(10, 0, 0, 7), Ipv4Addr::new(10, 0, 0, 8)]));
     let subnets = ec2.subnets(VpcId::new("vpc-1"), "eu-west-1a".to_owned()).await.unwrap();
     assert_eq!(subnets.len(), 1, "the one that cannot be understood is left out");

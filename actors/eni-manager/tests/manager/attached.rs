@@ -3,7 +3,7 @@
 use crate::desk::*;
 use contract::causes::Cause;
 use contract::model::{Growth, Mac, Subnet, SubnetView};
-use contract::ports::ec2::InstanceLimits;
+use contract::ports::ec2::{AttachmentState, InstanceLimits};
 use std::time::Duration;
 
 fn no_metadata() -> Cause {
@@ -84,7 +84,7 @@ fn what_is_not_ours_is_left_out() {
     let mut on_another_card = described(2, some(2, 1));
     on_another_card.attachment.as_mut().unwrap().card = 1;
     let mut attaching = described(3, some(3, 1));
-    attaching.attachment.as_mut().unwrap().attached = false;
+    attaching.attachment.as_mut().unwrap().state = AttachmentState::Attaching;
     let mut elsewhere = described(4, some(4, 1));
     elsewhere.attachment.as_mut().unwrap().instance = contract::model::InstanceId::new("i-2");
     let mut free = described(5, some(5, 1));

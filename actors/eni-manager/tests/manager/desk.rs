@@ -6,11 +6,13 @@ use contract::causes::Cause;
 use contract::mail::eni_manager::{Demand, EniMail};
 use contract::mail::subnet_scout::Place;
 use contract::model::{
-    EniId, EniView, InstanceId, InstanceType, Mac, NodeFacts, Subnet, SubnetId, SubnetMark, SubnetView, VpcId,
+    AttachmentId, EniId, EniView, InstanceId, InstanceType, Mac, NodeFacts, SecurityGroupId, Subnet,
+    SubnetId, SubnetMark, SubnetView, VpcId,
 };
-use contract::ports::ec2::{EniAttachment, EniDescription};
+use contract::ports::ec2::{AttachmentState, EniAttachment, EniDescription, EniOrder};
 use contract::ports::imds::{ImdsInterface, ImdsInterfaces};
-use eni_manager::{EniAction, EniConfig, EniManager, EniOutcome};
+use contract::ports::intents::{Intent, IntentImage, LoadedIntents};
+use eni_manager::{Born, EniAction, EniConfig, EniManager, EniOutcome};
 use kernel::{Core, Event};
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -57,13 +59,20 @@ pub(crate) fn described(n: u8, addresses: Vec<Ipv4Addr>) -> EniDescription {
         subnet: subnet(n),
         primary_address: at(n, 200),
         secondary_addresses: addresses,
-        attachment: Some(EniAttachment {
-            instance: InstanceId::new("i-1"),
-            card: 0,
-            device: n.into(),
-            attached: true,
-        }),
+        groups: vec![SecurityGroupId::new("sg-1")],
+        attachment: Some(attachment(n)),
         tags: Vec::new(),
+    }
+}
+
+pub(crate) fn attachment(n: u8) -> EniAttachment {
+    EniAttachment {
+        id: AttachmentId::new(format!("eni-attach-{n}")),
+        instance: InstanceId::new("i-1"),
+        card: 0,
+        device: n.into(),
+        state: AttachmentState::Attached,
+        delete_on_termination: true,
     }
 }
 
@@ -130,6 +139,20 @@ pub(crate) struct Desk {
     pub(crate) interfaces_asked: bool,
     pub(crate) describe_asked: bool,
     pub(crate) limits_asked: Option<InstanceType>,
+    /// Calls for whole ENIs under way.
+    pub(crate) creates: Vec<EniOrder>,
+    pub(crate) attaches: Vec<(String, EniId, u32)>,
+    pub(crate) binds: Vec<(String, EniId)>,
+    pub(crate) looks: Vec<EniId>,
+    pub(crate) unassigns: Vec<(EniId, Vec<Ipv4Addr>)>,
+    pub(crate) detaches: Vec<EniId>,
+    pub(crate) deletes: Vec<EniId>,
+    /// What the disk has, and a write to it that is under way.
+    pub(crate) disk: Option<IntentImage>,
+    pub(crate) writing: Option<IntentImage>,
+    pub(crate) reading_disk: bool,
+    /// Writes end well, at once.
+    pub(crate) disk_works: bool,
     /// Assigns under way.
     pub(crate) assigns: Vec<(EniId, SubnetId, u32)>,
     pub(crate) describes_seen: u32,
@@ -143,11 +166,31 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
-    /// Just begun.
+    /// Just begun, with as many ENIs as an m5.large may have.
     pub(crate) fn new() -> Self {
+        Self::recovered(None, Ok(LoadedIntents::default()))
+    }
+
+    /// Begun with at most so many ENIs, and what the disk had to say.
+    pub(crate) fn recovered(max_enis: Option<u32>, loaded: Result<LoadedIntents, Cause>) -> Self {
+        let config = EniConfig { seed: 7, max_enis, cluster_name: None, additional_tags: Vec::new() };
+        let now = Duration::from_secs(1000);
+        let disk = loaded.as_ref().ok().and_then(|loaded| loaded.image.clone());
+        let born = Born { at: now, unix_nanoseconds: 0 };
         let mut desk = Self {
-            manager: EniManager::new(EniConfig { seed: 7 }),
-            now: Duration::from_secs(1000),
+            manager: EniManager::recover(config, born, loaded),
+            now,
+            creates: Vec::new(),
+            attaches: Vec::new(),
+            binds: Vec::new(),
+            looks: Vec::new(),
+            unassigns: Vec::new(),
+            detaches: Vec::new(),
+            deletes: Vec::new(),
+            disk,
+            writing: None,
+            reading_disk: false,
+            disk_works: true,
             node_asked: false,
             interfaces_asked: false,
             describe_asked: false,
@@ -166,9 +209,15 @@ impl Desk {
         desk
     }
 
-    /// All is known: an m5.large with these ENIs.
+    /// All is known: an m5.large with these ENIs, which may have no more.
     pub(crate) fn with(enis: Vec<EniDescription>) -> Self {
-        let mut desk = Self::new();
+        let max_enis = u32::try_from(enis.len()).ok();
+        Self::recovered(max_enis, Ok(LoadedIntents::default())).knowing(enis)
+    }
+
+    /// The node, and its ENIs by everybody's word.
+    pub(crate) fn knowing(self, enis: Vec<EniDescription>) -> Self {
+        let mut desk = self;
         desk.node_is(Ok(node("m5.large")));
         let list = enis.iter().zip(0..).map(|(known, n)| seen(n, known.secondary_addresses.clone()));
         desk.interfaces_are(Ok(metadata(list.collect())));
@@ -192,6 +241,18 @@ impl Desk {
         assert!(plan.wake_at.is_none_or(|at| at > self.now), "a wake in the past");
         assert!(!self.describe_asked || self.assigns.is_empty(), "bought while EC2 is read back");
         self.wake_at = plan.wake_at;
+        if self.disk_works && self.writing.is_some() {
+            self.disk_ends(Ok(()));
+        }
+    }
+
+    /// The write that is under way comes to its end.
+    pub(crate) fn disk_ends(&mut self, result: Result<(), Cause>) {
+        let image = self.writing.take().expect("a write is under way");
+        if result.is_ok() {
+            self.disk = Some(image.clone());
+        }
+        self.outcome(EniOutcome::IntentsWritten { image, result });
     }
 
     fn take(&mut self, action: EniAction) {
@@ -216,6 +277,34 @@ impl Desk {
                 self.assigns_seen += 1;
                 self.assigns.push((eni, subnet, count));
             }
+            EniAction::ReadIntents => begins(&mut self.reading_disk),
+            EniAction::WriteIntents(image) => {
+                assert!(!self.reading_disk && self.writing.replace(image).is_none(), "two at the disk");
+            }
+            EniAction::Create(order) => {
+                assert!(self.noted(&order), "made before it was written down: {order:?}");
+                assert!(!self.creates.contains(&order), "two of one order");
+                self.creates.push(order);
+            }
+            EniAction::Attach { token, eni, device, .. } => {
+                assert!(self.attaches.iter().all(|(other, ..)| *other != token));
+                self.attaches.push((token, eni, device));
+            }
+            EniAction::Bind { token, eni, .. } => self.binds.push((token, eni)),
+            EniAction::Look { eni } => {
+                assert!(!self.looks.contains(&eni));
+                self.looks.push(eni);
+            }
+            EniAction::Unassign { eni, addresses } => {
+                assert!(
+                    self.assigns.iter().all(|(buying, ..)| *buying != eni),
+                    "taken from what is bought for"
+                );
+                self.unassigns.push((eni, addresses));
+            }
+            EniAction::Detach { eni, .. } => self.detaches.push(eni),
+            EniAction::Delete { eni } => self.deletes.push(eni),
+            EniAction::Answer { reply, result } => drop(reply.send(result)),
             EniAction::PublishPlace(place) => self.places.push(place),
             EniAction::TellNoRoom { subnet, .. } => self.no_room.push(subnet),
             EniAction::TellRoom { subnet } => self.room.push(subnet),
@@ -223,7 +312,14 @@ impl Desk {
         }
     }
 
-    fn outcome(&mut self, outcome: EniOutcome) {
+    /// The disk has this order, once.
+    fn noted(&self, order: &EniOrder) -> bool {
+        let intents = self.disk.iter().flat_map(|image| &image.intents);
+        let same = |intent: &&Intent| matches!(intent, Intent::Coming { order: known, .. } if known == order);
+        intents.filter(same).count() == 1
+    }
+
+    pub(crate) fn outcome(&mut self, outcome: EniOutcome) {
         self.event(Event::Outcome(outcome));
     }
 

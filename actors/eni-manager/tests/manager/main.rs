@@ -8,7 +8,12 @@
 )]
 
 mod attached;
+mod births;
+mod calls;
 mod desk;
 mod failures;
 mod growth;
+mod partings;
 mod random;
+mod releases;
+mod weather;

@@ -81,16 +81,18 @@ fn of_leases(view: &LeaseView, sheet: &mut Sheet) {
     sheet.gauge("awscni_total_ip_addresses", help, counts.total);
     let help = "Addresses that are leased to pods.";
     sheet.gauge("awscni_assigned_ip_addresses", help, counts.leased);
-    let help =
-        "Addresses by state: leased, cooling (resting after use), pinned (in use by nobody known), free.";
+    let help = "Addresses by state: leased, cooling (resting after use), pinned (in use by nobody known), leaving (being given back to EC2), free.";
     for (state, many) in [
         ("leased", counts.leased),
         ("cooling", counts.cooling),
         ("pinned", counts.pinned),
+        ("leaving", counts.leaving),
         ("free", counts.free),
     ] {
         sheet.put("enid_addresses", help, &[("state", state)], Value::Gauge(u64::from(many)));
     }
+    let help = "Addresses that the attached ENIs should carry, by the warm targets and for the waiting ADDs.";
+    sheet.gauge("enid_addresses_wanted", help, counts.wanted);
     sheet.gauge("enid_waiting_adds", "ADDs in the waiting line.", counts.waiting);
 }
 

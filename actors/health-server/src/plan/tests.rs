@@ -138,7 +138,7 @@ fn numbers_keep_the_names_of_the_agent_we_replace_and_ours_are_beside_them() {
     });
     for (name, labels, expected) in [
         ("awscni_build_info", &[("version", "1.2.3"), ("goversion", "")][..], Value::Gauge(1)),
-        ("awscni_total_ip_addresses", &[], Value::Gauge(9)),
+        ("awscni_total_ip_addresses", &[], Value::Gauge(11)),
         ("awscni_assigned_ip_addresses", &[], Value::Gauge(1)),
         ("awscni_eni_allocated", &[], Value::Gauge(1)),
         ("awscni_assigned_ip_per_eni", &[("eni", "eni-1")], Value::Gauge(1)),
@@ -147,6 +147,8 @@ fn numbers_keep_the_names_of_the_agent_we_replace_and_ours_are_beside_them() {
         ("awscni_no_available_ip_addresses", &[], Value::Counter(2)),
         ("enid_addresses", &[("state", "cooling")], Value::Gauge(2)),
         ("enid_addresses", &[("state", "pinned")], Value::Gauge(3)),
+        ("enid_addresses", &[("state", "leaving")], Value::Gauge(2)),
+        ("enid_addresses_wanted", &[], Value::Gauge(9)),
         ("enid_waiting_adds", &[], Value::Gauge(0)),
         ("enid_answers_total", &[("verb", "ADD"), ("outcome", "PoolEmpty")], Value::Counter(2)),
         ("enid_child_restarts_total", &[("child", "warm-pool"), ("cause", "panic")], Value::Counter(1)),

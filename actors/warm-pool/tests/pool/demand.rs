@@ -104,7 +104,7 @@ fn adds_that_come_before_the_first_eni_is_known_are_one_demand_with_the_whole_en
     desk.hear_enis(vec![eni(0, &[])]);
     desk.pass(Duration::from_secs(2));
     // Its limit is ten, and its own address is one of them.
-    assert_eq!(desk.demands, [Demand { needed: 4, wanted: 13, waiting: 4, whole_enis: true }]);
+    assert_eq!(desk.demands, [Demand { needed: 4, wanted: 9, waiting: 4, whole_enis: true }]);
 }
 
 #[test]

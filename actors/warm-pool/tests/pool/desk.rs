@@ -5,7 +5,8 @@ use contract::causes::Cause;
 use contract::mail::eni_manager::Demand;
 use contract::mail::warm_pool::{LeaseGrant, LeaseRequest, PoolMail, StreamId};
 use contract::model::{
-    AttachmentKey, Eni, EniAddress, EniId, EniView, Growth, Lease, LeasePhase, LeaseView, Mac, Pod, SubnetId,
+    AttachmentKey, Eni, EniAddress, EniId, EniView, Growth, Lease, LeasePhase, LeaseView, Leaving, Mac, Pod,
+    SubnetId,
 };
 use contract::ports::checkpoint::{CheckpointImage, Loaded};
 use contract::ports::host::{HostSnapshot, Link};
@@ -13,7 +14,7 @@ use kernel::{Core, Event};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 use tokio::sync::oneshot::{Receiver, channel, error::TryRecvError};
-use warm_pool::{Answer, Facts, Pool, PoolAction, PoolConfig, PoolOutcome, WarmTargets, recover};
+use warm_pool::{Answer, Facts, Fate, Pool, PoolAction, PoolConfig, PoolOutcome, WarmTargets, recover};
 
 pub(crate) const COOLDOWN: Duration = Duration::from_secs(30);
 pub(crate) const GATHER: Duration = Duration::from_millis(50);
@@ -101,6 +102,8 @@ pub(crate) struct Desk {
     pub(crate) writes_seen: u32,
     pub(crate) unwires: Vec<(AttachmentKey, Ipv4Addr)>,
     pub(crate) sweeps: Vec<Ipv4Addr>,
+    /// What EniManager has been asked to give back and not yet answered.
+    pub(crate) let_go: Vec<Leaving>,
     pub(crate) reads: u32,
     /// Readings are answered by the test; else at once, by a kernel in which nobody carries anything.
     pub(crate) reads_by_hand: bool,
@@ -147,6 +150,7 @@ impl Desk {
             writes_seen: 0,
             unwires: Vec::new(),
             sweeps: Vec::new(),
+            let_go: Vec::new(),
             reads: 0,
             reads_by_hand,
             demands: Vec::new(),
@@ -188,6 +192,7 @@ impl Desk {
             }
             PoolAction::Sweep { address } => self.sweeps.push(address),
             PoolAction::Unwire { key, address } => self.unwires.push((key, address)),
+            PoolAction::LetGo { leaving } => self.let_go.push(leaving),
             PoolAction::ReadUse => self.reads += 1,
             PoolAction::Answer(Answer::Lease(reply, value)) => drop(reply.send(value)),
             PoolAction::Answer(Answer::Step(reply, value)) => drop(reply.send(value)),
@@ -273,6 +278,13 @@ impl Desk {
         let at = self.unwires.iter().position(|(asked, _)| *asked == key(n));
         let (key, _) = self.unwires.remove(at.expect("an unwire is under way"));
         self.event(Event::Outcome(PoolOutcome::Unwired { key, result }));
+    }
+
+    /// The only question about what was let go is answered.
+    pub(crate) fn fate_is(&mut self, fate: Fate) {
+        let asked = self.let_go.pop().expect("something was let go");
+        assert!(self.let_go.is_empty());
+        self.event(Event::Outcome(PoolOutcome::LetGo { eni: asked.eni, fate }));
     }
 
     /// A lease all the way to assigned.

@@ -12,6 +12,7 @@ mod del;
 mod demand;
 mod desk;
 mod disk;
+mod letting_go;
 mod line;
 mod random;
 mod restart;

@@ -1,5 +1,6 @@
 //! Whatever comes in whatever order: the desk's own checks hold after every step, no address is anybody's twice or before it
-//! has rested, what was answered is on disk, nobody waits beside a free address, and in the end everybody was answered.
+//! has rested, what was answered is on disk, nobody waits beside a free address, what is let go is on disk first and nobody's
+//! until EC2 lacks it, and in the end everybody was answered.
 
 use crate::desk::*;
 use contract::Boottime;
@@ -13,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 use tokio::sync::oneshot::{channel, error::TryRecvError};
-use warm_pool::PoolOutcome;
+use warm_pool::{Fate, PoolConfig, PoolOutcome, WarmTargets};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -29,6 +30,8 @@ enum Step {
     Enis(u8),
     WriteEnds(bool),
     UnwireEnds(bool),
+    /// EniManager answers what was let go: gone, kept, or nothing.
+    Fate(u8),
     Time(u64),
     /// The pod is gone, and nobody says so.
     PodGone(u8),
@@ -49,11 +52,18 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         4 => any::<u8>().prop_map(Step::Enis),
         8 => prop::bool::weighted(0.8).prop_map(Step::WriteEnds),
         5 => prop::bool::weighted(0.7).prop_map(Step::UnwireEnds),
+        3 => (0..4_u8).prop_map(Step::Fate),
         6 => (0..=40_000_u64).prop_map(|ms| Step::Time(ms * ms / 40_000)),
         1 => (0..8_u8).prop_map(Step::PodGone),
         1 => any::<bool>().prop_map(|written| Step::Restart { written }),
     ];
     prop::collection::vec(step, 1..120)
+}
+
+/// One address in reserve: the second that is free is let go.
+fn keeping_one() -> PoolConfig {
+    let targets = WarmTargets { addresses: Some(1), ..WarmTargets::default() };
+    PoolConfig { targets, ..config() }
 }
 
 /// What a test knows beside the pool.
@@ -71,13 +81,19 @@ struct World {
     /// Leased by what was once on disk: somebody may have been told.
     told: BTreeSet<Ipv4Addr>,
     carried: BTreeSet<Ipv4Addr>,
+    /// Asked to be given back, and not seen to stay or to be gone.
+    leaving: BTreeSet<Ipv4Addr>,
+    /// Of these, gone by EniManager's word.
+    gone: BTreeSet<Ipv4Addr>,
+    /// What the newest view shows.
+    shown: BTreeSet<Ipv4Addr>,
     held: BTreeMap<AttachmentKey, Ipv4Addr>,
 }
 
 impl World {
     fn new() -> Self {
         Self {
-            desk: Desk { reads_by_hand: true, ..Desk::new(config()) },
+            desk: Desk { reads_by_hand: true, ..Desk::new(keeping_one()) },
             streams: 0,
             open: BTreeMap::new(),
             leases: Vec::new(),
@@ -87,6 +103,9 @@ impl World {
             rests_until: BTreeMap::new(),
             told: BTreeSet::new(),
             carried: BTreeSet::new(),
+            leaving: BTreeSet::new(),
+            shown: BTreeSet::new(),
+            gone: BTreeSet::new(),
             held: BTreeMap::new(),
         }
     }
@@ -104,6 +123,7 @@ impl World {
             Step::Enis(bits) => self.enis(bits),
             Step::WriteEnds(well) => self.write_ends(well),
             Step::UnwireEnds(well) => self.unwire_ends(well),
+            Step::Fate(fate) => self.fate(fate),
             Step::Time(ms) => self.pass(Duration::from_millis(ms)),
             Step::PodGone(n) => drop(self.carried.remove(&at(n))),
             Step::Restart { written } => self.restart(written),
@@ -154,7 +174,53 @@ impl World {
 
     fn enis(&mut self, bits: u8) {
         let on = |from: u8| (from..from + 4).filter(|n| bits & (1 << n) != 0).collect::<Vec<u8>>();
+        let shown: BTreeSet<_> = on(0).into_iter().chain(on(4)).map(at).collect();
+        self.shown = shown;
+        self.forget_the_gone();
         self.desk.hear_enis(vec![eni(0, &on(0)), eni(1, &on(4))]);
+    }
+
+    fn fate(&mut self, fate: u8) {
+        let Some(asked) = self.desk.let_go.pop() else {
+            return;
+        };
+        let fate = match fate {
+            0 | 1 => {
+                self.gone.extend(asked.addresses.iter().copied());
+                Fate::Gone
+            }
+            2 => {
+                self.leaving.retain(|address| !asked.addresses.contains(address));
+                Fate::Stays(Cause::PoolEmpty)
+            }
+            _ => Fate::Unknown,
+        };
+        self.forget_the_gone();
+        self.desk.event(Event::Outcome(PoolOutcome::LetGo { eni: asked.eni, fate }));
+    }
+
+    /// What is gone and not shown may come anew.
+    fn forget_the_gone(&mut self) {
+        for address in self.gone.extract_if(.., |address| !self.shown.contains(address)) {
+            self.leaving.remove(&address);
+        }
+    }
+
+    /// What is asked for is on disk, and nobody's.
+    fn check_what_leaves(&mut self) {
+        for asked in &self.desk.let_go {
+            assert!(self.durable.leaving.contains(asked), "{asked:?} is not on disk");
+            for address in &asked.addresses {
+                assert!(!self.carried.contains(address), "{address} is in use and leaves");
+                assert!(self.held.values().all(|held| held != address), "{address} is leased and leaves");
+                let rests_until = self.rests_until.get(address);
+                assert!(
+                    rests_until.is_none_or(|until| *until <= self.desk.now),
+                    "{address} rests and leaves"
+                );
+            }
+            self.leaving.extend(&asked.addresses);
+        }
     }
 
     fn write_ends(&mut self, well: bool) {
@@ -214,7 +280,7 @@ impl World {
         self.rests_until.retain(|address, _| self.told.contains(address));
         let loaded = Loaded { image: self.durable.clone(), ..Loaded::default() };
         let seen = kernel_with(self.carried.iter().copied());
-        let (desk, _) = Desk::recovered_from(config(), loaded, seen, self.desk.now);
+        let (desk, _) = Desk::recovered_from(keeping_one(), loaded, seen, self.desk.now);
         self.desk = Desk { reads_by_hand: true, ..desk };
         self.open.clear();
         self.leases.clear();
@@ -235,12 +301,14 @@ impl World {
             if before == Some(lease.address) {
                 continue;
             }
+            assert!(!self.leaving.contains(&lease.address), "{} leaves", lease.address);
             assert!(!self.carried.contains(&lease.address), "{} is in use", lease.address);
             let rests_until = self.rests_until.get(&lease.address);
             assert!(rests_until.is_none_or(|until| *until <= now), "{} still rests", lease.address);
             self.told.remove(&lease.address);
         }
         self.held.retain(|_, address| addresses.contains(address));
+        self.check_what_leaves();
         self.hear_answers();
         let leased: BTreeSet<_> = view.leases.iter().map(|lease| &lease.key).collect();
         let somebody_waits = self.leases.iter().any(|(n, ..)| !leased.contains(&key(*n)));

@@ -1,7 +1,9 @@
 //! EC2's answers as the contract's nouns. Pure.
 
-use contract::model::{EniId, InstanceId, Mac, SubnetId};
-use contract::ports::ec2::{Ec2Error, EniAttachment, EniDescription, InstanceLimits, SubnetDescription};
+use contract::model::{AttachmentId, EniId, InstanceId, Mac, SecurityGroupId, SubnetId};
+use contract::ports::ec2::{
+    AttachmentState, Ec2Error, EniAttachment, EniDescription, InstanceLimits, SubnetDescription,
+};
 use roxmltree::{Document, Node};
 use std::net::Ipv4Addr;
 use std::str::FromStr;
@@ -9,6 +11,24 @@ use std::str::FromStr;
 pub(super) fn interfaces(body: &str) -> Result<Vec<EniDescription>, String> {
     let document = document(body)?;
     items(&document.root_element(), "networkInterfaceSet").map(|eni| interface(&eni)).collect()
+}
+
+pub(super) fn created(body: &str) -> Result<EniDescription, String> {
+    let document = document(body)?;
+    let made = child(&document.root_element(), "networkInterface").ok_or("networkInterface is missing")?;
+    interface(&made)
+}
+
+pub(super) fn attachment(body: &str) -> Result<AttachmentId, String> {
+    Ok(AttachmentId::new(needed(&document(body)?.root_element(), "attachmentId")?))
+}
+
+/// An answer that says nothing but that it is done.
+pub(super) fn done(body: &str) -> Result<(), String> {
+    match text(&document(body)?.root_element(), "return") {
+        Some("true") => Ok(()),
+        other => Err(format!("it returns {other:?}")),
+    }
 }
 
 fn interface(eni: &Node<'_, '_>) -> Result<EniDescription, String> {
@@ -23,6 +43,9 @@ fn interface(eni: &Node<'_, '_>) -> Result<EniDescription, String> {
         subnet: SubnetId::new(needed(eni, "subnetId")?),
         primary_address: value(eni, "privateIpAddress")?,
         secondary_addresses,
+        groups: items(eni, "groupSet")
+            .map(|group| needed(&group, "groupId").map(SecurityGroupId::new))
+            .collect::<Result<_, _>>()?,
         attachment: child(eni, "attachment").map(|attachment| attached(&attachment)).transpose()?,
         tags: tags(eni),
     })
@@ -30,10 +53,17 @@ fn interface(eni: &Node<'_, '_>) -> Result<EniDescription, String> {
 
 fn attached(attachment: &Node<'_, '_>) -> Result<EniAttachment, String> {
     Ok(EniAttachment {
+        id: AttachmentId::new(needed(attachment, "attachmentId")?),
         instance: InstanceId::new(needed(attachment, "instanceId")?),
         card: value(attachment, "networkCardIndex").unwrap_or(0),
         device: value(attachment, "deviceIndex")?,
-        attached: text(attachment, "status") == Some("attached"),
+        state: match text(attachment, "status") {
+            Some("attached") => AttachmentState::Attached,
+            Some("detaching") => AttachmentState::Detaching,
+            Some("detached") => AttachmentState::Detached,
+            _ => AttachmentState::Attaching,
+        },
+        delete_on_termination: text(attachment, "deleteOnTermination") == Some("true"),
     })
 }
 

@@ -1,17 +1,13 @@
 //! `containerd_pod`: a real containerd runs pods through the real shim, and they have real addresses; and the containerd of a
 //! flow, with a stand-in for the product, to show that it leaves nothing. Needs root, containerd, runc.
 
-mod pod;
-mod stage;
-
 use anyhow::{Result, bail};
 use flows::containerd::missing;
+use flows::pod::Pod;
+use flows::stage::Stage;
 use lab::Binaries;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
-
-use pod::Pod;
-use stage::Stage;
 
 /// Succeeds as a plugin that wires nothing.
 const PLUGIN: &str = r#"#!/bin/sh
@@ -41,13 +37,14 @@ async fn a_pod_of_containerd_has_an_address_in_the_vpc_and_leaves_nothing() -> R
     }
     let binaries = Binaries::locate()?;
     binaries.verify().await?;
-    let mut stage = Stage::open(&binaries).await?;
+    let mut stage = Stage::open(&binaries, 0).await?;
     let lived = async {
         stage.start_daemon().await?;
         // One after the other: the second finds what the first left.
         for (name, version) in [("web", "1.0.0"), ("old", "0.4.0")] {
             live(&mut stage, name, version).await?;
         }
+        stage.is_empty().await?;
         stage.judge().await?;
         stage.stop_daemon().await
     }
@@ -59,7 +56,7 @@ async fn a_pod_of_containerd_has_an_address_in_the_vpc_and_leaves_nothing() -> R
 
 /// One pod's life: added, reached, stopped, removed.
 async fn live(stage: &mut Stage, name: &str, version: &str) -> Result<()> {
-    let mut pod = Pod::run(stage, name, version).await?;
+    let pod = Pod::run(stage, name, version).await?;
     pod.is_the_regions(stage).await?;
     pod.start_echo(stage).await?;
     pod.is_reached_both_ways(stage).await?;
@@ -76,9 +73,9 @@ async fn containerd_on_a_node_calls_a_plugin_once_to_add_and_twice_to_delete() -
         return Ok(());
     }
     let directory = tempfile::tempdir()?;
-    let mut stage = Stage::open(&stand_in(directory.path())?).await?;
+    let mut stage = Stage::open(&stand_in(directory.path())?, 0).await?;
     let lived = async {
-        let mut pod = Pod::run(&mut stage, "web", "1.0.0").await?;
+        let pod = Pod::run(&mut stage, "web", "1.0.0").await?;
         pod.start_echo(&mut stage).await?;
         pod.stop(&mut stage).await?;
         pod.remove(&mut stage).await
@@ -100,8 +97,8 @@ fn nothing_is_left_of_a_flow_that_panics_while_its_pod_runs() -> Result<()> {
     let (tell, told) = mpsc::channel();
     let flow = std::thread::spawn(move || -> Result<()> {
         runtime()?.block_on(async {
-            let mut stage = Stage::open(&binaries).await?;
-            let mut pod = Pod::run(&mut stage, "web", "1.0.0").await?;
+            let mut stage = Stage::open(&binaries, 0).await?;
+            let pod = Pod::run(&mut stage, "web", "1.0.0").await?;
             pod.start_echo(&mut stage).await?;
             tell.send(stage.marks())?;
             panic!("on purpose");

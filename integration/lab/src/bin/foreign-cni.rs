@@ -1,6 +1,6 @@
 //! A CNI plugin of somebody else, for lists of more than one: speaks the versions it is told, keeps what it got, adds to the
 //! result before it, and fails on request. Its part of the list says all that, with keys of its own:
-//! `speaks` (versions; those of libcni if left out), `adds` (merged into the result: arrays are appended), and
+//! `speaks` (versions; else a file beside it says so, else those of libcni), `adds` (merged into the result: arrays are appended), and
 //! `fails` (`{ "ADD": { code, msg, details } }`).
 
 use anyhow::{Context, Result};
@@ -69,10 +69,10 @@ fn keep(entry: &Value) -> Result<()> {
 /// What it answers to a verb.
 fn answer(command: &str, stdin: &Value) -> Answer {
     let version = stdin.get("cniVersion").and_then(Value::as_str).unwrap_or_default();
-    let speaks: Vec<&str> = match stdin.get("speaks").and_then(Value::as_array) {
-        Some(told) => told.iter().filter_map(Value::as_str).collect(),
-        None => SPEAKS.into(),
-    };
+    let beside = spoken_beside();
+    let told = stdin.get("speaks").or(beside.as_ref()).and_then(Value::as_array);
+    let speaks: Vec<&str> =
+        told.map_or_else(|| SPEAKS.into(), |told| told.iter().filter_map(Value::as_str).collect());
     if command == "VERSION" {
         return Ok(Some(json!({"cniVersion": version, "supportedVersions": speaks})));
     }
@@ -101,6 +101,13 @@ fn answer(command: &str, stdin: &Value) -> Answer {
         }
         _ => Ok(None),
     }
+}
+
+/// What it speaks by the file beside it, where there is one.
+fn spoken_beside() -> Option<Value> {
+    let program = std::env::current_exe().ok()?;
+    let text = std::fs::read_to_string(program.with_extension(lab::cni::foreign::SPEAKS)).ok()?;
+    serde_json::from_str(&text).ok()
 }
 
 fn merge(result: &mut Map<String, Value>, more: &Map<String, Value>) {

@@ -10,7 +10,7 @@ use super::cache::Cache;
 use super::list::{List, Plugin, Valid};
 use super::version::{CHECK_SINCE, NEWEST, STATUS_SINCE, Version};
 use super::{Attachment, Execution, Verb};
-use crate::node::Node;
+use crate::node::View;
 
 /// What came of one verb on a whole list.
 #[derive(Debug, Clone, Default)]
@@ -47,15 +47,15 @@ impl Chained {
 }
 
 /// The runtime on a node, with one list.
-pub(super) struct Runtime<'a> {
-    pub(super) node: &'a Node,
+pub(super) struct Runtime {
+    pub(super) view: View,
     pub(super) list: List,
     pub(super) cache: Cache,
     /// Directories of plugins, as `CNI_PATH` has them.
     pub(super) path: String,
 }
 
-impl Runtime<'_> {
+impl Runtime {
     /// ADD: in order, each with the result of the one before it; the first failure ends it.
     pub(super) async fn add(&self, of: &Attachment) -> Result<Chained> {
         let mut chained = Chained::default();
@@ -205,7 +205,7 @@ impl Runtime<'_> {
         input: &Value,
     ) -> Result<Execution> {
         let environment = super::environment(verb, of, &self.path);
-        super::program_with(self.node, &self.program(plugin)?, &environment, &[], &input.to_string()).await
+        super::program_with(self.view, &self.program(plugin)?, &environment, &[], &input.to_string()).await
     }
 
     /// Where a plugin's program is.

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -12,9 +12,9 @@ use tokio::process::{Child, Command};
 use tokio::time::{Instant, timeout};
 
 use super::Node;
-use crate::command::PATH;
+use crate::command::{PATH, only_child};
 use crate::netns::Netns;
-use crate::{http, until};
+use crate::{http, program, until};
 
 const BOX: &str = include_str!("box.sh");
 
@@ -29,6 +29,9 @@ const READY_SECONDS_MAX: u64 = 30;
 
 /// A daemon that is told to stop writes its last checkpoint and goes.
 const STOP_SECONDS_MAX: u64 = 15;
+
+/// The node's own program, in its directory.
+const PROGRAM: &str = "enid";
 
 /// Enough of a log to see why.
 const LOG_TAIL_LINES: usize = 25;
@@ -112,7 +115,7 @@ impl Node {
             .arg(format!("--net={}", self.netns.path().display()))
             .args(["unshare", "--mount", "--pid", "--fork", "--kill-child"])
             .args(["--propagation", "private", "sh", "-c", BOX, "box"])
-            .args([&root, &self.state, &self.binaries.daemon])
+            .args([&root, &self.state, &self.program()])
             .arg("run")
             .env_clear()
             .env("PATH", PATH)
@@ -125,6 +128,23 @@ impl Node {
             .spawn()
             .context("cannot start the daemon")?;
         Ok(Daemon { wrapper, log })
+    }
+
+    /// Puts another file of the same build in the place of the node's program, as an upgrade does: a daemon that runs goes on
+    /// with the old one, the next starts from this.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn replace_daemon(&self) -> Result<()> {
+        let next = self.state.join("enid.next");
+        program::copy(&self.program(), &next)?;
+        std::fs::rename(next, self.state.join(PROGRAM)).context("cannot replace the program")
+    }
+
+    /// What daemons are started from: the build's file, or what took its place.
+    fn program(&self) -> PathBuf {
+        let own = self.state.join(PROGRAM);
+        if own.is_file() { own } else { self.binaries.daemon.clone() }
     }
 
     /// Waits until the daemon says that it is ready.
@@ -257,16 +277,7 @@ fn signal(daemon: &Daemon, signal: rustix::process::Signal) -> Result<()> {
 }
 
 fn pid(daemon: &Daemon) -> Result<rustix::process::Pid> {
-    let wrapper = daemon.wrapper.id().context("the daemon is gone already")?;
-    let children =
-        std::fs::read_to_string(Path::new("/proc").join(format!("{wrapper}/task/{wrapper}/children")))
-            .context("cannot find the daemon's pid")?;
-    children
-        .split_whitespace()
-        .next()
-        .and_then(|pid| pid.parse().ok())
-        .and_then(rustix::process::Pid::from_raw)
-        .context("the daemon is gone already")
+    daemon.wrapper.id().and_then(only_child).context("the daemon is gone already")
 }
 
 fn tail(log: &str) -> String {

@@ -1,6 +1,8 @@
 //! The judge: what must hold at the end, asked of the region, the fabric, the kernel, the checkpoint and the daemons. Looks at
 //! everything, instead of stopping at the first; and what holds only because nothing was tried does not hold.
 
+mod enis;
+
 use anyhow::{Result, bail};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -42,6 +44,9 @@ impl Stage<'_> {
         }
         if self.scenario.expect.nothing_left {
             seen.push(self.of_leaks().await?);
+        }
+        if let Some(count) = self.scenario.expect.enis {
+            seen.extend(self.of_enis(count).await?);
         }
         let calls: Vec<String> =
             self.journal().await?.iter().map(|(action, count)| format!("{action} {count}")).collect();

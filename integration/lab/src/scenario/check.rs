@@ -36,6 +36,8 @@ pub(crate) struct Plan {
     traffic: BTreeMap<String, BTreeSet<String>>,
     /// Nodes that are watched.
     watched: BTreeSet<String>,
+    /// Nodes that are asked for their STATUS.
+    statuses: BTreeSet<String>,
     /// Actors that were harmed, and nobody has looked since what became of them.
     harmed: BTreeSet<String>,
     /// Nodes with a neighbour.
@@ -115,6 +117,7 @@ impl Plan {
     pub(crate) fn reboots(&self, node: &str) -> Result<()> {
         ensure!(self.traffic.is_empty(), "traffic runs: stop it first");
         ensure!(!self.watched.contains(node), "the node is watched: stop that first");
+        ensure!(!self.statuses.contains(node), "the node is asked for its STATUS: stop that first");
         ensure!(!self.neighbours.contains(node), "a neighbour is on the node, and would not come back");
         ensure!(
             self.services.is_empty() && self.host_ports.is_empty(),
@@ -131,6 +134,17 @@ impl Plan {
 
     pub(crate) fn watch_stops(&mut self, node: &str) -> Result<()> {
         ensure!(self.watched.remove(node), "node {node} is not watched");
+        Ok(())
+    }
+
+    pub(crate) fn status_starts(&mut self, node: String) -> Result<()> {
+        self.asks = true;
+        ensure!(self.statuses.insert(node.clone()), "node {node} is asked already");
+        Ok(())
+    }
+
+    pub(crate) fn status_stops(&mut self, node: &str) -> Result<()> {
+        ensure!(self.statuses.remove(node), "node {node} is not asked");
         Ok(())
     }
 
@@ -179,6 +193,9 @@ impl Plan {
         }
         if let Some(node) = self.watched.first() {
             bail!("the watch of {node} is never stopped: nobody would know what it saw");
+        }
+        if let Some(node) = self.statuses.first() {
+            bail!("the questions to {node} are never stopped: nobody would know what failed");
         }
         if let Some(actor) = self.harmed.first() {
             bail!("nobody waits for what becomes of {actor}: wait for one of its metrics");

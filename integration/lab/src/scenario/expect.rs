@@ -20,6 +20,8 @@ pub struct Expect {
     /// Of every deleted pod nothing is left: no link, rule or route on its node, no allocation in the checkpoint.
     #[serde(default)]
     pub nothing_left: bool,
+    /// So many ENIs exist, each attached to a node and bound to its end.
+    pub enis: Option<Count>,
     /// Every neighbour found its bits of each mark as it had set them.
     #[serde(default)]
     pub marks_kept: bool,

@@ -103,7 +103,7 @@ impl Take for Actor {
         let limit = Duration::from_secs(RUNS_SECONDS_MAX);
         stage.acted(&name);
         match until::quiet(limit, || not_yet(socket, said)).await? {
-            None => Ok(line),
+            None => Ok(format!("{line} on {name}")),
             Some(complaint) => {
                 bail!("the daemon answers `{line}` for {RUNS_SECONDS_MAX} s with {complaint:?}")
             }

@@ -22,9 +22,16 @@ pub(crate) struct Conflist {
 
 impl Conflist {
     fn kinds(&self) -> impl Iterator<Item = &str> {
-        let plugins = self.list.get("plugins").and_then(Value::as_array).into_iter().flatten();
-        plugins.filter_map(|plugin| plugin.get("type").and_then(Value::as_str))
+        self.plugins().filter_map(kind)
     }
+
+    fn plugins(&self) -> impl Iterator<Item = &Value> {
+        self.list.get("plugins").and_then(Value::as_array).into_iter().flatten()
+    }
+}
+
+fn kind(plugin: &Value) -> Option<&str> {
+    plugin.get("type").and_then(Value::as_str)
 }
 
 impl Take for Conflist {
@@ -37,8 +44,10 @@ impl Take for Conflist {
     async fn take(&self, stage: &mut Stage<'_>) -> Result<String> {
         let name = stage.node_name(self.node.as_deref())?;
         let node = &stage.world.node(&name)?.node;
-        for kind in self.kinds().filter(|kind| kind.starts_with("foreign-")) {
-            foreign::install(node, kind)?;
+        for plugin in self.plugins() {
+            if let Some(kind) = kind(plugin).filter(|kind| kind.starts_with("foreign-")) {
+                foreign::install(node, kind, plugin.get("speaks"))?;
+            }
         }
         let file = node.host_path(&format!("{}/{}", cni::LISTS, cni::LIST_FILE))?;
         let directory = file.parent().context("no directory for the list")?;

@@ -5,7 +5,7 @@ use futures::future::try_join_all;
 use serde::Deserialize;
 use std::time::Duration;
 
-use super::pods::Chosen;
+use super::pods::{Chosen, PODS_SHOWN_MAX};
 use super::{Take, within};
 use crate::node::Node;
 use crate::pod::Pod;
@@ -57,7 +57,7 @@ impl Take for Delete {
         };
         let outcome = format!(
             "{} gone after {} ms; again, without namespace and result, {} ms",
-            names.join(", "),
+            if names.len() > PODS_SHOWN_MAX { format!("{} pods", names.len()) } else { names.join(", ") },
             slowest(|(_, first, _)| *first),
             slowest(|(_, _, second)| *second)
         );

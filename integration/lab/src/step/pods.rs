@@ -21,6 +21,9 @@ pub(super) const VPC: &str = "vpc";
 /// Who answers visits and is no pod: the host on the internet.
 pub(super) const INTERNET: &str = "internet";
 
+/// Of more pods a step tells the number.
+pub(super) const PODS_SHOWN_MAX: usize = 2;
+
 /// How a step says which pods it means: exactly one of the three.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Chosen<'a> {

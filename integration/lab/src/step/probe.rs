@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use serde::Deserialize;
 
 use super::Take;
-use super::pods::{Chosen, check_peer, endpoint, vpc};
+use super::pods::{Chosen, PODS_SHOWN_MAX, check_peer, endpoint, vpc};
 use crate::probe::probe;
 use crate::runner::Stage;
 use crate::scenario::Plan;
@@ -78,6 +78,15 @@ impl Take for Probe {
                 }
             }
             found.push(text);
+        }
+        if found.len() > PODS_SHOWN_MAX {
+            let sent = u64::from(self.count) * 2 * found.len() as u64;
+            let came = if self.reach == Reach::BothWays { "all" } else { "none" };
+            return Ok(format!(
+                "{} pods with {}, {sent} packets both ways: {came} answered",
+                found.len(),
+                peer.name
+            ));
         }
         Ok(found.join("; "))
     }

@@ -92,12 +92,12 @@ impl Take for Services {
         stage.surroundings.host_ports = self.host_port.clone();
         Ok(match self.form {
             None => format!("taken away from {} nodes", nodes.len()),
-            Some(form) => format!(
-                "{} Services and {} host ports on {} nodes as {form:?}",
-                self.service.len(),
-                self.host_port.len(),
-                nodes.len()
-            ),
+            Some(form) => {
+                let services = self.service.iter().map(|service| format!("Service {}", service.name));
+                let ports = self.host_port.iter().map(|port| format!("host port {}", port.port));
+                let all: Vec<String> = services.chain(ports).collect();
+                format!("{} on {} nodes, with rules of {form}", all.join(", "), nodes.len())
+            }
         })
     }
 }

@@ -32,6 +32,9 @@ pub(crate) struct Restart {
     /// SIGKILL instead of SIGTERM.
     #[serde(default)]
     kill: bool,
+    /// From another file of the same build, put in the program's place while it runs.
+    #[serde(default)]
+    upgrade: bool,
     /// So often, one after the other.
     #[serde(default = "once")]
     times: u32,
@@ -80,6 +83,9 @@ impl Take for Restart {
         for _ in 0..self.times {
             stage.note_life(&name).await;
             let node = &mut stage.world.node_mut(&name)?.node;
+            if self.upgrade {
+                node.replace_daemon()?;
+            }
             if self.kill {
                 node.kill_daemon().await?;
             } else {
@@ -92,8 +98,9 @@ impl Take for Restart {
             slowest = slowest.max(took);
         }
         let how = if self.kill { "killed" } else { "stopped" };
+        let how = if self.upgrade { format!("replaced and {how}") } else { how.to_owned() };
         let often = if self.times == 1 { String::new() } else { format!(" {} times", self.times) };
-        Ok(format!("{how}{often}, ready again in {} ms", slowest.as_millis()))
+        Ok(format!("{name} {how}{often}, ready again in {} ms", slowest.as_millis()))
     }
 }
 

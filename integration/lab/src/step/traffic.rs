@@ -91,15 +91,20 @@ impl Take for TrafficStop {
     async fn take(&self, stage: &mut Stage<'_>) -> Result<String> {
         let traffic =
             stage.traffic.remove(&self.name).with_context(|| format!("no traffic {}", self.name))?;
-        let mut lost = 0;
-        let mut found = Vec::new();
-        for (label, probed) in traffic.stop().await? {
+        let (mut sent, mut lost) = (0, 0);
+        let mut lossy = Vec::new();
+        let directions = traffic.stop().await?;
+        for (label, probed) in &directions {
             ensure!(probed.sent > 0, "{label}: nothing was sent, so that nothing could be lost");
+            sent += probed.sent;
             lost += probed.sent - probed.answered;
-            stage.measured.flowed(probed);
-            found.push(format!("{label} {probed}"));
+            stage.measured.flowed(*probed);
+            if probed.answered < probed.sent {
+                lossy.push(format!("; {label} {probed}"));
+            }
         }
-        let outcome = format!("{lost} lost; {}", found.join(", "));
+        let outcome =
+            format!("{lost} of {sent} packets lost, in {} directions{}", directions.len(), lossy.concat());
         ensure!(lost <= self.packets_lost_max, "expected at most {} lost: {outcome}", self.packets_lost_max);
         Ok(outcome)
     }

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 use std::collections::BTreeSet;
+use std::fmt;
 use std::net::Ipv4Addr;
 
 use super::Take;
@@ -102,7 +103,7 @@ impl Take for Visit {
         let bound = if matches!(self.from, Place::Node(_)) { Ipv4Addr::UNSPECIFIED } else { own };
         let told = ask(&netns, bound, (address, port), self.count).await?;
         drop(tellers);
-        let text = format!("{:?} asks {:?} at {address}:{port}: {}", self.from, self.to, summary(&told));
+        let text = format!("{} asks {} at {address}:{port}: {}", self.from, self.to, summary(&told));
         let answers = u32::try_from(told.len()).unwrap_or(u32::MAX);
         stage.measured.visits += self.count;
         let Some(source) = &self.source else {
@@ -149,6 +150,29 @@ impl Target {
                 plan.node(Some(&port.node))?;
                 plan.is_served(&port.service)
             }
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Vpc => f.write_str("VPC"),
+            Self::Internet => f.write_str(INTERNET),
+            Self::Node(name) => write!(f, "node {name}"),
+            Self::Pod(name) => f.write_str(name),
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pod(name) => f.write_str(name),
+            Self::ClusterIp(name) => write!(f, "Service {name}"),
+            Self::NodePort(port) => write!(f, "Service {} on {}", port.service, port.node),
+            Self::HostPort(name) => write!(f, "{name}'s host port"),
+            Self::Internet => f.write_str(INTERNET),
         }
     }
 }

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::pods::{VPC, endpoint};
 use super::{Take, fifteen};
+use crate::cni::Place;
 use crate::kernel;
 use crate::metrics;
 use crate::node::Node;
@@ -42,6 +43,8 @@ pub(crate) struct Wait {
     pods_reachable: Vec<String>,
     /// Until the node has so many rules with a pod's address.
     pod_rules: Option<WaitRules>,
+    /// Until the node's list has the runtime tell every plugin this version.
+    list_offers: Option<String>,
     /// No longer than this.
     #[serde(default = "fifteen")]
     within_seconds: u64,
@@ -95,7 +98,7 @@ impl Take for Wait {
 }
 
 impl Wait {
-    fn conditions(&self) -> [(&'static str, bool); 9] {
+    fn conditions(&self) -> [(&'static str, bool); 10] {
         [
             ("ready", self.ready),
             ("journal", self.journal.is_some()),
@@ -106,6 +109,7 @@ impl Wait {
             ("addresses_free", self.addresses_free.is_some()),
             ("pods_reachable", !self.pods_reachable.is_empty()),
             ("pod_rules", self.pod_rules.is_some()),
+            ("list_offers", self.list_offers.is_some()),
         ]
     }
 
@@ -130,6 +134,10 @@ impl Wait {
         let node = &stage.world.node(name)?.node;
         if let Some(path) = &self.file {
             return Ok((!begins(&node.host_path(path)?)?).then(|| format!("there is no {path}…")));
+        }
+        if let Some(wanted) = &self.list_offers {
+            let offered = Place::of(node)?.version()?;
+            return Ok((offered.as_ref() != Some(wanted)).then(|| format!("the list offers {offered:?}")));
         }
         if let Some(words) = &self.log_says {
             let said = node.log().contains(words.as_str());
@@ -168,6 +176,7 @@ impl Wait {
             Self { log_says: Some(words), .. } => format!("the log says {words}"),
             Self { file: Some(path), .. } => format!("{path}… is there"),
             Self { addresses_free: Some(count), .. } => format!("free addresses: {count}"),
+            Self { list_offers: Some(version), .. } => format!("the list offers {version}"),
             Self { pod_rules: Some(rules), .. } => format!("rules of {}: {}", rules.pod, rules.count),
             Self { pods_reachable: pods, .. } if !pods.is_empty() => format!("{} reachable", pods.join(", ")),
             _ => "ready".to_owned(),

@@ -25,8 +25,6 @@ pub struct Sight {
 pub struct NodeSight {
     /// Its name.
     pub name: String,
-    /// What EC2 calls its kind.
-    pub instance_type: String,
     /// Its primary address.
     pub address: Ipv4Addr,
     /// Daemons that were started on it so far.

@@ -3,6 +3,7 @@
 use crate::tree::Tree;
 
 const DOCKERFILE: &str = "deploy/Dockerfile";
+const DAEMON: &str = "actors/daemon/src/";
 
 /// The daemon's program.
 const PROGRAM: &str = "/usr/bin/enid";
@@ -33,6 +34,9 @@ pub(super) fn broken(tree: &Tree) -> Vec<String> {
         text.contains(&format!("COPY enid-cni {PLUGINS}/enid-cni\n")),
         format!("does not put the plugin into {PLUGINS}"),
     );
+    let named =
+        tree.texts().any(|(path, text)| path.starts_with(DAEMON) && text.contains(&format!("\"{PLUGINS}\"")));
+    must(named, format!("puts plugins into {PLUGINS}, where nothing in {DAEMON} looks for them"));
     let starts_nft = tree.text(NFT.0).is_some_and(|driver| driver.contains(NFT.1));
     must(
         starts_nft == last.contains("RUN [\"/usr/sbin/nft\", \"--version\"]"),
@@ -50,7 +54,11 @@ mod tests {
         RUN [\"/usr/sbin/nft\", \"--version\"]\nENTRYPOINT [\"/usr/bin/enid\"]\n";
 
     fn found(dockerfile: &str) -> Vec<String> {
-        broken(&Tree::of(&[(DOCKERFILE, dockerfile), (NFT.0, "PathBuf::from(\"nft\")")]))
+        broken(&Tree::of(&[
+            (DOCKERFILE, dockerfile),
+            ("actors/daemon/src/command_line.rs", "default_value = \"/usr/lib/enid/cni\""),
+            (NFT.0, "PathBuf::from(\"nft\")"),
+        ]))
     }
 
     #[test]

@@ -1,3 +1,5 @@
+//! Lists that are there, and what becomes of them: by example, and for any list.
+
 use super::*;
 use proptest::prelude::*;
 

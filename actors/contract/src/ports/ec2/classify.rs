@@ -91,6 +91,18 @@ fn by_code(
     }
 }
 
+/// What was asked of one ENI; `None` if EC2 says that there is no such ENI.
+///
+/// # Errors
+/// Any other cause, as it is.
+pub fn known_to_ec2<T>(result: Result<T, Cause>) -> Result<Option<T>, Cause> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(Cause::Ec2Refused { code, .. }) if code == "InvalidNetworkInterfaceID.NotFound" => Ok(None),
+        Err(cause) => Err(cause),
+    }
+}
+
 /// The three spellings of a subnet without room; the third hides behind a code that means anything.
 fn no_room(code: &str, message: &str) -> bool {
     matches!(code, "InsufficientFreeAddressesInSubnet" | "InsufficientCidrBlocks")
@@ -141,6 +153,19 @@ mod tests {
         ] {
             assert_eq!(label(status, code, message), expected, "{code}");
         }
+    }
+
+    #[test]
+    fn an_eni_that_ec2_does_not_know_is_no_failure() {
+        let refusal = |code: &str| Cause::Ec2Refused {
+            action: "DeleteNetworkInterface",
+            code: code.to_owned(),
+            detail: String::new(),
+        };
+        assert_eq!(known_to_ec2::<()>(Err(refusal("InvalidNetworkInterfaceID.NotFound"))), Ok(None));
+        assert_eq!(known_to_ec2(Ok(7)), Ok(Some(7)));
+        let in_use = refusal("InvalidNetworkInterface.InUse");
+        assert_eq!(known_to_ec2::<()>(Err(in_use.clone())), Err(in_use));
     }
 
     #[test]

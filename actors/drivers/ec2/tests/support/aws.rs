@@ -57,7 +57,7 @@ pub(crate) fn eni_xml(number: u8) -> String {
          <macAddress>02:00:00:00:00:0{number}</macAddress><privateIpAddress>10.0.0.{number}0</privateIpAddress>\
          <privateIpAddressesSet><item><privateIpAddress>10.0.0.{number}0</privateIpAddress><primary>true</primary>\
          </item><item><privateIpAddress>10.0.0.{number}1</privateIpAddress><primary>false</primary></item>\
-         </privateIpAddressesSet><attachment><instanceId>i-1</instanceId><deviceIndex>{number}</deviceIndex>\
+         </privateIpAddressesSet><attachment><attachmentId>eni-attach-{number}</attachmentId><instanceId>i-1</instanceId><deviceIndex>{number}</deviceIndex>\
          <networkCardIndex>1</networkCardIndex><status>attached</status></attachment></item>"
     )
 }

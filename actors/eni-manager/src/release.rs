@@ -1,0 +1,144 @@
+//! Addresses on their way out, of an ENI that stays: taken, and shown gone by EC2 itself before whoever let them go is told; then
+//! the metadata service is waited for, so that its lagging copy cannot bring them back after a restart. Pure.
+
+use contract::causes::Cause;
+use contract::ports::ec2::EniDescription;
+use contract::{Boottime, Reply};
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use crate::call::Call;
+use crate::state::{LAG, strange};
+
+/// How far it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// To be taken.
+    Take,
+    /// EC2 must say what is so.
+    Look,
+    /// Gone by EC2's word, at that time.
+    Fade(Boottime),
+}
+
+/// Addresses of one ENI on their way out.
+#[derive(Debug)]
+pub(crate) struct Release {
+    /// Those that are still to go.
+    pub(crate) addresses: BTreeSet<Ipv4Addr>,
+    pub(crate) reply: Reply<Result<(), Cause>>,
+    pub(crate) step: Step,
+    pub(crate) call: Call,
+    /// EC2 said that it has taken them.
+    taken_at: Option<Boottime>,
+    /// EC2 refused to.
+    refused: Option<Cause>,
+    looks: u32,
+}
+
+/// What an answer comes to.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// It goes on.
+    On,
+    /// The ENI carries these no more.
+    Gone(BTreeSet<Ipv4Addr>),
+    /// The ENI carries these no more, and keeps the others; whoever let them go is told why.
+    Stay(BTreeSet<Ipv4Addr>, Cause),
+}
+
+impl Release {
+    pub(crate) fn of(addresses: BTreeSet<Ipv4Addr>, reply: Reply<Result<(), Cause>>) -> Self {
+        let (step, call) = (Step::Take, Call::default());
+        Self { addresses, reply, step, call, taken_at: None, refused: None, looks: 0 }
+    }
+
+    /// Since when only the metadata service is waited for.
+    pub(crate) fn fades_since(&self) -> Option<Boottime> {
+        match self.step {
+            Step::Fade(since) => Some(since),
+            Step::Take | Step::Look => None,
+        }
+    }
+
+    fn step(&mut self, step: Step) {
+        self.step = step;
+        self.call = Call::default();
+    }
+
+    /// The answer to an Unassign. Only a reading tells what became of it.
+    pub(crate) fn taken(&mut self, result: Result<(), Cause>, now: Boottime, seed: u64) {
+        self.call.under_way = false;
+        match result {
+            Ok(()) => {
+                self.taken_at = Some(now);
+                self.step(Step::Look);
+            }
+            Err(cause @ (Cause::Throttled { .. } | Cause::Credentials { .. })) => {
+                self.call.failed(cause, now, seed);
+            }
+            Err(cause @ (Cause::Unauthorized { .. } | Cause::Ec2Refused { .. })) => {
+                self.step(Step::Look);
+                self.refused = Some(cause);
+            }
+            // Asked again, it takes what is left, or is refused.
+            Err(cause) => {
+                self.step = Step::Look;
+                self.call.failed(cause, now, seed);
+            }
+        }
+    }
+
+    /// What EC2 says of the ENI; `None`: it does not know it, or it is not here.
+    pub(crate) fn looked(
+        &mut self,
+        result: Result<Option<EniDescription>, Cause>,
+        now: Boottime,
+        seed: u64,
+    ) -> Turn {
+        if self.step != Step::Look {
+            return Turn::On;
+        }
+        self.call.under_way = false;
+        let carried: BTreeSet<Ipv4Addr> = match result {
+            Err(cause) => {
+                self.call.failed(cause, now, seed);
+                return Turn::On;
+            }
+            Ok(None) => BTreeSet::new(),
+            Ok(Some(eni)) => eni.secondary_addresses.into_iter().collect(),
+        };
+        let (still, gone): (BTreeSet<_>, BTreeSet<_>) =
+            self.addresses.iter().copied().partition(|address| carried.contains(address));
+        if still.is_empty() {
+            self.step(Step::Fade(now));
+            return Turn::Gone(gone);
+        }
+        match (self.taken_at, self.refused.take()) {
+            // EC2 has taken them, and its reading lags.
+            (Some(at), _) if now.saturating_sub(at) < LAG => self.look_soon(now),
+            (Some(_), _) => {
+                let detail = format!("{still:?} are still there a minute after they were taken");
+                return Turn::Stay(gone, strange("UnassignPrivateIpAddresses", detail));
+            }
+            // All or nothing: what was gone already may have been why.
+            (None, Some(_)) if !gone.is_empty() => {
+                self.addresses = still;
+                self.step(Step::Take);
+                return Turn::Gone(gone);
+            }
+            (None, Some(cause)) => return Turn::Stay(gone, cause),
+            (None, None) => self.step(Step::Take),
+        }
+        Turn::On
+    }
+
+    fn look_soon(&mut self, now: Boottime) {
+        const FIRST: Duration = Duration::from_millis(200);
+        const LONGEST: Duration = Duration::from_secs(10);
+        let pause = FIRST.saturating_mul(1 << self.looks.min(9)).min(LONGEST);
+        self.looks = self.looks.saturating_add(1);
+        self.call.backoff.not_before_at(now + pause);
+    }
+}

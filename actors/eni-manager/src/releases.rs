@@ -1,0 +1,144 @@
+//! The addresses on their way out, of all ENIs. Pure.
+
+use contract::causes::Cause;
+use contract::model::{EniId, InstanceId, Leaving};
+use contract::ports::ec2::EniDescription;
+use contract::{Boottime, Reply};
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+
+use crate::actor::EniAction;
+use crate::release::{Release, Step, Turn};
+use crate::state::{EniManager, LAG};
+
+impl EniManager {
+    pub(crate) fn let_addresses_go(&mut self, leaving: Leaving, reply: Reply<Result<(), Cause>>) {
+        let Leaving { eni, addresses, .. } = leaving;
+        let addresses: BTreeSet<Ipv4Addr> = addresses.into_iter().collect();
+        if let Some(release) = self.releases.get_mut(&eni) {
+            // Asked again: the newest asker is told. Something else is asked for again by whoever wants it.
+            if release.addresses.is_subset(&addresses) {
+                release.reply = reply;
+            }
+            return;
+        }
+        if self.partings.get(&eni).is_some_and(|parting| parting.may_serve()) {
+            return;
+        }
+        let carried = match self.attached.as_ref().and_then(|attached| attached.get(&eni)) {
+            None => BTreeSet::new(),
+            Some(known) if addresses.contains(&known.primary_address) => {
+                let problem = format!("{eni}: its own address cannot go");
+                return self.answer(reply, Err(Cause::BadRequest { field: "leaving", problem }));
+            }
+            Some(known) => {
+                addresses.into_iter().filter(|address| known.secondary_addresses.contains(address)).collect()
+            }
+        };
+        if carried.is_empty() {
+            return self.answer(reply, Ok(()));
+        }
+        self.releases.insert(eni, Release::of(carried, reply));
+    }
+
+    pub(crate) fn take_ended(&mut self, eni: &EniId, result: Result<(), Cause>, now: Boottime) {
+        let seed = self.config.seed;
+        if let Some(release) = self.releases.get_mut(eni) {
+            release.taken(result, now, seed);
+        }
+    }
+
+    /// EC2's word on an ENI that addresses were taken from.
+    pub(crate) fn looked_after_taking(
+        &mut self,
+        eni: &EniId,
+        instance: &InstanceId,
+        result: Result<Option<EniDescription>, Cause>,
+        now: Boottime,
+    ) {
+        let seed = self.config.seed;
+        let Some(release) = self.releases.get_mut(eni) else { return };
+        let here = |eni: &EniDescription| eni.attachment.as_ref().is_some_and(|at| &at.instance == instance);
+        let elsewhere = matches!(&result, Ok(told) if !told.as_ref().is_some_and(here));
+        let turn = release.looked(result.map(|told| told.filter(here)), now, seed);
+        self.read_back |= elsewhere;
+        match turn {
+            Turn::On => {}
+            Turn::Gone(gone) => self.lose(eni, &gone, now),
+            Turn::Stay(gone, cause) => {
+                self.lose(eni, &gone, now);
+                if let Some(release) = self.releases.remove(eni) {
+                    self.answer(release.reply, Err(cause));
+                }
+            }
+        }
+    }
+
+    /// The ENI carries these no more, whatever lags behind.
+    fn lose(&mut self, eni: &EniId, gone: &BTreeSet<Ipv4Addr>, now: Boottime) {
+        if let Some(known) = self.attached.as_mut().and_then(|attached| attached.get_mut(eni)) {
+            known.secondary_addresses.retain(|address| !gone.contains(address));
+        }
+        let growing = self.growing.entry(eni.clone()).or_default();
+        growing.fresh.retain(|address, _| !gone.contains(address));
+        growing.shed.retain(|_, until| *until > now);
+        growing.shed.extend(gone.iter().map(|address| (*address, now + LAG)));
+    }
+
+    /// Whoever let something go is told once the metadata service has forgotten it, too, or has had a minute for it: by then no
+    /// later life of the daemon can see it there.
+    pub(crate) fn fade(&mut self, now: Boottime) {
+        let shows = |eni: &EniId, address: &Ipv4Addr| {
+            let mut shown = self.seen.interfaces.iter().filter(|interface| interface.id == *eni);
+            shown.any(|interface| interface.secondary_addresses.contains(address))
+        };
+        let faded = |(eni, release): &(&EniId, &Release)| match release.step {
+            Step::Fade(since) => {
+                let forgotten = !release.addresses.iter().any(|address| shows(eni, address));
+                since + LAG <= now || (self.seen_at > since && forgotten)
+            }
+            Step::Take | Step::Look => false,
+        };
+        let faded: Vec<EniId> = self.releases.iter().filter(faded).map(|(eni, _)| eni.clone()).collect();
+        for eni in faded {
+            if let Some(release) = self.releases.remove(&eni) {
+                self.answer(release.reply, Ok(()));
+            }
+        }
+    }
+
+    /// What is next for each. Nothing is taken from an ENI while something is bought for it, and the other way round: EC2 may
+    /// give what it has just taken.
+    pub(crate) fn plan_releases(&mut self, now: Boottime, actions: &mut Vec<EniAction>) {
+        self.fade(now);
+        for (id, release) in &mut self.releases {
+            let buying = self.growing.get(id).is_some_and(|growing| growing.asked.is_some());
+            if buying || !release.call.may_start(now) {
+                continue;
+            }
+            let eni = id.clone();
+            actions.push(match release.step {
+                Step::Take => {
+                    EniAction::Unassign { eni, addresses: release.addresses.iter().copied().collect() }
+                }
+                Step::Look => EniAction::Look { eni },
+                Step::Fade(_) => continue,
+            });
+            release.call.under_way = true;
+        }
+    }
+
+    /// Addresses of an ENI that are on their way out and still shown.
+    pub(crate) fn is_leaving(&self, eni: &EniId, address: &Ipv4Addr) -> bool {
+        self.releases.get(eni).is_some_and(|release| release.addresses.contains(address))
+    }
+
+    /// When the ends of releases are to be looked at next.
+    pub(crate) fn releases_wake_at(&self, now: Boottime) -> Option<Boottime> {
+        let at = |release: &Release| match release.step {
+            Step::Fade(since) => Some(since + LAG),
+            Step::Take | Step::Look => release.call.next_at(),
+        };
+        self.releases.values().filter_map(at).filter(|at| *at > now).min()
+    }
+}
