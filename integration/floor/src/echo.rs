@@ -39,14 +39,6 @@ impl Cni for Echo {
         Err(nothing())
     }
 
-    async fn check(&self, _: Request<CheckRequest>) -> Result<Response<CheckReply>, Status> {
-        Err(Status::unimplemented("an echo wires nothing"))
-    }
-
-    async fn gc(&self, _: Request<GcRequest>) -> Result<Response<GcReply>, Status> {
-        Err(Status::unimplemented("an echo wires nothing"))
-    }
-
     async fn hello(&self, _: Request<HelloRequest>) -> Result<Response<HelloReply>, Status> {
         let reply = HelloReply { version: String::new(), source_digest: String::new(), protocol: PROTOCOL };
         Ok(Response::new(reply))
