@@ -46,9 +46,6 @@ pub(crate) struct Programs {
     pub(crate) build: &'static str,
 }
 
-/// Takes a line about what is done.
-pub(crate) type Say<'a> = &'a dyn Fn(&str);
-
 /// Measures every figure that can be measured now.
 ///
 /// # Errors

@@ -59,6 +59,8 @@ fn enis() -> EniView {
         primary_address: Ipv4Addr::new(10, 0, 0, 4),
         addresses: vec![address],
         address_limit: None,
+        since: contract::Boottime::ZERO,
+        leaving: false,
     };
     EniView { enis: vec![eni], ..EniView::unknown() }
 }
