@@ -9,14 +9,6 @@ pub(crate) fn gaps(settings: &Settings) -> Vec<String> {
     let pool = &settings.pool;
     [
         (
-            !dataplane.external_snat,
-            "SNAT for destinations outside the VPC is not programmed yet: AWS_VPC_K8S_CNI_EXTERNALSNAT=true is what is in force",
-        ),
-        (
-            dataplane.node_port_support,
-            "the return path of NodePort traffic to pods on secondary ENIs is not programmed yet",
-        ),
-        (
             pool.warm_eni_target > 0 || pool.warm_ip_target.is_some() || pool.minimum_ip_target.is_some(),
             "warm targets fill the ENIs that are attached; no ENI is created and nothing is released yet",
         ),
@@ -44,18 +36,13 @@ mod tests {
     #[test]
     fn the_defaults_have_gaps_and_each_is_told_once() {
         let told = of(&[]);
-        assert_eq!(told.len(), 4, "{told:?}");
-        assert!(told.iter().any(|gap| gap.contains("SNAT")));
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(told.iter().any(|gap| gap.contains("warm targets")));
     }
 
     #[test]
     fn what_is_not_asked_for_is_no_gap() {
-        let told = of(&[
-            ("AWS_VPC_K8S_CNI_EXTERNALSNAT", "true"),
-            ("AWS_VPC_CNI_NODE_PORT_SUPPORT", "false"),
-            ("WARM_ENI_TARGET", "0"),
-            ("DISABLE_INTROSPECTION", "true"),
-        ]);
+        let told = of(&[("WARM_ENI_TARGET", "0"), ("DISABLE_INTROSPECTION", "true")]);
         assert_eq!(told, Vec::<String>::new());
     }
 }

@@ -53,7 +53,6 @@ fn a_capability_that_does_not_exist_is_refused_by_name() {
         ("DISABLE_POD_V6", "true"),
         ("ANNOTATE_POD_IP", "true"),
         ("MANAGE_UNTAGGED_ENI", "false"),
-        ("AWS_EXTERNAL_SERVICE_CIDRS", "192.0.2.0/24"),
         ("DISABLE_NETWORK_RESOURCE_PROVISIONING", "true"),
         ("ENABLE_IMDS_ONLY_MODE", "true"),
         ("DISABLE_TCP_EARLY_DEMUX", "true"),

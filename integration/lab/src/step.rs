@@ -13,7 +13,7 @@ mod fault;
 mod knobs;
 mod neighbour;
 mod plugin;
-mod pods;
+pub(crate) mod pods;
 mod probe;
 mod reboot;
 mod runtime;

@@ -19,7 +19,7 @@ use crate::scenario::Plan;
 pub(super) const VPC: &str = "vpc";
 
 /// Who answers visits and is no pod: the host on the internet.
-pub(super) const INTERNET: &str = "internet";
+pub(crate) const INTERNET: &str = "internet";
 
 /// How a step says which pods it means: exactly one of the three.
 #[derive(Debug, Clone, Copy)]

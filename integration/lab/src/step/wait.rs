@@ -42,6 +42,8 @@ pub(crate) struct Wait {
     pods_reachable: Vec<String>,
     /// Until the node has so many rules with a pod's address.
     pod_rules: Option<WaitRules>,
+    /// Until the node's nft ruleset has a line with this.
+    nft_says: Option<String>,
     /// No longer than this.
     #[serde(default = "fifteen")]
     within_seconds: u64,
@@ -95,7 +97,7 @@ impl Take for Wait {
 }
 
 impl Wait {
-    fn conditions(&self) -> [(&'static str, bool); 9] {
+    fn conditions(&self) -> [(&'static str, bool); 10] {
         [
             ("ready", self.ready),
             ("journal", self.journal.is_some()),
@@ -106,6 +108,7 @@ impl Wait {
             ("addresses_free", self.addresses_free.is_some()),
             ("pods_reachable", !self.pods_reachable.is_empty()),
             ("pod_rules", self.pod_rules.is_some()),
+            ("nft_says", self.nft_says.is_some()),
         ]
     }
 
@@ -128,6 +131,11 @@ impl Wait {
             return rules_wrong(stage, wanted).await;
         }
         let node = &stage.world.node(name)?.node;
+        if let Some(words) = &self.nft_says {
+            let ruleset = node.netns().run("nft", &["list", "ruleset"], "").await?;
+            let said = ruleset.lines().any(|line| line.contains(words.as_str()));
+            return Ok((!said).then(|| format!("`{words}` is not in the ruleset:\n{ruleset}")));
+        }
         if let Some(path) = &self.file {
             return Ok((!begins(&node.host_path(path)?)?).then(|| format!("there is no {path}…")));
         }
@@ -169,6 +177,7 @@ impl Wait {
             Self { file: Some(path), .. } => format!("{path}… is there"),
             Self { addresses_free: Some(count), .. } => format!("free addresses: {count}"),
             Self { pod_rules: Some(rules), .. } => format!("rules of {}: {}", rules.pod, rules.count),
+            Self { nft_says: Some(words), .. } => format!("nft says {words}"),
             Self { pods_reachable: pods, .. } if !pods.is_empty() => format!("{} reachable", pods.join(", ")),
             _ => "ready".to_owned(),
         }
