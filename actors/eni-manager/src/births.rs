@@ -143,7 +143,7 @@ impl EniManager {
     /// anew, or not at all.
     pub(crate) fn end_births(&mut self) {
         let stuck = self.notes.is_stuck();
-        self.births.retain(|_, birth| !birth.is_over() && !(stuck && matches!(birth.step, Step::Note)));
+        self.births.retain(|_, birth| !(birth.is_over() || stuck && matches!(birth.step, Step::Note)));
     }
 
     /// An order that EC2 surely has not carried out, and that nobody wants any more beside so many addresses, is dropped.

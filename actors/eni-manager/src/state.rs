@@ -34,6 +34,9 @@ pub struct EniConfig {
     pub additional_tags: Vec<(String, String)>,
 }
 
+/// What became of something that was let go.
+pub(crate) type Done = Result<(), Cause>;
+
 /// EC2's readings lag behind its changes by seconds: what it has just given us is ours, and what it has just taken is gone, for
 /// this long, whatever a reading shows.
 pub(crate) const LAG: Duration = Duration::from_secs(60);
@@ -95,7 +98,7 @@ pub struct EniManager {
     /// Mail for SubnetScout.
     pub(crate) tidings: Vec<EniAction>,
     /// To be given once the view that they tell of is published.
-    pub(crate) answers: Vec<(Reply<Result<(), Cause>>, Result<(), Cause>)>,
+    pub(crate) answers: Vec<(Reply<Done>, Done)>,
     pub(crate) published: Option<EniView>,
 }
 

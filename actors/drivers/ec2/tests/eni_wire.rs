@@ -82,7 +82,7 @@ async fn each_call_sends_what_ec2_expects_and_reads_what_it_says() {
              &TagSpecification.1.Tag.1.Key=cluster.k8s.amazonaws.com%2Fname&TagSpecification.1.Tag.1.Value=prod\
              &TagSpecification.1.Tag.2.Key=node.k8s.amazonaws.com%2FcreatedAt\
              &TagSpecification.1.Tag.2.Value=2026-01-01T00%3A01%3A00Z&ClientToken=i-1-07-3e8-0&SubnetId=subnet-1\
-             &Description=aws-K8S-i-1&SecondaryPrivateIpAddressCount=9&SecurityGroupId.1=sg-1&SecurityGroupId.2=sg-2",
+             &Description=aws-K8S-i-1&SecurityGroupId.1=sg-1&SecurityGroupId.2=sg-2&SecondaryPrivateIpAddressCount=9",
             "Action=AttachNetworkInterface&NetworkCardIndex=0&NetworkInterfaceId=eni-2&InstanceId=i-1&DeviceIndex=2",
             "Action=ModifyNetworkInterfaceAttribute&NetworkInterfaceId=eni-2\
              &Attachment.AttachmentId=eni-attach-2&Attachment.DeleteOnTermination=true",
