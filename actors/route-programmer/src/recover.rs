@@ -29,6 +29,7 @@ impl RouteProgrammer {
             plans: VecDeque::new(),
             repairs: BTreeMap::new(),
             table: TableState::default(),
+            departed: BTreeSet::new(),
             under_way: BTreeMap::new(),
             changes: 0,
             outbox: Vec::new(),

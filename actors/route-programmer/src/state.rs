@@ -2,6 +2,7 @@
 //! wait for an ENI, repairs. No clock, no I/O: `now` is given, and everything it wants done is an action.
 
 mod answers;
+mod departures;
 mod jobs;
 mod reads;
 mod repairs;
@@ -16,7 +17,9 @@ use contract::Reply;
 use contract::causes::Cause;
 use contract::mail::route_programmer::{HostView, RouteMail};
 use contract::model::{EniView, Lease, VethPrefix, WiringPlan};
-use contract::ports::host::{HostChange, HostError, HostSnapshot, NftTable, RouteAnswer, RouteQuestion};
+use contract::ports::host::{
+    HostChange, HostError, HostSnapshot, NftTable, RouteAnswer, RouteQuestion, Rule,
+};
 use ipnet::Ipv4Net;
 
 use crate::plan::{Survey, Unit};
@@ -163,6 +166,8 @@ pub struct RouteProgrammer {
     pub(crate) plans: VecDeque<PlanWait>,
     pub(crate) repairs: BTreeMap<Unit, Repair>,
     pub(crate) table: TableState,
+    /// Rules of ENIs that left, until a reading shows none of them: at most as many as the node ever had ENIs at once.
+    pub(crate) departed: BTreeSet<Rule>,
     /// What is being changed now.
     pub(crate) under_way: BTreeMap<Target, Vec<HostChange>>,
     /// Changes made since start.
@@ -184,6 +189,7 @@ impl RouteProgrammer {
             RouteMail::Wire { wiring, host, reply } => self.hear_wire(wiring, host, reply, now),
             RouteMail::Unwire { address, reply } => self.hear_unwire(address, reply, now),
             RouteMail::Enis(view) => {
+                self.note_departures(&view);
                 self.enis = view;
                 self.survey_stale = true;
             }
