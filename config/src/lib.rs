@@ -22,4 +22,4 @@ pub mod problems;
 pub use load::{Explained, Loaded};
 pub use nearest::closest;
 pub use problems::{ConfigErrors, Problem, Provenance, Warning};
-pub use settings::Settings;
+pub use settings::{RandomizeSnat, Settings};

@@ -109,17 +109,18 @@ impl Announcer {
         }
     }
 
-    /// Asks the programs that are new or were replaced.
+    /// Asks the programs that are new or were replaced, and again those that gave no answer: a node may have been too busy.
     async fn asked(&self, there: BTreeMap<String, Identity>, known: Programs) -> Programs {
         let directory = &self.config.programs;
         let asked = there.into_iter().map(|(kind, identity)| {
             let before = known.get(&kind).filter(|program| program.identity == identity).cloned();
             async move {
-                let program = match before {
-                    Some(program) => program,
-                    None => Program { identity, speaks: told(&kind, ask(&directory.join(&kind)).await) },
+                let was_silent = before.is_some();
+                let speaks = match before.and_then(|program| program.speaks) {
+                    Some(speaks) => Some(speaks),
+                    None => told(&kind, ask(&directory.join(&kind)).await, was_silent),
                 };
-                (kind, program)
+                (kind, Program { identity, speaks })
             }
         });
         futures::future::join_all(asked).await.into_iter().collect()
@@ -145,10 +146,14 @@ impl Announcer {
     }
 }
 
-fn told(kind: &str, answer: Result<BTreeSet<String>, String>) -> Option<BTreeSet<String>> {
-    answer
-        .inspect_err(|error| tracing::warn!(kind, error, "a plugin cannot be asked for its CNI versions"))
-        .ok()
+/// What is silent for long is told once.
+fn told(kind: &str, answer: Result<BTreeSet<String>, String>, was_silent: bool) -> Option<BTreeSet<String>> {
+    let failed = |error: &String| {
+        if !was_silent {
+            tracing::warn!(kind, error, "a plugin cannot be asked for its CNI versions");
+        }
+    };
+    answer.inspect_err(failed).ok()
 }
 
 fn mark(config: &AnnounceConfig) -> Result<(), String> {

@@ -147,6 +147,12 @@ pub enum Cause {
         /// Its MAC.
         mac: String,
     },
+    /// The node does not give connections that leave the VPC its address yet: a pod would reach nothing outside.
+    #[error("connections that leave the VPC are not translated yet: {detail}")]
+    NotTranslating {
+        /// Why not.
+        detail: String,
+    },
     /// A lease could not be made durable.
     #[error("the checkpoint could not be written: {detail}")]
     CheckpointWrite {
@@ -225,6 +231,7 @@ impl Cause {
             Self::PodWiring { .. } => "PodWiring",
             Self::HostWiring { .. } => "HostWiring",
             Self::LinkMissing { .. } => "LinkMissing",
+            Self::NotTranslating { .. } => "NotTranslating",
             Self::CheckpointWrite { .. } => "CheckpointWrite",
             Self::CheckpointRead { .. } => "CheckpointRead",
             Self::IntentDisk { .. } => "IntentDisk",

@@ -10,14 +10,6 @@ pub(crate) fn gaps(settings: &Settings) -> Vec<String> {
     let dataplane = &settings.dataplane;
     [
         (
-            !dataplane.external_snat,
-            "SNAT for destinations outside the VPC is not programmed yet: AWS_VPC_K8S_CNI_EXTERNALSNAT=true is what is in force",
-        ),
-        (
-            dataplane.node_port_support,
-            "the return path of NodePort traffic to pods on secondary ENIs is not programmed yet",
-        ),
-        (
             policy_agent::is_asked_for(settings),
             "the network policy agent is not asked yet: no policy is enforced on new pods",
         ),
@@ -41,17 +33,13 @@ mod tests {
     #[test]
     fn the_defaults_have_gaps_and_each_is_told_once() {
         let told = of(&[]);
-        assert_eq!(told.len(), 3, "{told:?}");
-        assert!(told.iter().any(|gap| gap.contains("SNAT")));
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told.iter().any(|gap| gap.contains("introspection")));
     }
 
     #[test]
     fn what_is_not_asked_for_is_no_gap() {
-        let told = of(&[
-            ("AWS_VPC_K8S_CNI_EXTERNALSNAT", "true"),
-            ("AWS_VPC_CNI_NODE_PORT_SUPPORT", "false"),
-            ("DISABLE_INTROSPECTION", "true"),
-        ]);
+        let told = of(&[("DISABLE_INTROSPECTION", "true")]);
         assert_eq!(told, Vec::<String>::new());
     }
 }

@@ -123,6 +123,7 @@ impl EniManager {
 
     /// It carries addresses from now on.
     fn serves(&mut self, eni: EniDescription, now: Boottime) {
+        self.create.worked();
         let id = eni.id.clone();
         self.since.insert(id.clone(), now);
         self.tidings.push(EniAction::TellRoom { subnet: eni.subnet.clone() });
@@ -143,6 +144,18 @@ impl EniManager {
     pub(crate) fn end_births(&mut self) {
         let stuck = self.notes.is_stuck();
         self.births.retain(|_, birth| !birth.is_over() && !(stuck && matches!(birth.step, Step::Note)));
+    }
+
+    /// An order that EC2 surely has not carried out, and that nobody wants any more beside so many addresses, is dropped.
+    pub(crate) fn drop_orders(&mut self, there: u32) {
+        let coming = self.births.values().map(Birth::brings).sum();
+        let mut surplus = there.saturating_add(coming).saturating_sub(self.demand.wanted);
+        self.births.retain(|_, birth| {
+            let untouched = matches!(birth.step, Step::Make { perhaps: false }) && !birth.call.under_way;
+            let dropped = untouched && birth.brings() <= surplus;
+            surplus -= if dropped { birth.brings() } else { 0 };
+            !dropped
+        });
     }
 
     /// What is next for each.

@@ -14,7 +14,8 @@ impl EniManager {
         // Before EC2 was heard, and while it comes into service, nobody knows what the ENI carries: whoever asks, asks again.
         let coming =
             |birth: &Birth| birth.eni() == Some(&leaving.eni) && !matches!(birth.step, Incoming::Bind { .. });
-        if self.attached.is_none() || self.births.values().any(coming) {
+        let taking = self.releases.get(&leaving.eni).is_some_and(|release| release.fades_since().is_none());
+        if self.attached.is_none() || self.births.values().any(coming) || leaving.whole && taking {
             return;
         }
         if leaving.whole {

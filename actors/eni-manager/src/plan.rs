@@ -1,7 +1,8 @@
 //! What EniManager does next: learn who we are, learn what is attached, and buy what is wanted, where there is room. Pure.
 
 use contract::Boottime;
-use contract::model::{Eni, NodeFacts, SecurityGroupId};
+use contract::model::{Eni, NodeFacts, SecurityGroupId, SubnetId};
+use contract::ports::ec2::EniOrder;
 use kernel::Plan;
 use std::time::Duration;
 
@@ -101,11 +102,12 @@ impl EniManager {
     /// carry.
     fn plan_growth(&mut self, node: &NodeFacts, now: Boottime, actions: &mut Vec<EniAction>) {
         let mut enis = self.enis();
+        let shown = enis.len();
         enis.retain(|eni| !eni.leaving);
         let stays =
             |eni: &Eni| eni.addresses.iter().filter(|on| !self.is_leaving(&eni.id, &on.address)).count();
         let carried = count(enis.iter().map(stays).sum());
-        let asked: u32 = self.growing.values().filter_map(|growing| growing.asked).sum();
+        let asked = self.asked_for();
         let brought: u32 = self.births.values().map(Birth::brings).sum();
         let mut short =
             self.demand.wanted.saturating_sub(carried.saturating_add(asked).saturating_add(brought));
@@ -113,10 +115,6 @@ impl EniManager {
         let has_room = enis.iter().any(|eni| room_on(eni) > 0);
         if asked == 0 && (short == 0 || !has_room) && self.assign.backoff.open(now) {
             self.assign.worked();
-        }
-        if short == 0 && self.births.is_empty() && self.create.backoff.open(now) {
-            self.create.worked();
-            self.create_at_most = None;
         }
         enis.sort_by_key(|eni| (room_on(eni), eni.card, eni.device));
         let beyond = short.saturating_sub(enis.iter().map(|eni| self.usable_room_on(eni, now)).sum());
@@ -131,7 +129,22 @@ impl EniManager {
                 }
             }
         }
-        self.plan_creation(node, beyond, now);
+        // An ENI that is not shown yet, for want of its subnet's block, may have room.
+        if self.attached.as_ref().is_some_and(|attached| attached.len() == shown) {
+            self.plan_creation(node, beyond, now);
+        }
+        let there = carried.saturating_add(self.asked_for());
+        self.drop_orders(there);
+        let is_met = self.demand.wanted <= there || self.eni_room() == 0;
+        if is_met && self.births.is_empty() && self.create.backoff.open(now) {
+            self.create.worked();
+            self.create_at_most = None;
+        }
+    }
+
+    /// Addresses that Assigns under way will bring.
+    fn asked_for(&self) -> u32 {
+        self.growing.values().filter_map(|growing| growing.asked).sum()
     }
 
     /// Orders as many ENIs at once as `beyond` more addresses need: of full size where the reserve counts whole ENIs, otherwise
@@ -150,16 +163,29 @@ impl EniManager {
         while beyond > 0 && full > 0 && may && self.eni_room() > 0 && !finding_out(self) {
             let wanted = if self.demand.whole_enis { full } else { beyond.min(full) };
             let secondary_addresses = wanted.min(self.create_at_most.unwrap_or(full));
-            let wish = Wish {
-                subnet: subnet.clone(),
-                secondary_addresses,
-                groups: groups.clone(),
-                number: self.orders,
-            };
-            self.orders += 1;
-            let order = order(&self.config, node, self.born, wish, now);
+            let order = self.order(node, &subnet, &groups, secondary_addresses, now);
             self.births.insert(order.token.clone(), Birth::of(order, now));
             beyond = beyond.saturating_sub(secondary_addresses.max(1));
+        }
+    }
+
+    /// An order with a token that none of those under way has: an earlier life may have made one at this very instant.
+    fn order(
+        &mut self,
+        node: &NodeFacts,
+        subnet: &SubnetId,
+        groups: &[SecurityGroupId],
+        secondary_addresses: u32,
+        now: Boottime,
+    ) -> EniOrder {
+        loop {
+            let (subnet, groups) = (subnet.clone(), groups.to_vec());
+            let wish = Wish { subnet, secondary_addresses, groups, number: self.orders };
+            self.orders += 1;
+            let order = order(&self.config, node, self.born, wish, now);
+            if !self.births.contains_key(&order.token) {
+                return order;
+            }
         }
     }
 

@@ -36,7 +36,7 @@ impl EniManager {
     /// One that is attached and does not show yet: its link may be looked for, and no pod is put on it.
     fn emerging(&self, birth: &Birth) -> Option<Eni> {
         let Step::Show { made } = &birth.step else { return None };
-        Some(Eni { addresses: Vec::new(), ..self.by_ec2(made)? })
+        Some(Eni { addresses: Vec::new(), since: birth.since, ..self.by_ec2(made)? })
     }
 
     fn by_ec2(&self, eni: &EniDescription) -> Option<Eni> {

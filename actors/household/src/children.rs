@@ -1,7 +1,7 @@
 //! Who lives, in which order, with which links and ports, and what follows a death.
 
 use cni_server::{AnnounceConfig, Announcer, CniServer, Front, FrontConfig, OurPlugin};
-use config::Settings;
+use config::{RandomizeSnat, Settings};
 use contract::mail::cni_server::CniMail;
 use contract::mail::eni_manager::{Demand, EniMail};
 use contract::mail::health_server::{FrontView, HealthMail};
@@ -15,7 +15,7 @@ use health_server::{HealthBoard, HealthConfig, HealthServer};
 use kernel::{
     Core, Inbox, Link, Past, Performer, Policy, Publisher, Seat, Spec, StartError, Subscription, Tree, link,
 };
-use route_programmer::{RouteConfig, RoutePerformer, RouteProgrammer};
+use route_programmer::{RouteConfig, RoutePerformer, RouteProgrammer, SourcePorts};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -169,9 +169,18 @@ fn health(
 }
 
 fn route_programmer(inbox: Inbox<RouteMail>, house: &Household, boards: &Boards) -> Spec<RouteProgrammer> {
+    let dataplane = &house.settings.dataplane;
     let config = RouteConfig {
         eni_mtu_bytes: house.settings.node.eni_mtu_bytes,
         veth_prefix: house.veth_prefix.clone(),
+        snat: (!dataplane.external_snat).then_some(match dataplane.randomize_snat {
+            RandomizeSnat::Prng => SourcePorts::FullyRandom,
+            RandomizeSnat::Hashrandom => SourcePorts::Random,
+            RandomizeSnat::None => SourcePorts::Kept,
+        }),
+        snat_excluded: dataplane.exclude_snat_cidrs.clone(),
+        node_ports: dataplane.node_port_support,
+        by_main: dataplane.external_service_cidrs.clone(),
     };
     let (world, publish) = (house.world.clone(), boards.host.clone());
     let start = move |_seat: Seat| {

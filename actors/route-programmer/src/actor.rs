@@ -10,6 +10,7 @@ use futures::FutureExt;
 use futures::future::{BoxFuture, ready};
 use kernel::{Broken, Core, Event, Performer, Plan};
 
+use crate::plan::{FAMILY, NAME};
 use crate::state::{Answer, RouteAction, RouteOutcome, RouteProgrammer, Target};
 
 /// The host port answers by its own timeouts, change by change; this is for a whole reading or batch.
@@ -59,7 +60,10 @@ impl RoutePerformer {
 impl Performer<RouteProgrammer> for RoutePerformer {
     fn timeout(&self, action: &RouteAction) -> Duration {
         match action {
-            RouteAction::Read { .. } | RouteAction::Program { .. } => PORT_TIMEOUT,
+            RouteAction::Read { .. }
+            | RouteAction::Program { .. }
+            | RouteAction::ReadTable
+            | RouteAction::ReplaceTable(_) => PORT_TIMEOUT,
             RouteAction::Answer(_) | RouteAction::Publish(_) => AT_ONCE,
         }
     }
@@ -74,7 +78,10 @@ impl Performer<RouteProgrammer> for RoutePerformer {
                 (self.publish)(view);
                 None
             }
-            RouteAction::Read { .. } | RouteAction::Program { .. } => Some(action),
+            RouteAction::Read { .. }
+            | RouteAction::Program { .. }
+            | RouteAction::ReadTable
+            | RouteAction::ReplaceTable(_) => Some(action),
         }
     }
 
@@ -90,6 +97,14 @@ impl Performer<RouteProgrammer> for RoutePerformer {
             }
             Some(RouteAction::Program { target, changes, questions }) => {
                 program(Arc::clone(&self.host), target, changes, questions).boxed()
+            }
+            Some(RouteAction::ReadTable) => {
+                let read = self.host.read_nft_table(FAMILY, NAME);
+                async move { Ok(Some(RouteOutcome::TableRead(unbroken(read.await)?))) }.boxed()
+            }
+            Some(RouteAction::ReplaceTable(table)) => {
+                let replaced = self.host.replace_nft_table(table);
+                async move { Ok(Some(RouteOutcome::TableReplaced(unbroken(replaced.await)?))) }.boxed()
             }
             Some(RouteAction::Answer(_) | RouteAction::Publish(_)) | None => ready(Ok(None)).boxed(),
         }

@@ -8,9 +8,10 @@ use contract::causes::Cause;
 use contract::mail::route_programmer::{HostView, RouteMail};
 use contract::model::{HostSide, PodWiring, WiringPlan};
 use contract::ports::host::{HostChange, HostError, HostSnapshot};
+use host::{Linux, NamespaceId};
 use tokio::sync::oneshot;
 
-use crate::state::{Answer, RouteAction, RouteOutcome, RouteProgrammer};
+use crate::state::{Answer, RouteAction, RouteConfig, RouteOutcome, RouteProgrammer};
 
 mod node;
 
@@ -32,6 +33,8 @@ type Faults = Box<dyn FnMut(&HostChange) -> Option<Fault>>;
 /// The room, its kernel, and what it said.
 pub(crate) struct Bench {
     pub(crate) room: RouteProgrammer,
+    /// What the next incarnation is made with.
+    pub(crate) config: RouteConfig,
     pub(crate) host: HostSnapshot,
     pub(crate) now: Duration,
     pub(crate) wake_at: Option<Duration>,
@@ -46,12 +49,26 @@ pub(crate) struct Bench {
     /// So many readings fail from now on.
     pub(crate) blind: u32,
     pub(crate) log: Vec<String>,
+    /// The kernel's nft tables.
+    pub(crate) nft: Linux,
+    pub(crate) nft_place: NamespaceId,
+    /// The nft command cannot be started.
+    pub(crate) nft_gone: bool,
+    /// A line that is read with every table.
+    pub(crate) nft_says: Option<String>,
 }
 
 impl Bench {
     pub(crate) fn new(host: HostSnapshot) -> Self {
+        Self::with(config(), host)
+    }
+
+    pub(crate) fn with(config: RouteConfig, host: HostSnapshot) -> Self {
+        let mut nft = Linux::new(0);
+        let nft_place = nft.add_namespace();
         Self {
-            room: RouteProgrammer::recover(config(), host.clone()),
+            room: RouteProgrammer::recover(config.clone(), host.clone()),
+            config,
             host,
             now: Duration::from_secs(100),
             wake_at: None,
@@ -62,12 +79,16 @@ impl Bench {
             fault: Box::new(|_| None),
             blind: 0,
             log: Vec::new(),
+            nft,
+            nft_place,
+            nft_gone: false,
+            nft_says: None,
         }
     }
 
     /// The same host under a new incarnation.
     pub(crate) fn restart(&mut self) {
-        self.room = RouteProgrammer::recover(config(), self.host.clone());
+        self.room = RouteProgrammer::recover(self.config.clone(), self.host.clone());
         self.held.clear();
         self.made.clear();
         self.wake_at = None;
@@ -102,6 +123,18 @@ impl Bench {
                     if stopped.is_some() { Vec::new() } else { questions.iter().map(ask).collect() };
                 RouteOutcome::Programmed { target, done, stopped, answers }
             }
+            RouteAction::ReadTable => {
+                let mut read = self.nft.nft_table(self.nft_place, "ip", "enid");
+                if let Some(lines) = &mut read {
+                    lines.extend(self.nft_says.clone());
+                }
+                RouteOutcome::TableRead(self.nft_answer(read))
+            }
+            RouteAction::ReplaceTable(table) => {
+                self.log.push("replace the table".into());
+                self.nft.replace_nft_table(self.nft_place, &table).unwrap();
+                RouteOutcome::TableReplaced(self.nft_answer(()))
+            }
             RouteAction::Answer(Answer::Plan(reply, result)) => return drop(reply.send(result)),
             RouteAction::Answer(Answer::Step(reply, result)) => return drop(reply.send(result)),
             RouteAction::Answer(Answer::Check(reply, result)) => return drop(reply.send(result)),
@@ -110,6 +143,11 @@ impl Bench {
         };
         self.room.learn(outcome, self.now);
         self.turn();
+    }
+
+    /// Without the nft command nothing is answered.
+    fn nft_answer<T>(&self, fine: T) -> Result<T, HostError> {
+        if self.nft_gone { Err(HostError::Nft { detail: "cannot start nft".into() }) } else { Ok(fine) }
     }
 
     fn apply(&mut self, changes: &[HostChange]) -> (usize, Option<HostError>) {
@@ -182,8 +220,11 @@ impl Bench {
 
     /// The rules and routes of an address, as a person reads them.
     pub(crate) fn of(&self, address: Ipv4Addr) -> BTreeMap<String, u32> {
-        let rules =
-            self.host.rules.iter().filter(|rule| rule.from == Some(address) || rule.to == Some(address));
+        let rules = self
+            .host
+            .rules
+            .iter()
+            .filter(|rule| rule.from == Some(address) || rule.to == Some(address.into()));
         let routes = self.host.routes.iter().filter(|route| route.to == address);
         let mut found = BTreeMap::new();
         for text in rules

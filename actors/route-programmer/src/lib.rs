@@ -14,4 +14,4 @@ mod bench;
 
 pub use actor::RoutePerformer;
 pub use plan::{Unit, wiring_plan};
-pub use state::{Answer, RouteAction, RouteConfig, RouteOutcome, RouteProgrammer, Target};
+pub use state::{Answer, RouteAction, RouteConfig, RouteOutcome, RouteProgrammer, SourcePorts, Target};

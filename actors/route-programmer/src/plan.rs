@@ -6,8 +6,10 @@
 mod check;
 mod eni;
 mod fold;
+mod node;
 mod pod;
 mod seen;
+mod table;
 mod verify;
 mod wiring;
 mod words;
@@ -21,17 +23,22 @@ use contract::ports::host::{HostChange, HostSnapshot};
 
 pub(crate) use check::damages;
 pub(crate) use fold::fold;
+pub(crate) use node::DesiredNode;
 pub(crate) use pod::{WireStep, teardown, wire};
+pub(crate) use table::{FAMILY, NAME, Table, Uplink, table};
 pub(crate) use verify::{Check, checks, judge};
 pub(crate) use wiring::check_wiring;
 pub use wiring::wiring_plan;
 pub(crate) use words::in_words;
 
+use crate::state::RouteConfig;
 use seen::Seen;
 
 /// A part of the host that is repaired by itself, so that one that cannot be does not hold up the others.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Unit {
+    /// The node as a whole.
+    Node,
     /// An ENI's own side.
     Eni(EniId),
     /// The host side of a pod's address.
@@ -60,6 +67,8 @@ pub(crate) struct DesiredPod {
 /// Everything that should stand.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Desired {
+    /// `None` while the primary ENI is not known.
+    pub(crate) node: Option<DesiredNode>,
     pub(crate) enis: Vec<DesiredEni>,
     pub(crate) pods: Vec<DesiredPod>,
 }
@@ -80,11 +89,15 @@ pub(crate) struct Survey {
     pub(crate) missing: BTreeMap<EniId, Cause>,
     /// ENIs whose own side stands, by table; the primary ENI under `main` as soon as its link is there.
     pub(crate) standing: BTreeMap<TableId, Standing>,
+    /// The mark leads to the main table, or nothing is to be marked.
+    pub(crate) mark_leads: bool,
+    /// The primary ENI, once its link is there.
+    pub(crate) uplink: Option<Uplink>,
 }
 
 /// What should stand, by the newest views. A lease counts once its pod is wired and until its DEL begins.
 pub(crate) fn desired<'a>(
-    eni_mtu_bytes: u32,
+    config: &RouteConfig,
     view: &EniView,
     leases: impl Iterator<Item = &'a Lease>,
 ) -> Desired {
@@ -99,14 +112,23 @@ pub(crate) fn desired<'a>(
             host_mac: HostVeth::mac(&lease.key),
         })
         .collect();
-    let enis = view.enis.iter().map(|eni| DesiredEni { eni: eni.clone(), mtu_bytes: eni_mtu_bytes });
-    Desired { enis: enis.collect(), pods }
+    let mtu_bytes = config.eni_mtu_bytes;
+    let enis = view.enis.iter().map(|eni| DesiredEni { eni: eni.clone(), mtu_bytes });
+    let primary = view.enis.iter().find(|eni| eni.is_primary());
+    Desired { node: primary.map(|eni| DesiredNode::of(config, eni.mac)), enis: enis.collect(), pods }
 }
 
 /// Compares what should stand with what the kernel shows.
 pub(crate) fn diff(desired: &Desired, host: &HostSnapshot) -> Survey {
     let seen = Seen::of(host);
     let mut survey = Survey::default();
+    if let Some(node) = &desired.node {
+        survey.mark_leads = node.rules_stand(&seen);
+        let changes = node.changes(&seen);
+        if !changes.is_empty() {
+            survey.needs.insert(Unit::Node, changes);
+        }
+    }
     for wanted in &desired.enis {
         let eni = &wanted.eni;
         let Some(link) = seen.eni_link(eni.mac) else {
@@ -114,6 +136,9 @@ pub(crate) fn diff(desired: &Desired, host: &HostSnapshot) -> Survey {
             survey.missing.insert(eni.id.clone(), cause);
             continue;
         };
+        if eni.is_primary() {
+            survey.uplink = Some(Uplink { link: link.name.clone(), address: eni.primary_address });
+        }
         let mut changes = eni::own_side(eni, link, &seen);
         if changes.is_empty() {
             let standing = Standing { ifindex: link.ifindex, gateway: eni.gateway() };

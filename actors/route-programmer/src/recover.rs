@@ -6,7 +6,7 @@ use contract::model::EniView;
 use contract::ports::host::HostSnapshot;
 
 use crate::plan::Survey;
-use crate::state::{RouteConfig, RouteProgrammer};
+use crate::state::{RouteConfig, RouteProgrammer, TableState};
 
 impl RouteProgrammer {
     /// Starts from the host as it is. Nothing of an earlier life is needed: every rule and route is in the snapshot, and who
@@ -29,6 +29,7 @@ impl RouteProgrammer {
             plans: VecDeque::new(),
             looks: VecDeque::new(),
             repairs: BTreeMap::new(),
+            table: TableState::default(),
             under_way: BTreeMap::new(),
             changes: 0,
             outbox: Vec::new(),

@@ -6,6 +6,7 @@ mod jobs;
 mod looks;
 mod reads;
 mod repairs;
+mod table;
 mod turn;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -16,19 +17,32 @@ use contract::Reply;
 use contract::causes::Cause;
 use contract::mail::route_programmer::{HostView, RouteMail};
 use contract::model::{Damage, EniView, Lease, VethPrefix, WiringPlan};
-use contract::ports::host::{HostChange, HostError, HostSnapshot, RouteAnswer, RouteQuestion};
+use contract::ports::host::{HostChange, HostError, HostSnapshot, NftTable, RouteAnswer, RouteQuestion};
+use ipnet::Ipv4Net;
 
 use crate::plan::{Survey, Unit};
 use jobs::{Job, PlanWait};
 use looks::{Look, Question};
 use reads::Reads;
 use repairs::Repair;
+pub(crate) use table::TableState;
 
 /// Changes under way at once. They share one netlink socket; more would only wait there.
 pub(crate) const PROGRAMS_MAX: usize = 16;
 
 /// Wire and Unwire that are waiting or under way, and as many waiting Plans: several times the pods of the largest node.
 pub(crate) const JOBS_MAX: usize = 1024;
+
+/// How SNAT chooses the source ports of connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SourcePorts {
+    /// By the kernel's random numbers.
+    FullyRandom,
+    /// By a hash.
+    Random,
+    /// The pod's own, as long as no other connection has it.
+    Kept,
+}
 
 /// What the settings decide.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +51,21 @@ pub struct RouteConfig {
     pub eni_mtu_bytes: u32,
     /// What the names of pods' host links begin with.
     pub veth_prefix: VethPrefix,
+    /// Connections to the outside of the VPC get the node's address; `None`: somebody else translates them.
+    pub snat: Option<SourcePorts>,
+    /// Destinations outside the VPC that see a pod's own address all the same.
+    pub snat_excluded: Vec<Ipv4Net>,
+    /// Answers to what came in by the primary ENI leave by it.
+    pub node_ports: bool,
+    /// Destinations that are reached by the main table whatever the source.
+    pub by_main: Vec<Ipv4Net>,
+}
+
+impl RouteConfig {
+    /// Whether some connections of pods on other ENIs leave by the primary one.
+    pub(crate) fn needs_mark(&self) -> bool {
+        self.snat.is_some() || self.node_ports
+    }
 }
 
 /// For whom changes are made.
@@ -78,6 +107,10 @@ pub enum RouteAction {
         /// What is to be verified.
         questions: Vec<RouteQuestion>,
     },
+    /// Read the nft table.
+    ReadTable,
+    /// Replace it.
+    ReplaceTable(NftTable),
     /// Answer a question.
     Answer(Answer),
     /// Tell everybody.
@@ -105,6 +138,10 @@ pub enum RouteOutcome {
         /// One for each question; empty if it was stopped.
         answers: Vec<Result<Option<RouteAnswer>, HostError>>,
     },
+    /// The nft table in the host port's lines; `None` if there is none.
+    TableRead(Result<Option<Vec<String>>, HostError>),
+    /// It was replaced, or why not.
+    TableReplaced(Result<(), HostError>),
 }
 
 /// The state of the room.
@@ -132,6 +169,7 @@ pub struct RouteProgrammer {
     pub(crate) plans: VecDeque<PlanWait>,
     pub(crate) looks: VecDeque<Look>,
     pub(crate) repairs: BTreeMap<Unit, Repair>,
+    pub(crate) table: TableState,
     /// What is being changed now.
     pub(crate) under_way: BTreeMap<Target, Vec<HostChange>>,
     /// Changes made since start.
@@ -173,6 +211,8 @@ impl RouteProgrammer {
     pub(crate) fn learn(&mut self, outcome: RouteOutcome, now: Duration) {
         match outcome {
             RouteOutcome::Read { number, result } => self.read_ended(number, result, now),
+            RouteOutcome::TableRead(result) => self.table_read(result, now),
+            RouteOutcome::TableReplaced(result) => self.table_replaced(result, now),
             RouteOutcome::Programmed { target, done, stopped, answers } => {
                 let made = self.note_changes(&target, done);
                 match target {

@@ -65,10 +65,19 @@ impl Pool {
     pub(crate) fn when_durable(&mut self, key: &AttachmentKey, answer: Answer, until: Boottime) {
         // Until this process has written, nobody knows whether what was read is on disk: whoever died may have seen a sync fail.
         self.disk.revision = self.disk.revision.max(1);
-        if self.disk.durable >= self.disk.revision {
+        self.once_durable(self.disk.revision, key, answer, until);
+    }
+
+    /// The answer to a step that promises nothing new, once the lease itself is on disk.
+    pub(crate) fn confirm_when_held(&mut self, key: &AttachmentKey, answer: Answer, now: Boottime) {
+        let needs = self.leases.get(key).map_or(0, |held| held.changed_by);
+        self.once_durable(needs, key, answer, now + STEP_PATIENCE);
+    }
+
+    fn once_durable(&mut self, needs: u64, key: &AttachmentKey, answer: Answer, until: Boottime) {
+        if self.disk.durable >= needs {
             self.ready.push(answer);
         } else {
-            let needs = self.disk.revision;
             self.disk.answers.push(Pending { needs, key: key.clone(), answer, until });
         }
     }
@@ -127,7 +136,7 @@ impl Pool {
     pub(crate) fn unassign(&mut self, key: &AttachmentKey) {
         if let Some(held) = self.leases.get_mut(key)
             && held.lease.phase == LeasePhase::Assigned
-            && held.assigned_by > self.disk.durable
+            && held.changed_by > self.disk.durable
         {
             held.lease.phase = LeasePhase::Wired;
             self.disk.revision += 1;

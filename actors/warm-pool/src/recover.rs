@@ -90,7 +90,7 @@ fn held(config: &PoolConfig, mut lease: Lease, gone: bool, now: Boottime) -> Hel
         LeasePhase::Reserved | LeasePhase::Wired => undo_at = Some(now + config.undo_after_restart),
         LeasePhase::Assigned | LeasePhase::Releasing => {}
     }
-    let mut held = Held::new(lease, None);
+    let mut held = Held::new(lease, None, 0);
     held.undo_at = undo_at;
     held.unwire_at = now;
     held

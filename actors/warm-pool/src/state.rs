@@ -72,8 +72,8 @@ pub(crate) struct Held {
     pub(crate) stream: Option<StreamId>,
     /// Without a shim and not assigned: undone at.
     pub(crate) undo_at: Option<Boottime>,
-    /// The change that made it wired or assigned; 0 for what was read from disk.
-    pub(crate) assigned_by: u64,
+    /// The change that reserved or assigned it; 0 for what was read from disk.
+    pub(crate) changed_by: u64,
     /// Releasing: the host side is being taken down, or will be at `unwire_at`.
     pub(crate) unwiring: bool,
     /// Releasing: a step of its ADD came all the same, and may have put the host side up again.
@@ -161,8 +161,9 @@ impl Pool {
                 allocated_unix_nanoseconds: request.unix_nanoseconds,
             };
             self.taken.insert(grant.address);
-            self.leases.insert(request.key.clone(), Held::new(lease, Some(request.stream)));
             self.disk.revision += 1;
+            let held = Held::new(lease, Some(request.stream), self.disk.revision);
+            self.leases.insert(request.key.clone(), held);
         }
         self.grant_when_durable(&request.key, Answer::Lease(reply, Ok(grant)), request.deadline, now);
     }
@@ -194,15 +195,21 @@ impl Pool {
                 held.undo_at = None;
                 if held.lease.phase < to {
                     held.lease.phase = to;
-                    self.disk.revision += 1;
-                    held.assigned_by = self.disk.revision;
+                    if to == LeasePhase::Assigned {
+                        self.disk.revision += 1;
+                        held.changed_by = self.disk.revision;
+                    }
                 }
                 None
             }
         };
         match refusal {
             Some(cause) => self.ready.push(Answer::Step(reply, Err(cause))),
-            None => self.confirm_when_durable(key, Answer::Step(reply, Ok(())), now),
+            None if to == LeasePhase::Assigned => {
+                self.confirm_when_durable(key, Answer::Step(reply, Ok(())), now)
+            }
+            // To the disk it is a reservation still: after a crash both are undone in the same way. The next write takes it along.
+            None => self.confirm_when_held(key, Answer::Step(reply, Ok(())), now),
         }
     }
 
@@ -296,12 +303,12 @@ impl Pool {
 }
 
 impl Held {
-    pub(crate) fn new(lease: Lease, stream: Option<StreamId>) -> Self {
+    pub(crate) fn new(lease: Lease, stream: Option<StreamId>, changed_by: u64) -> Self {
         Self {
             lease,
             stream,
             undo_at: None,
-            assigned_by: 0,
+            changed_by,
             unwiring: false,
             overtaken: false,
             unwire_at: Duration::ZERO,

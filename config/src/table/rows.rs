@@ -181,11 +181,7 @@ pub const SETTINGS: &[Row] = &[
         Kind::Cidrs,
         TOLERANT_OR_EMPTY,
         "Destinations that are routed by the main table whatever the source.",
-    )
-    .standing(Standing::Only {
-        value: "",
-        otherwise: "routing other destinations by the main table does not exist yet",
-    }),
+    ),
     row(
         "dataplane.randomize_snat",
         "AWS_VPC_K8S_CNI_RANDOMIZESNAT",

@@ -26,7 +26,7 @@ const VARIABLES: &[(&str, &str, Outcome)] = &[
     ("ANNOTATE_POD_IP", "true", Refused),
     ("AWS_EC2_ENDPOINT", "https://ec2.example", Warned),
     ("AWS_ENDPOINT_URL_EC2", "https://ec2.example", Silent),
-    ("AWS_EXTERNAL_SERVICE_CIDRS", "192.0.2.0/24", Refused),
+    ("AWS_EXTERNAL_SERVICE_CIDRS", "192.0.2.0/24", InForce),
     ("AWS_MANAGE_ENIS_NON_SCHEDULABLE", "false", Warned),
     ("AWS_MAX_ATTEMPTS", "5", Silent),
     ("AWS_RETRY_MODE", "adaptive", Silent),

@@ -5,7 +5,7 @@ use contract::model::Mac;
 use contract::model::TableId;
 use contract::ports::host::{HostChange, Link, Route};
 use host::{End, Linux, NamespaceId, Setting, Whose};
-use region::Effect;
+use region::{AttachmentState, Effect};
 use std::net::Ipv4Addr;
 
 use crate::world::World;
@@ -94,7 +94,11 @@ impl World {
             .region
             .enis_of(&self.instance)
             .iter()
-            .filter_map(|eni| Some((eni.mac.to_string(), eni.attachment.as_ref()?.device_index)))
+            .filter_map(|eni| {
+                // One that is not there yet comes when the region says so.
+                let here = eni.attachment.as_ref().filter(|at| at.state != AttachmentState::Attaching)?;
+                Some((eni.mac.to_string(), here.device_index))
+            })
             .collect();
         for (mac, device_index) in enis {
             self.plug(&mac, device_index);

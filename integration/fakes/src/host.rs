@@ -124,6 +124,9 @@ impl Host for FakeHost {
         let host = self.clone();
         async move {
             let journey = host.there("replace a table").await?;
+            if journey.fate == Fate::Refused {
+                return Err(HostError::Nft { detail: "Device or resource busy".to_owned() });
+            }
             let replaced = host.world.with(|world| world.linux.replace_nft_table(world.host, &table));
             host.back(journey, "replace a table").await?;
             replaced.map_err(|why| HostError::Nft { detail: why.to_string() })
@@ -139,6 +142,9 @@ impl Host for FakeHost {
         let host = self.clone();
         async move {
             let journey = host.there("read a table").await?;
+            if journey.fate == Fate::Refused {
+                return Err(HostError::Nft { detail: "Device or resource busy".to_owned() });
+            }
             let read = host.world.with(|world| world.linux.nft_table(world.host, family, name));
             host.back(journey, "read a table").await?;
             Ok(read)

@@ -124,6 +124,6 @@ fn longer(first: Found, second: Found) -> Found {
 fn selects(rule: &Rule, question: RouteQuestion) -> bool {
     let marked = |mark: u32| question.mark.is_some_and(|given| given.0 & mark == mark);
     rule.from.is_none_or(|from| question.from == Some(from))
-        && rule.to.is_none_or(|to| question.to == to)
+        && rule.to.is_none_or(|to| to.contains(&question.to))
         && rule.mark.is_none_or(|mark| marked(mark.0))
 }

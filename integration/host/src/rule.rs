@@ -36,7 +36,8 @@ impl Namespace {
 }
 
 fn check(rule: Rule) -> Result<(), Errno> {
-    if rule.mark == Some(Fwmark(0)) || rule.table == TableId(0) {
+    let no_network = rule.to.is_some_and(|to| to.prefix_len() == 0 || to != to.trunc());
+    if rule.mark == Some(Fwmark(0)) || rule.table == TableId(0) || no_network {
         return Err(Errno::INVAL);
     }
     Ok(())

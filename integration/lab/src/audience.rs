@@ -7,7 +7,7 @@ use crate::report::{CellReport, StepReport};
 use crate::vantage::Vantage;
 
 /// Says one line to whoever watches.
-pub(crate) type Say<'a> = &'a dyn Fn(&str);
+pub type Say<'a> = &'a dyn Fn(&str);
 
 /// Something that is told in the moment in which it is true.
 #[derive(Debug)]

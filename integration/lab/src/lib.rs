@@ -42,7 +42,7 @@ pub mod until;
 mod vantage;
 mod world;
 
-pub use audience::{Audience, Event};
+pub use audience::{Audience, Event, Say};
 pub use binaries::{Binaries, workspace_root};
 pub use cni::{Execution, NETWORK, Sandbox, Verb, conflist, execute, plugin_with};
 pub use fabric_task::FabricHandle;

@@ -15,7 +15,7 @@ mod knobs;
 mod lose;
 mod neighbour;
 mod plugin;
-mod pods;
+pub(crate) mod pods;
 mod probe;
 mod reboot;
 mod runtime;

@@ -59,8 +59,9 @@ pub struct Told {
     pub source: Ipv4Addr,
 }
 
-/// Asks `count` times, each from a socket of its own, and returns the answers; a question without one is left out. An answer
-/// counts only if it comes from the address that was asked.
+/// Asks `count` times, each from a socket of its own, and once more from there when an answer came: what NAT and marks do with a
+/// connection's first packet they may not do with the next. Returns the later answers; a question without one is left out. An
+/// answer counts only if it comes from the address that was asked.
 ///
 /// # Errors
 /// When the address to ask from is not in the namespace.
@@ -77,13 +78,18 @@ pub async fn ask(netns: &Netns, from: Ipv4Addr, to: (Ipv4Addr, u16), count: u32)
     let deadline = Instant::now() + Duration::from_secs(ANSWER_SECONDS_MAX);
     let mut told = Vec::new();
     for socket in sockets {
-        let mut buffer = [0; 128];
-        // An error is a refusal by ICMP: an answer of a kind, but not a teller's.
-        if let Ok(Ok(length)) = timeout_at(deadline, socket.recv(&mut buffer)).await {
-            told.extend(read(buffer.get(..length).unwrap_or_default()));
+        if hear(&socket, deadline).await.is_some() && socket.send(b"who").await.is_ok() {
+            told.extend(hear(&socket, deadline).await);
         }
     }
     Ok(told)
+}
+
+/// An error is a refusal by ICMP: an answer of a kind, but not a teller's.
+async fn hear(socket: &UdpSocket, deadline: Instant) -> Option<Told> {
+    let mut buffer = [0; 128];
+    let length = timeout_at(deadline, socket.recv(&mut buffer)).await.ok()?.ok()?;
+    read(buffer.get(..length)?)
 }
 
 fn read(answer: &[u8]) -> Option<Told> {

@@ -20,6 +20,7 @@ cargo lab list                 the scenarios
 cargo lab run NAME|FILE        runs one  [--json OUT]
 cargo lab sabotage NAME|FILE   breaks the product in the ways a scenario names, and shows it red
 cargo lab sabotage --all       the same for every scenario
+cargo lab bench                the product beside what it must take at least  [--json OUT] [--dev] [--short]
 cargo lab simulate             the node in virtual time  [--steps N] [--seed S] [--replay FILE]
 cargo lab clean                removes what killed runs left
 cargo verify                   everything that is checked, as CI does
@@ -33,6 +34,9 @@ fn main() -> ExitCode {
         Some("lab") => match rest.split_first() {
             Some((first, names)) if first == "sabotage" => sabotage::run(names),
             Some((first, more)) if first == "simulate" => become_built("simulate", more),
+            Some((first, more)) if first == "bench" && !more.iter().any(|word| word == "--dev") => {
+                measure(&rest)
+            }
             _ => become_built("lab", &rest),
         },
         Some("verify") if rest.is_empty() => verify::run(false),
@@ -40,6 +44,17 @@ fn main() -> ExitCode {
         _ => {
             eprintln!("{USAGE}");
             ExitCode::from(2)
+        }
+    }
+}
+
+/// Builds what is measured beside what measures it.
+fn measure(arguments: &[OsString]) -> ExitCode {
+    match cargo::build_for_bench() {
+        Ok(()) => become_built("lab", arguments),
+        Err(problem) => {
+            eprintln!("{problem}");
+            ExitCode::FAILURE
         }
     }
 }

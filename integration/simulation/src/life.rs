@@ -7,7 +7,6 @@ use std::time::Duration;
 use config::Settings;
 use contract::model::VethPrefix;
 use contract::ports::checkpoint::Checkpoint;
-use contract::ports::ec2::Ec2;
 use contract::ports::host::Host;
 use fakes::{FakeCheckpoint, FakeEc2, FakeHost, FakeImds, FakeIntents};
 use household::{Children, Household, Views, World};
@@ -103,15 +102,14 @@ fn live(children: Children, tree: &mut Tree, stage: &Stage) {
 
 fn world(stage: &Stage) -> World {
     let of = stage.world.clone();
-    let ec2: Arc<dyn Ec2> = Arc::new(FakeEc2::new(of.clone()));
     let checkpoint: Arc<dyn Checkpoint> = Arc::new(FakeCheckpoint::new(of.clone()));
     let plant = stage.plant;
     World {
-        ec2: Plant::in_ec2(plant, ec2, of.clone()),
+        ec2: Arc::new(FakeEc2::new(of.clone())),
         imds: Arc::new(FakeImds::new(of.clone())),
         aws_timeout: fakes::AWS_TIMEOUT,
         checkpoint: Plant::in_checkpoint(plant, checkpoint),
-        intents: Arc::new(FakeIntents::new(of.clone())),
+        intents: Plant::in_intents(plant, Arc::new(FakeIntents::new(of.clone()))),
         connect_host: Arc::new(move || {
             let host: Arc<dyn Host> = Arc::new(FakeHost::connect(of.clone()));
             Ok(Plant::in_host(plant, host))

@@ -5,17 +5,13 @@ use std::time::Duration;
 
 use contract::causes::Cause;
 use contract::mail::warm_pool::PoolMail;
-use contract::model::{AttachmentId, EniId, InstanceId, InstanceType, SubnetId, VpcId};
 use contract::ports::checkpoint::{Checkpoint, CheckpointImage, Loaded};
-use contract::ports::ec2::{Ec2, EniDescription, EniOrder, InstanceLimits, SubnetDescription};
 use contract::ports::host::{
     Host, HostChange, HostError, HostSnapshot, NftTable, RouteAnswer, RouteQuestion,
 };
-use fakes::SharedWorld;
+use contract::ports::intents::{IntentImage, Intents, LoadedIntents};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use region::QueryRequest;
-use std::net::Ipv4Addr;
 use warm_pool::{Pool, PoolAction};
 
 use crate::watched::Sabotage;
@@ -29,19 +25,22 @@ pub enum Plant {
     ForgottenAtRestart,
     /// Questions of those who wait are lost when the actor dies.
     LostWaiter,
-    /// An ENI is created with every call for addresses, and never attached: by the plant itself, since nothing creates ENIs yet.
+    /// After a restart nobody knows which ENIs were being made or taken away.
     LeakedEni,
+    /// After a restart nobody knows which addresses were being given back.
+    ForgottenLeaving,
     /// A write goes on after its incarnation is dead.
     EffectOfTheDead,
 }
 
 impl Plant {
     /// Every one.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::ReplyBeforeDurable,
         Self::ForgottenAtRestart,
         Self::LostWaiter,
         Self::LeakedEni,
+        Self::ForgottenLeaving,
         Self::EffectOfTheDead,
     ];
 
@@ -61,6 +60,7 @@ impl Plant {
         match plant {
             Some(Self::ReplyBeforeDurable) => Arc::new(Hasty(real)),
             Some(Self::ForgottenAtRestart) => Arc::new(Blank(real)),
+            Some(Self::ForgottenLeaving) => Arc::new(Careless(real)),
             _ => real,
         }
     }
@@ -72,9 +72,9 @@ impl Plant {
         }
     }
 
-    pub(crate) fn in_ec2(plant: Option<Self>, real: Arc<dyn Ec2>, world: SharedWorld) -> Arc<dyn Ec2> {
+    pub(crate) fn in_intents(plant: Option<Self>, real: Arc<dyn Intents>) -> Arc<dyn Intents> {
         match plant {
-            Some(Self::LeakedEni) => Arc::new(Wasteful { real, world }),
+            Some(Self::LeakedEni) => Arc::new(Forgetful(real)),
             _ => real,
         }
     }
@@ -152,82 +152,29 @@ impl Host for Blind {
     }
 }
 
-/// Creates an ENI with every Assign, and forgets it.
-struct Wasteful {
-    real: Arc<dyn Ec2>,
-    world: SharedWorld,
+/// Reads back nothing of what EniManager was about to do.
+struct Forgetful(Arc<dyn Intents>);
+
+impl Intents for Forgetful {
+    fn load(&self) -> BoxFuture<'static, Result<LoadedIntents, Cause>> {
+        let loaded = self.0.load();
+        async move { loaded.await.map(|_| LoadedIntents::default()) }.boxed()
+    }
+
+    fn write(&self, image: IntentImage) -> BoxFuture<'static, Result<(), Cause>> {
+        self.0.write(image)
+    }
 }
 
-impl Ec2 for Wasteful {
-    fn attached_interfaces(
-        &self,
-        instance: InstanceId,
-    ) -> BoxFuture<'static, Result<Vec<EniDescription>, Cause>> {
-        self.real.attached_interfaces(instance)
+/// Writes down nothing of what leaves.
+struct Careless(Arc<dyn Checkpoint>);
+
+impl Checkpoint for Careless {
+    fn load(&self) -> BoxFuture<'static, Result<Loaded, Cause>> {
+        self.0.load()
     }
 
-    fn assign_addresses(
-        &self,
-        eni: EniId,
-        subnet: SubnetId,
-        count: u32,
-    ) -> BoxFuture<'static, Result<Vec<Ipv4Addr>, Cause>> {
-        let now = self.world.now();
-        let request = QueryRequest::new("CreateNetworkInterface").with("SubnetId", subnet.as_str());
-        self.world.with(|world| world.region.handle(request, now));
-        self.real.assign_addresses(eni, subnet, count)
-    }
-
-    fn unassign_addresses(
-        &self,
-        eni: EniId,
-        addresses: Vec<Ipv4Addr>,
-    ) -> BoxFuture<'static, Result<(), Cause>> {
-        self.real.unassign_addresses(eni, addresses)
-    }
-
-    fn interface(&self, eni: EniId) -> BoxFuture<'static, Result<Option<EniDescription>, Cause>> {
-        self.real.interface(eni)
-    }
-
-    fn create_interface(&self, order: EniOrder) -> BoxFuture<'static, Result<EniDescription, Cause>> {
-        self.real.create_interface(order)
-    }
-
-    fn attach_interface(
-        &self,
-        eni: EniId,
-        instance: InstanceId,
-        card: u32,
-        device: u32,
-    ) -> BoxFuture<'static, Result<AttachmentId, Cause>> {
-        self.real.attach_interface(eni, instance, card, device)
-    }
-
-    fn delete_on_termination(
-        &self,
-        eni: EniId,
-        attachment: AttachmentId,
-    ) -> BoxFuture<'static, Result<(), Cause>> {
-        self.real.delete_on_termination(eni, attachment)
-    }
-
-    fn detach_interface(&self, attachment: AttachmentId) -> BoxFuture<'static, Result<(), Cause>> {
-        self.real.detach_interface(attachment)
-    }
-
-    fn delete_interface(&self, eni: EniId) -> BoxFuture<'static, Result<(), Cause>> {
-        self.real.delete_interface(eni)
-    }
-
-    fn subnets(&self, vpc: VpcId, zone: String) -> BoxFuture<'static, Result<Vec<SubnetDescription>, Cause>> {
-        self.real.subnets(vpc, zone)
-    }
-
-    fn instance_limits(
-        &self,
-        instance_type: InstanceType,
-    ) -> BoxFuture<'static, Result<InstanceLimits, Cause>> {
-        self.real.instance_limits(instance_type)
+    fn write(&self, image: CheckpointImage) -> BoxFuture<'static, Result<(), Cause>> {
+        self.0.write(CheckpointImage { leaving: Vec::new(), ..image })
     }
 }

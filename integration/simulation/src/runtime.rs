@@ -204,8 +204,10 @@ fn sandbox_namespace(world: &mut World) -> NamespaceId {
 pub(crate) fn standing_of(world: &World, address: Ipv4Addr) -> Vec<HostChange> {
     let snapshot = world.linux.snapshot(world.host).unwrap_or_default();
     let routes = snapshot.routes.into_iter().filter(|route| route.to == address && route.prefix_length == 32);
-    let rules =
-        snapshot.rules.into_iter().filter(|rule| rule.from == Some(address) || rule.to == Some(address));
+    let rules = snapshot
+        .rules
+        .into_iter()
+        .filter(|rule| rule.from == Some(address) || rule.to == Some(address.into()));
     routes.map(HostChange::RemoveRoute).chain(rules.map(HostChange::RemoveRule)).collect()
 }
 

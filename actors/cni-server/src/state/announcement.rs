@@ -114,6 +114,8 @@ mod tests {
             primary_address: Ipv4Addr::new(10, 0, 0, 4),
             addresses: has_some.then_some(EniAddress { address, confirmed: true }).into_iter().collect(),
             address_limit: None,
+            since: Duration::ZERO,
+            leaving: false,
         };
         EniView { enis: vec![eni], growth, ..EniView::unknown() }
     }

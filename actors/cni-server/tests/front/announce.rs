@@ -9,6 +9,7 @@ use std::io::Write;
 use std::net::Ipv4Addr;
 use std::os::unix::fs::MetadataExt;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use crate::house::{House, in_real_time};
 
@@ -59,6 +60,8 @@ fn enis() -> EniView {
         primary_address: Ipv4Addr::new(10, 0, 0, 4),
         addresses: vec![address],
         address_limit: None,
+        since: Duration::ZERO,
+        leaving: false,
     };
     EniView { enis: vec![eni], ..EniView::unknown() }
 }
@@ -144,6 +147,27 @@ fn a_plugin_that_hangs_or_prints_nonsense_is_one_that_cannot_be_asked() {
         let list = list(&house).unwrap();
         assert_eq!(list.get("cniVersions"), None);
         assert_eq!(list["plugins"].as_array().unwrap().len(), 4);
+    });
+}
+
+#[test]
+fn a_plugin_that_was_silent_once_is_asked_again() {
+    in_real_time(async {
+        let house = House::open().await;
+        program(&house, OURS, ALL);
+        let ready = house.directory().join("ready");
+        program(&house, "slow", &format!("[ -e {} ] || exit 1\n{ALL}", ready.display()));
+        write_list(&house, r#"{"name":"aws-cni","cniVersion":"1.0.0","plugins":[{"type":"slow"}]}"#);
+        can_serve(&house);
+        house.until(|view| view.announced).await;
+        assert_eq!(list(&house).unwrap().get("cniVersions"), None);
+        std::fs::write(ready, "").unwrap();
+        let offered = async {
+            while list(&house).unwrap().get("cniVersions").is_none() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(crate::house::PATIENCE, offered).await.unwrap();
     });
 }
 

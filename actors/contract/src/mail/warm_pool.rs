@@ -48,7 +48,7 @@ pub enum PoolMail {
         /// The address, or why not.
         reply: Reply<Result<LeaseGrant, Cause>>,
     },
-    /// ADD, step 2: both sides stand. Answered once that is durable.
+    /// ADD, step 2: both sides stand. Needs no write: to the disk it is a reservation still, which is undone in the same way.
     Wired {
         /// Whose.
         key: AttachmentKey,

@@ -6,7 +6,8 @@ use std::net::Ipv4Addr;
 use super::{AttachmentKey, Pod};
 use crate::Boottime;
 
-/// How far an ADD has come. Each step is durable before the next begins.
+/// How far an ADD has come. What is promised to somebody else is durable before: the address before the plan goes out, the
+/// assignment before the result does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LeasePhase {

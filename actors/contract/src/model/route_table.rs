@@ -38,6 +38,8 @@ impl RulePriority {
     pub const TO_POD: Self = Self(512);
     /// `fwmark 0x80/0x80 lookup main`: connections that must leave by the primary ENI.
     pub const MARK: Self = Self(1024);
+    /// `to NETWORK lookup main`: destinations that are reached by the main table whatever the source.
+    pub const TO_EXTERNAL: Self = Self(1535);
     /// `from POD lookup TABLE`, for pods on secondary ENIs.
     pub const FROM_POD: Self = Self(1536);
     /// `from ENI-PRIMARY-ADDRESS lookup TABLE`.

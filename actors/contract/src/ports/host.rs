@@ -2,6 +2,7 @@
 //! already gone, is a success.
 
 use futures::future::BoxFuture;
+use ipnet::Ipv4Net;
 use std::net::Ipv4Addr;
 
 use crate::model::{Fwmark, Mac, RulePriority, TableId};
@@ -51,8 +52,8 @@ pub struct Rule {
     pub priority: RulePriority,
     /// `from`, as /32; `None` is all.
     pub from: Option<Ipv4Addr>,
-    /// `to`, as /32; `None` is all.
-    pub to: Option<Ipv4Addr>,
+    /// `to`, a network of at least one bit, its host bits 0; `None` is all.
+    pub to: Option<Ipv4Net>,
     /// `fwmark` with itself as mask.
     pub mark: Option<Fwmark>,
     /// Which table it leads to.

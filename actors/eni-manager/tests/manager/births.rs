@@ -43,6 +43,19 @@ fn what_no_eni_can_carry_is_ordered_at_once_on_as_many_new_ones_as_it_takes() {
 }
 
 #[test]
+fn nothing_is_ordered_before_every_eni_that_is_there_is_known() {
+    let mut desk = Desk::new();
+    desk.node_is(Ok(node("m5.large")));
+    desk.want(3);
+    // What EC2 tells lacks the subnet's block, so that nothing can be put on it yet.
+    desk.described_are(Ok(vec![described(0, Vec::new())]));
+    assert!(desk.disk.is_none() && desk.assigns.is_empty());
+    desk.interfaces_are(Ok(metadata(vec![seen(0, Vec::new())])));
+    assert_eq!(desk.buying(), [on(0, 3)]);
+    assert!(desk.creates.is_empty());
+}
+
+#[test]
 fn where_the_reserve_counts_whole_enis_each_is_made_at_full_size() {
     let mut desk = full();
     want_whole(&mut desk, 11);
@@ -193,6 +206,20 @@ fn a_create_that_is_refused_leaves_nothing_and_is_tried_at_most_once_a_minute_in
         desk.created(Err(cause.clone()));
         desk.pass(Duration::from_secs(29));
         assert!(desk.creates.is_empty());
+    }
+}
+
+#[test]
+fn an_order_that_waits_and_that_nobody_wants_any_more_is_dropped() {
+    let throttled = Cause::Throttled { action: CREATE };
+    for (cause, dropped) in [(throttled, true), (timeout_of(CREATE), false)] {
+        let mut desk = full();
+        desk.want(12);
+        desk.created(Err(cause));
+        desk.want(9);
+        assert_eq!(desk.on_disk().is_empty(), dropped);
+        desk.pass(Duration::from_secs(60));
+        assert_eq!(desk.creates.is_empty(), dropped);
     }
 }
 

@@ -9,12 +9,19 @@ use contract::model::{
 use contract::ports::host::{HostChange, HostSnapshot, Link, Route, RouteAnswer, RouteQuestion, Rule};
 
 use crate::plan::fold;
-use crate::state::RouteConfig;
+use crate::state::{RouteConfig, SourcePorts};
 
 pub(crate) const MTU: u32 = 9001;
 
 pub(crate) fn config() -> RouteConfig {
-    RouteConfig { eni_mtu_bytes: MTU, veth_prefix: VethPrefix::new("eni").unwrap() }
+    RouteConfig {
+        eni_mtu_bytes: MTU,
+        veth_prefix: VethPrefix::new("eni").unwrap(),
+        snat: Some(SourcePorts::FullyRandom),
+        snat_excluded: Vec::new(),
+        node_ports: true,
+        by_main: Vec::new(),
+    }
 }
 
 pub(crate) fn eni_mac(device: u32) -> Mac {
@@ -42,7 +49,8 @@ pub(crate) fn eni(device: u32) -> Eni {
 }
 
 pub(crate) fn enis(devices: impl IntoIterator<Item = u32>) -> EniView {
-    EniView { complete: true, enis: devices.into_iter().map(eni).collect(), ..EniView::unknown() }
+    let vpc_cidrs = vec!["10.0.0.0/16".parse().unwrap()];
+    EniView { complete: true, enis: devices.into_iter().map(eni).collect(), vpc_cidrs, ..EniView::unknown() }
 }
 
 pub(crate) fn eni_link(device: u32) -> Link {
@@ -136,7 +144,13 @@ pub(crate) fn node(devices: u32) -> HostSnapshot {
 }
 
 pub(crate) fn rule(priority: u32, from: Option<Ipv4Addr>, to: Option<Ipv4Addr>, table: TableId) -> Rule {
-    Rule { priority: contract::model::RulePriority(priority), from, to, mark: None, table }
+    Rule {
+        priority: contract::model::RulePriority(priority),
+        from,
+        to: to.map(Into::into),
+        mark: None,
+        table,
+    }
 }
 
 /// What the kernel does: a change, and what follows from it by itself.
@@ -161,7 +175,7 @@ pub(crate) fn lead(host: &HostSnapshot, question: &RouteQuestion) -> Option<Rout
     rules.sort_by_key(|rule| rule.priority);
     let applies = |rule: &&Rule| {
         rule.mark.is_none()
-            && rule.to.is_none_or(|to| to == question.to)
+            && rule.to.is_none_or(|to| to.contains(&question.to))
             && rule.from.is_none_or(|from| Some(from) == question.from)
     };
     rules.iter().filter(applies).find_map(|rule| {

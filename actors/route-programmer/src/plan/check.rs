@@ -51,7 +51,7 @@ fn of_rules(address: Ipv4Addr, table: TableId, seen: &Seen<'_>) -> Vec<Damage> {
     let to_pod = Rule {
         priority: RulePriority::TO_POD,
         from: None,
-        to: Some(address),
+        to: Some(address.into()),
         mark: None,
         table: TableId::MAIN,
     };
@@ -77,7 +77,7 @@ mod tests {
     const SECOND: TableId = TableId(2);
 
     fn rule(priority: RulePriority, to: bool, table: TableId) -> Rule {
-        let (from, to) = if to { (None, Some(ADDRESS)) } else { (Some(ADDRESS), None) };
+        let (from, to) = if to { (None, Some(ADDRESS.into())) } else { (Some(ADDRESS), None) };
         Rule { priority, from, to, mark: None, table }
     }
 

@@ -110,7 +110,7 @@ fn stand(
     let to_pod = Rule {
         priority: RulePriority::TO_POD,
         from: None,
-        to: Some(address),
+        to: Some(address.into()),
         mark: None,
         table: TableId::MAIN,
     };

@@ -6,6 +6,8 @@ use std::net::Ipv4Addr;
 use contract::model::{Mac, RulePriority, TableId};
 use contract::ports::host::{HostSnapshot, Link, Route, Rule};
 
+use super::node::is_node_rule;
+
 /// The snapshot by the keys that matter here.
 pub(super) struct Seen<'a> {
     links: BTreeMap<u32, &'a Link>,
@@ -16,6 +18,7 @@ pub(super) struct Seen<'a> {
     rules: BTreeSet<Rule>,
     to_pod: BTreeMap<Ipv4Addr, Vec<Rule>>,
     from_pod: BTreeMap<Ipv4Addr, Vec<Rule>>,
+    node_rules: Vec<Rule>,
 }
 
 /// The address of a to-pod or from-pod rule of our shape, and which of the two it is.
@@ -28,7 +31,7 @@ pub(super) enum PodRule {
 pub(super) fn pod_rule(rule: &Rule) -> Option<PodRule> {
     match *rule {
         Rule { priority: RulePriority::TO_POD, from: None, to: Some(to), mark: None, .. } => {
-            Some(PodRule::To(to))
+            (to.prefix_len() == 32).then(|| PodRule::To(to.addr()))
         }
         Rule { priority: RulePriority::FROM_POD, from: Some(from), to: None, mark: None, .. } => {
             Some(PodRule::From(from))
@@ -53,6 +56,7 @@ impl<'a> Seen<'a> {
             rules: host.rules.iter().copied().collect(),
             to_pod: BTreeMap::new(),
             from_pod: BTreeMap::new(),
+            node_rules: host.rules.iter().filter(|rule| is_node_rule(rule)).copied().collect(),
         };
         for link in &host.links {
             seen.links.insert(link.ifindex, link);
@@ -112,6 +116,10 @@ impl<'a> Seen<'a> {
 
     pub(super) fn has_rule(&self, rule: &Rule) -> bool {
         self.rules.contains(rule)
+    }
+
+    pub(super) fn node_rules(&self) -> &[Rule] {
+        &self.node_rules
     }
 
     pub(super) fn rules_to(&self, address: Ipv4Addr) -> &[Rule] {

@@ -8,7 +8,9 @@ use contract::ports::host::{Link, Route};
 mod properties;
 
 fn survey(view: &EniView, of: &[Lease], host: &HostSnapshot) -> Survey {
-    diff(&desired(MTU, view, of.iter()), host)
+    // The node as a whole has tests of its own.
+    let config = RouteConfig { snat: None, node_ports: false, ..config() };
+    diff(&desired(&config, view, of.iter()), host)
 }
 
 fn words(changes: &[HostChange]) -> Vec<String> {
@@ -104,7 +106,7 @@ fn wired() -> (EniView, PodWiring, HostSnapshot) {
 fn a_pod_on_a_secondary_eni_has_a_route_and_two_rules_and_one_on_the_primary_has_no_from_rule() {
     let (view, pod, host) = wired();
     let mut bare = host.clone();
-    bare.rules.retain(|rule| rule.to != Some(pod.address) && rule.from != Some(pod.address));
+    bare.rules.retain(|rule| rule.to != Some(pod.address.into()) && rule.from != Some(pod.address));
     bare.routes.retain(|route| route.to != pod.address);
     let primary = wiring(0, 20);
     bare.links.push(veth(&primary, 51));
@@ -176,14 +178,14 @@ fn of_two_links_with_one_address_the_attachments_own_wins_and_strangers_change_n
 fn a_link_whose_inside_cannot_be_read_is_known_by_its_route() {
     let (view, pod, mut host) = wired();
     host.links.iter_mut().find(|link| link.ifindex == 50).unwrap().behind = None;
-    host.rules.retain(|rule| rule.to != Some(pod.address));
+    host.rules.retain(|rule| rule.to != Some(pod.address.into()));
     assert_eq!(wanted(&view, &[assigned(&pod)], &host), ["add rule 512: to 10.0.1.10 lookup main"]);
 }
 
 #[test]
 fn leases_that_are_only_reserved_or_already_releasing_are_not_repaired() {
     let (view, pod, mut host) = wired();
-    host.rules.retain(|rule| rule.to != Some(pod.address));
+    host.rules.retain(|rule| rule.to != Some(pod.address.into()));
     for (phase, changes) in [
         (LeasePhase::Reserved, 0),
         (LeasePhase::Releasing, 0),

@@ -1,6 +1,6 @@
 //! Changes in words, for causes and logs: the step that failed has a name a person can look for in `ip rule` and `ip route`.
 
-use std::net::Ipv4Addr;
+use ipnet::Ipv4Net;
 
 use contract::model::TableId;
 use contract::ports::host::{HostChange, Route, Rule};
@@ -25,6 +25,10 @@ fn table(id: TableId) -> String {
     if id == TableId::MAIN { "main".to_owned() } else { id.to_string() }
 }
 
+fn network(network: Ipv4Net) -> String {
+    if network.prefix_len() == 32 { network.addr().to_string() } else { network.to_string() }
+}
+
 fn route(route: &Route) -> String {
     let via = route.via.map(|via| format!(" via {via}")).unwrap_or_default();
     format!(
@@ -37,14 +41,8 @@ fn route(route: &Route) -> String {
 }
 
 fn rule(rule: &Rule) -> String {
-    let part = |word: &str, address: Option<Ipv4Addr>| {
-        address.map(|address| format!(" {word} {address}")).unwrap_or_default()
-    };
-    format!(
-        "rule {}:{}{} lookup {}",
-        rule.priority.0,
-        part("from", rule.from),
-        part("to", rule.to),
-        table(rule.table)
-    )
+    let from = rule.from.map(|from| format!(" from {from}")).unwrap_or_default();
+    let to = rule.to.map(|to| format!(" to {}", network(to))).unwrap_or_default();
+    let mark = rule.mark.map(|mark| format!(" fwmark {:#x}/{:#x}", mark.0, mark.0)).unwrap_or_default();
+    format!("rule {}:{from}{to}{mark} lookup {}", rule.priority.0, table(rule.table))
 }

@@ -15,7 +15,7 @@ use crate::plan::{
     Check, Standing, Unit, WireStep, check_wiring, checks, in_words, judge, teardown, wire, wiring_plan,
 };
 
-/// An ADD waits this long for its ENI's own side. An attached ENI shows within a second or two.
+/// An ADD waits this long for its ENI's own side, and for the node's nft table. An attached ENI shows within a second or two.
 const ENI_WAIT: Duration = Duration::from_secs(10);
 
 /// A job is tried this often: a hiccup of the kernel is not a failed ADD, and a real refusal is told soon.
@@ -273,8 +273,9 @@ impl RouteProgrammer {
     /// Plans whose ENI stands are answered; those that waited too long are refused with what they waited for.
     pub(crate) fn answer_plans(&mut self, now: Duration) {
         for wait in std::mem::take(&mut self.plans) {
-            let answer = match self.gate(wait.wiring.table) {
-                Ok(_) => Ok(wiring_plan(&wait.wiring)),
+            let gates = self.gate(wait.wiring.table).and_then(|_| self.outward());
+            let answer = match gates {
+                Ok(()) => Ok(wiring_plan(&wait.wiring)),
                 Err(cause) if now >= wait.until => Err(cause),
                 Err(_) => {
                     self.plans.push_back(wait);

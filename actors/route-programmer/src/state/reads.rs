@@ -11,7 +11,7 @@ use super::{RouteProgrammer, Target};
 use crate::plan::{Unit, fold};
 
 /// The host is read this often when nothing happens, to find what nobody told us.
-const READ_EVERY: Duration = Duration::from_secs(30);
+pub(crate) const READ_EVERY: Duration = Duration::from_secs(30);
 
 /// After a failed reading: the first pause, doubled each time.
 const READ_AGAIN_FIRST: Duration = Duration::from_millis(100);

@@ -40,8 +40,9 @@ impl RouteProgrammer {
         }
         let just_read = std::mem::take(&mut self.just_read);
         let leases = self.leases.iter().filter(|lease| !self.unwired.contains(&lease.address));
-        let wanted = desired(self.config.eni_mtu_bytes, &self.enis, leases);
+        let wanted = desired(&self.config, &self.enis, leases);
         self.survey = diff(&wanted, &self.host);
+        self.table_again();
 
         let missing = &self.survey.missing;
         self.missing_since.retain(|eni, _| missing.contains_key(eni));

@@ -9,6 +9,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 mod looks;
+mod outward;
 mod repairs;
 mod storm;
 
@@ -174,7 +175,7 @@ fn a_lease_view_that_is_behind_does_not_bring_an_unwired_address_back() {
     // Once it is wired again it is repaired like any other.
     let _answer = bench.wire(&pod, 50);
     bench.settle();
-    bench.host.rules.retain(|rule| rule.to != Some(pod.address));
+    bench.host.rules.retain(|rule| rule.to != Some(pod.address.into()));
     bench.pass(Duration::from_secs(31));
     assert_eq!(bench.of(pod.address).len(), 3);
 }

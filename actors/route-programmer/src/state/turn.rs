@@ -35,6 +35,9 @@ impl RouteProgrammer {
         self.turn_jobs(now, &mut wants);
         self.survey_again(now);
         self.turn_repairs(now, &mut wants);
+        if let Some(at) = self.turn_table(now) {
+            wants.wake(at);
+        }
         self.plans.iter().for_each(|wait| wants.wake(wait.until));
         self.turn_reads(now, &mut wants);
         self.publish();
@@ -147,8 +150,9 @@ impl RouteProgrammer {
     /// The primary ENI counts as ready while no EC2 fact says otherwise: its side is the node's own.
     fn view(&self) -> HostView {
         let failed = self.repairs.values().find_map(|repair| repair.cause.clone());
+        let missing = || self.survey.missing.values().next().cloned();
         let trouble =
-            self.reads.trouble.clone().or(failed).or_else(|| self.survey.missing.values().next().cloned());
+            self.reads.trouble.clone().or(failed).or_else(|| self.table.trouble.clone()).or_else(missing);
         HostView {
             read: true,
             enis_ready: u32::try_from(self.survey.standing.len()).unwrap_or(u32::MAX),

@@ -1,4 +1,5 @@
-//! ADD: reserved, wired, assigned, each durable before it is answered; and what becomes of one whose shim goes away.
+//! ADD: reserved and assigned, each durable before it is answered, and wired between them; and what becomes of one whose shim
+//! goes away.
 
 use crate::desk::*;
 use contract::causes::Cause;
@@ -6,7 +7,7 @@ use contract::model::{LeasePhase, TableId};
 use std::time::Duration;
 
 #[test]
-fn each_step_is_answered_only_once_it_is_on_disk() {
+fn reservation_and_assignment_are_answered_only_once_they_are_on_disk() {
     let mut desk = Desk::with(&[1]);
     let mut leased = desk.lease(1);
     assert!(waits(&mut leased));
@@ -16,17 +17,33 @@ fn each_step_is_answered_only_once_it_is_on_disk() {
     assert_eq!((grant.address, grant.device), (at(1), 0));
     assert_eq!(grant.table, TableId::of_eni(0, 0));
 
+    // Between them nothing is promised: the reservation that is on disk is undone in the same way.
     let mut wired = desk.wired(1, 1);
-    assert!(waits(&mut wired));
-    assert_eq!(desk.write_ends(Ok(())).leases, [on_disk(1, 1, LeasePhase::Wired)]);
     answer(&mut wired).unwrap();
+    assert!(desk.write.is_none());
 
     let mut assigned = desk.assign(1, 1);
     assert!(waits(&mut assigned));
     assert_eq!(desk.write_ends(Ok(())).leases, [on_disk(1, 1, LeasePhase::Assigned)]);
     answer(&mut assigned).unwrap();
     assert!(desk.write.is_none());
-    assert_eq!(desk.writes_seen, 3);
+    assert_eq!(desk.writes_seen, 2);
+}
+
+#[test]
+fn a_wired_lease_goes_to_disk_with_the_next_write_and_waits_for_none() {
+    let mut desk = Desk::with(&[1, 2]);
+    let mut first = desk.lease(1);
+    desk.write_all();
+    answer(&mut first).unwrap();
+    let mut second = desk.lease(2);
+    answer(&mut desk.wired(1, 1)).unwrap();
+    assert!(waits(&mut second));
+    desk.write_ends(Ok(()));
+    let mut assigned = desk.assign(2, 2);
+    let image = desk.write_ends(Ok(())).leases;
+    assert_eq!(image, [on_disk(1, 1, LeasePhase::Wired), on_disk(2, 2, LeasePhase::Assigned)]);
+    answer(&mut assigned).unwrap();
 }
 
 #[test]
@@ -49,7 +66,7 @@ fn the_same_attachment_gets_the_same_address_and_writes_nothing() {
     let address = desk.assigned(1);
     let mut again = desk.lease_by(1, 50, desk.now);
     assert_eq!(answer(&mut again).unwrap().address, address);
-    assert_eq!(desk.writes_seen, 3);
+    assert_eq!(desk.writes_seen, 2);
     assert_eq!(desk.phase(1), Some(LeasePhase::Assigned));
 }
 

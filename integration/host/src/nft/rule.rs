@@ -45,6 +45,7 @@ pub(super) fn parse(
             "iifname" | "oifname" => format!("{first} {}\"{}\"", unequal(words), quoted(words)?),
             "ip" if family != "ip6" => address(words, uses)?,
             "fib" => fib(place, words)?,
+            "ct" if words.next_if(|word| word == "status").is_some() => status(words)?,
             "ct" | "meta" => mark(&first, words)?,
             "accept" | "drop" | "return" => first,
             "jump" | "goto" => {
@@ -120,6 +121,13 @@ fn fib(place: &Place, words: &mut Words) -> Result<String, NftError> {
     Ok(format!("fib daddr {}type {unequal}local", if by_link { ". iif " } else { "" }))
 }
 
+/// `ct status ! confirmed`: the connection's first packet, still on its way through.
+fn status(words: &mut Words) -> Result<String, NftError> {
+    words.expect("!")?;
+    words.expect("confirmed")?;
+    Ok("ct status ! confirmed".to_owned())
+}
+
 /// A mark matched, `ct mark & 0x80 == 0x80`, or set, `meta mark set ct mark | 0x80`.
 fn mark(of: &str, words: &mut Words) -> Result<String, NftError> {
     words.expect("mark")?;
@@ -165,8 +173,8 @@ fn translation(kind: &str, place: &Place, words: &mut Words) -> Result<String, N
         words.expect("to")?;
         said = format!("snat to {}", canonical_network(&words.plain("an address")?)?);
     }
-    if words.next_if(|word| word == "fully-random").is_some() {
-        said += " fully-random";
+    if let Some(ports) = words.next_if(|word| ["random", "fully-random"].contains(&word)) {
+        said = format!("{said} {ports}");
     }
     let fits = match place.hook.as_str() {
         "" => return Err(NftError::NotModelled(format!("{kind} in a chain without a hook"))),

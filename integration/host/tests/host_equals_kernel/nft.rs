@@ -14,7 +14,7 @@ use crate::place::enter_new_namespace;
 /// nft is started two or three times in each.
 const CASES: u32 = 60;
 
-const STATEMENTS: [&str; 22] = [
+const STATEMENTS: [&str; 24] = [
     r#"iifname "eni*""#,
     r#"iifname != "eth0""#,
     r#"oifname != "vlan*""#,
@@ -24,7 +24,9 @@ const STATEMENTS: [&str; 22] = [
     "ip daddr != { 10.4.0.7, 10.1.0.0/16 }",
     "ip daddr == 10.1.2.3",
     "fib daddr type != local",
+    "ct status ! confirmed",
     "ct mark & 0x80 == 0x80",
+    "meta mark set meta mark & 0xffffff7f",
     "ct mark & 128 != 0x80",
     "meta mark 0x4000",
     "meta mark != 7",
@@ -39,7 +41,7 @@ const STATEMENTS: [&str; 22] = [
     "fib daddr . iif type local",
 ];
 
-const ENDS: [&str; 11] = [
+const ENDS: [&str; 13] = [
     "",
     r#"comment "why; not""#,
     r#"return comment "}""#,
@@ -50,6 +52,8 @@ const ENDS: [&str; 11] = [
     "goto after",
     "jump nowhere",
     "snat to 10.0.0.10 fully-random",
+    "snat to 10.0.0.10 random",
+    "snat to 10.0.0.10",
     "masquerade",
 ];
 
@@ -70,7 +74,7 @@ const ELEMENTS: [&str; 5] = ["10.0.0.0/16", "10.1.0.0/16", "10.1.2.0/24", "192.1
 /// How many of the statements and ends it may have: the last ones only stand in a base chain.
 fn some_rule(statements: usize, ends: usize) -> impl Strategy<Value = String> {
     let statements = prop_oneof![
-        3 => subsequence(STATEMENTS[..20].to_vec(), 0..4),
+        3 => subsequence(STATEMENTS[..22].to_vec(), 0..4),
         1 => subsequence(STATEMENTS[..statements].to_vec(), 0..3),
     ];
     let end = prop_oneof![6 => select(&ENDS[..8]), 1 => select(&ENDS[..ends])];
@@ -81,7 +85,7 @@ fn some_body() -> impl Strategy<Value = String> {
     let hook = || prop_oneof![6 => select(&HOOKS[..6]), 1 => select(&HOOKS[..])];
     let chain = || (hook(), prop::collection::vec(some_rule(STATEMENTS.len(), ENDS.len()), 0..3));
     let elements = prop_oneof![4 => subsequence(ELEMENTS[..2].to_vec(), 1..=2), 1 => subsequence(ELEMENTS.to_vec(), 1..=5)];
-    (elements, chain(), chain(), prop::collection::vec(some_rule(STATEMENTS.len() - 1, ENDS.len() - 2), 0..2)).prop_map(|(elements, one, other, after)| {
+    (elements, chain(), chain(), prop::collection::vec(some_rule(STATEMENTS.len() - 1, ENDS.len() - 4), 0..2)).prop_map(|(elements, one, other, after)| {
         let rules = |rules: &[String]| rules.iter().map(|rule| format!("    {rule}\n")).collect::<String>();
         format!(
             "set vpc {{ type ipv4_addr; flags interval; elements = {{ {} }}\n}}\nchain pre {{ {}\n{}}}\nchain a {{ {}\n{}}}\n\

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use contract::model::{Fwmark, Mac, POD_GATEWAY, RulePriority, TableId, WiringOperation, WiringPlan};
 use contract::ports::host::{HostChange, Route, RouteQuestion, Rule};
 use host::{Neighbour, Setting, Whose};
+use ipnet::Ipv4Net;
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -80,7 +81,14 @@ fn some_rule() -> impl Strategy<Value = Rule> {
     let address = || prop::option::of(some_address().prop_map(|(address, _)| address));
     let mark = prop::option::of(prop_oneof![Just(0_u32), Just(0x80), Just(0x100)]);
     let table = prop_oneof![Just(254_u32), Just(7), Just(70_000)];
-    (512..514_u32, address(), address(), mark, table).prop_map(|(priority, from, to, mark, table)| Rule {
+    // The last two are none that the kernel has.
+    let to = prop::option::of((some_address(), select(vec![32_u8, 32, 24, 9, 0])).prop_map(
+        |((address, _), length)| {
+            let network = Ipv4Net::new(address, length).unwrap();
+            if length == 9 { network } else { network.trunc() }
+        },
+    ));
+    (512..514_u32, address(), to, mark, table).prop_map(|(priority, from, to, mark, table)| Rule {
         priority: RulePriority(priority),
         from,
         to,

@@ -33,7 +33,13 @@ fn add_pod(node: &mut Linux, home: NamespaceId, pod: u8) {
         Route { table: TableId(254), to: address(pod), prefix_length: 32, via: None, ifindex: end.ifindex };
     node.apply(home, &HostChange::PutRoute(route)).unwrap();
     for (priority, from, to) in [(512, None, Some(address(pod))), (1536, Some(address(pod)), None)] {
-        let rule = Rule { priority: RulePriority(priority), from, to, mark: None, table: TableId(254) };
+        let rule = Rule {
+            priority: RulePriority(priority),
+            from,
+            to: to.map(Into::into),
+            mark: None,
+            table: TableId(254),
+        };
         node.apply(home, &HostChange::AddRule(rule)).unwrap();
     }
 }

@@ -4,6 +4,8 @@
 use anyhow::{Context, Result, bail, ensure};
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::step::pods::INTERNET;
+
 use super::{Sabotage, Scenario, TIME_LIMIT_SECONDS_MAX};
 
 /// Refuses a scenario that could not mean what it says.
@@ -164,20 +166,14 @@ impl Plan {
     }
 
     /// These are all Services, with the pods that serve them, and all host ports.
-    pub(crate) fn serves(
-        &mut self,
-        services: BTreeMap<String, Vec<String>>,
-        host_ports: BTreeSet<String>,
-    ) -> Result<()> {
-        services.values().flatten().chain(&host_ports).try_for_each(|pod| self.runs(pod))?;
+    pub(crate) fn serves(&mut self, services: BTreeMap<String, Vec<String>>, host_ports: BTreeSet<String>) {
         (self.services, self.host_ports) = (services, host_ports);
-        Ok(())
     }
 
-    /// Is there a pod behind the Service that could answer? It is an error if there is no such Service.
+    /// Is there a pod or a host behind the Service that could answer? It is an error if there is no such Service.
     pub(crate) fn is_served(&self, service: &str) -> Result<bool> {
         let pods = self.services.get(service).with_context(|| format!("there is no Service {service}"))?;
-        Ok(pods.iter().any(|pod| self.pods.contains(pod)))
+        Ok(pods.iter().any(|name| name == INTERNET || self.pods.contains(name)))
     }
 
     /// A pod must have a host port.

@@ -19,7 +19,7 @@ use crate::scenario::Plan;
 pub(super) const VPC: &str = "vpc";
 
 /// Who answers visits and is no pod: the host on the internet.
-pub(super) const INTERNET: &str = "internet";
+pub(crate) const INTERNET: &str = "internet";
 
 /// Of more pods a step tells the number.
 pub(super) const PODS_SHOWN_MAX: usize = 2;

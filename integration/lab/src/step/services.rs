@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use super::Take;
+use super::pods::INTERNET;
 use crate::proxy::{Endpoint, Form, HostPort, Proxy, Service, TrafficPolicy};
 use crate::runner::Stage;
 use crate::scenario::Plan;
@@ -41,7 +42,7 @@ pub(crate) struct ServiceKeys {
     /// `cluster` or `local`.
     #[serde(default)]
     pub(crate) external_traffic_policy: TrafficPolicy,
-    /// The pods that serve it.
+    /// The pods that serve it; `internet`, the host there, is one too.
     #[serde(default)]
     pub(crate) pods: Vec<String>,
 }
@@ -62,9 +63,13 @@ impl Take for Services {
         ensure!(names.len() == self.service.len(), "each Service needs a name of its own");
         let given = self.service.len() + self.host_port.len();
         ensure!(self.form.is_some() || given == 0, "Services without a form: nobody would write them");
+        let serving = self.service.iter().flat_map(|service| &service.pods);
+        serving.filter(|name| *name != INTERNET).try_for_each(|pod| plan.runs(pod))?;
+        self.host_port.iter().try_for_each(|port| plan.runs(&port.pod))?;
         let services = self.service.iter().map(|service| (service.name.clone(), service.pods.clone()));
         let host_ports = self.host_port.iter().map(|port| port.pod.clone());
-        plan.serves(services.collect(), host_ports.collect())
+        plan.serves(services.collect(), host_ports.collect());
+        Ok(())
     }
 
     async fn take(&self, stage: &mut Stage<'_>) -> Result<String> {
@@ -105,6 +110,10 @@ impl Take for Services {
 /// A Service as a node's proxy sees it.
 fn service(stage: &Stage<'_>, keys: &ServiceKeys, node: &str) -> Result<Service> {
     let endpoints = keys.pods.iter().map(|name| {
+        if name == INTERNET {
+            let address = stage.world.internet().address();
+            return Ok(Endpoint { address, port: TELLER_PORT, local: false });
+        }
         let pod = stage.pods.get(name).with_context(|| format!("there is no pod {name}"))?;
         let (_, address) = pod.running()?;
         Ok(Endpoint { address, port: TELLER_PORT, local: pod.node == node })

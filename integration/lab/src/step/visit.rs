@@ -69,6 +69,9 @@ pub(crate) struct Visit {
     answered_by: Vec<String>,
     /// Whose address they see.
     source: Option<Place>,
+    /// None is answered, because the internet's gateway drops each for a source that it does not know.
+    #[serde(default)]
+    dropped_by_gateway: bool,
 }
 
 impl Take for Visit {
@@ -77,6 +80,11 @@ impl Take for Visit {
         ensure!(
             self.answered_by.is_empty() == self.source.is_none(),
             "answers have a source: give both answered_by and source, or neither"
+        );
+        let outward = matches!(self.to, Target::Internet | Target::ClusterIp(_));
+        ensure!(
+            !self.dropped_by_gateway || (outward && self.source.is_none()),
+            "what the gateway drops goes to the internet or a Service there, and nobody answers it"
         );
         plan.visits = true;
         [Some(&self.from), self.source.as_ref()]
@@ -101,6 +109,7 @@ impl Take for Visit {
         }
         // A node's own source is the kernel's choice; everybody else has one address.
         let bound = if matches!(self.from, Place::Node(_)) { Ipv4Addr::UNSPECIFIED } else { own };
+        let dropped_before = stage.world.fabric().gateway_drops().await?.outward;
         let told = ask(&netns, bound, (address, port), self.count).await?;
         drop(tellers);
         let text = format!("{} asks {} at {address}:{port}: {}", self.from, self.to, summary(&told));
@@ -108,6 +117,12 @@ impl Take for Visit {
         stage.measured.visits += self.count;
         let Some(source) = &self.source else {
             ensure!(answers == 0, "expected silence: {text}");
+            let dropped = stage.world.fabric().gateway_drops().await?.outward - dropped_before;
+            ensure!(
+                !self.dropped_by_gateway || dropped == u64::from(self.count),
+                "expected {} drops at the internet's gateway, seen {dropped}: {text}",
+                self.count
+            );
             return Ok(text);
         };
         if answers != self.count {

@@ -45,6 +45,8 @@ pub(crate) struct Wait {
     pod_rules: Option<WaitRules>,
     /// Until the node's list has the runtime tell every plugin this version.
     list_offers: Option<String>,
+    /// Until the node's nft ruleset has a line with this.
+    nft_says: Option<String>,
     /// No longer than this.
     #[serde(default = "fifteen")]
     within_seconds: u64,
@@ -110,6 +112,7 @@ impl Wait {
             ("pods_reachable", !self.pods_reachable.is_empty()),
             ("pod_rules", self.pod_rules.is_some()),
             ("list_offers", self.list_offers.is_some()),
+            ("nft_says", self.nft_says.is_some()),
         ]
     }
 
@@ -132,6 +135,11 @@ impl Wait {
             return rules_wrong(stage, wanted).await;
         }
         let node = &stage.world.node(name)?.node;
+        if let Some(words) = &self.nft_says {
+            let ruleset = node.netns().run("nft", &["list", "ruleset"], "").await?;
+            let said = ruleset.lines().any(|line| line.contains(words.as_str()));
+            return Ok((!said).then(|| format!("`{words}` is not in the ruleset:\n{ruleset}")));
+        }
         if let Some(path) = &self.file {
             return Ok((!begins(&node.host_path(path)?)?).then(|| format!("there is no {path}…")));
         }
@@ -178,6 +186,7 @@ impl Wait {
             Self { addresses_free: Some(count), .. } => format!("free addresses: {count}"),
             Self { list_offers: Some(version), .. } => format!("the list offers {version}"),
             Self { pod_rules: Some(rules), .. } => format!("rules of {}: {}", rules.pod, rules.count),
+            Self { nft_says: Some(words), .. } => format!("nft says {words}"),
             Self { pods_reachable: pods, .. } if !pods.is_empty() => format!("{} reachable", pods.join(", ")),
             _ => "ready".to_owned(),
         }

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use contract::model::{Fwmark, RulePriority, TableId};
 use contract::ports::host::{HostError, Rule};
+use ipnet::Ipv4Net;
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_route::rule::{RuleAction, RuleAttribute, RuleFlags, RuleMessage};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
@@ -90,6 +91,9 @@ fn check(what: &str, rule: Rule) -> Result<(), HostError> {
     match rule {
         Rule { mark: Some(Fwmark(0)), .. } => Err(unfit(what, "a mark of 0 as its own mask is every packet")),
         Rule { table: TableId(0), .. } => Err(unfit(what, "there is no table 0")),
+        Rule { to: Some(to), .. } if to.prefix_len() == 0 || to != to.trunc() => {
+            Err(unfit(what, "the kernel has no such network"))
+        }
         _ => Ok(()),
     }
 }
@@ -105,8 +109,8 @@ fn message(rule: Rule) -> RuleMessage {
         message.attributes.push(RuleAttribute::Source(from.into()));
     }
     if let Some(to) = rule.to {
-        message.header.dst_len = 32;
-        message.attributes.push(RuleAttribute::Destination(to.into()));
+        message.header.dst_len = to.prefix_len();
+        message.attributes.push(RuleAttribute::Destination(to.network().into()));
     }
     if let Some(mark) = rule.mark {
         message.attributes.push(RuleAttribute::FwMark(mark.0));
@@ -121,7 +125,7 @@ struct Parts {
     priority: u32,
     table: Option<u32>,
     from: Option<Ipv4Addr>,
-    to: Option<Ipv4Addr>,
+    to: Option<Ipv4Net>,
     mark: u32,
     mask: u32,
     /// It has a selector we have no word for.
@@ -135,7 +139,9 @@ fn parts(message: &RuleMessage) -> Parts {
             RuleAttribute::Priority(priority) => parts.priority = *priority,
             RuleAttribute::Table(table) => parts.table = Some(*table),
             RuleAttribute::Source(IpAddr::V4(from)) => parts.from = Some(*from),
-            RuleAttribute::Destination(IpAddr::V4(to)) => parts.to = Some(*to),
+            RuleAttribute::Destination(IpAddr::V4(to)) => {
+                parts.to = Ipv4Net::new(*to, message.header.dst_len).ok();
+            }
             RuleAttribute::FwMark(mark) => parts.mark = *mark,
             RuleAttribute::FwMask(mask) => parts.mask = *mask,
             RuleAttribute::Protocol(_) | RuleAttribute::SuppressPrefixLen(SUPPRESS_NOTHING) => {}
@@ -153,13 +159,12 @@ fn table(message: &RuleMessage, parts: &Parts) -> u32 {
 fn shape(message: &RuleMessage) -> Option<Rule> {
     let header = &message.header;
     let parts = parts(message);
-    let whole_or_none = |length: u8| matches!(length, 0 | 32);
     let foreign = parts.foreign
         || header.action != RuleAction::ToTable
         || header.tos != 0
         || header.flags.contains(RuleFlags::Invert)
-        || !whole_or_none(header.src_len)
-        || !whole_or_none(header.dst_len)
+        || !matches!(header.src_len, 0 | 32)
+        || parts.to.is_some_and(|to| to.prefix_len() == 0 || to != to.trunc())
         || parts.mark != parts.mask;
     if foreign {
         return None;
@@ -167,7 +172,7 @@ fn shape(message: &RuleMessage) -> Option<Rule> {
     Some(Rule {
         priority: RulePriority(parts.priority),
         from: parts.from.filter(|_| header.src_len == 32),
-        to: parts.to.filter(|_| header.dst_len == 32),
+        to: parts.to,
         mark: (parts.mark != 0).then_some(Fwmark(parts.mark)),
         table: TableId(table(message, &parts)),
     })
@@ -180,6 +185,6 @@ fn removal_matches(message: &RuleMessage, rule: Rule) -> bool {
         && parts.priority == rule.priority.0
         && table(message, &parts) == rule.table.0
         && rule.from.is_none_or(|from| message.header.src_len == 32 && parts.from == Some(from))
-        && rule.to.is_none_or(|to| message.header.dst_len == 32 && parts.to == Some(to))
+        && rule.to.is_none_or(|to| parts.to == Some(to))
         && rule.mark.is_none_or(|mark| parts.mark == mark.0 && parts.mask == mark.0)
 }

@@ -167,7 +167,7 @@ pub(crate) fn rule(priority: u32, from: Option<u8>, to: Option<u8>, mark: Option
     Rule {
         priority: RulePriority(priority),
         from: from.map(ip),
-        to: to.map(ip),
+        to: to.map(|last| ip(last).into()),
         mark: mark.map(Fwmark),
         table: TableId(table),
     }

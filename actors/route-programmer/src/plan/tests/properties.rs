@@ -65,7 +65,7 @@ proptest! {
             for change in &changes {
                 if let HostChange::RemoveRule(gone) = change {
                     let table = view.enis.iter().find(|eni| eni.addresses.iter().any(|on| on.address == pod)).unwrap().table();
-                    let ours = gone.priority.0 == 512 && gone.to == Some(pod) && gone.table != TableId::MAIN
+                    let ours = gone.priority.0 == 512 && gone.to == Some(pod.into()) && gone.table != TableId::MAIN
                         || gone.priority.0 == 1536 && gone.from == Some(pod) && gone.table != table;
                     prop_assert!(ours, "{}", in_words(change));
                     removing = true;
