@@ -100,7 +100,7 @@ impl Take for Wait {
 }
 
 impl Wait {
-    fn conditions(&self) -> [(&'static str, bool); 10] {
+    fn conditions(&self) -> [(&'static str, bool); 11] {
         [
             ("ready", self.ready),
             ("journal", self.journal.is_some()),
