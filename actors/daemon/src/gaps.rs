@@ -7,7 +7,6 @@ use crate::policy_agent;
 
 /// The gaps, in words an operator can act on.
 pub(crate) fn gaps(settings: &Settings) -> Vec<String> {
-    let dataplane = &settings.dataplane;
     [
         (
             policy_agent::is_asked_for(settings),

@@ -1,7 +1,9 @@
 //! What the host should look like, and the changes that make it so. Pure: views and a snapshot in, changes out.
 //!
-//! It never plans a removal for absence. What it may remove are rules of our own shape, for a pod address of ours, that
-//! contradict where that address is, and the kernel's connected route of a secondary ENI in the main table.
+//! It never plans a removal for absence in a view that is not whole. What it may remove are rules of our own shapes: for a pod
+//! address of ours, those that contradict where that address is; of the node as a whole, those that its settings no longer
+//! ask for; of an ENI that a whole view no longer has, its own; and the kernel's connected route of a secondary ENI in the main
+//! table.
 
 mod check;
 mod eni;
@@ -19,9 +21,10 @@ use std::net::Ipv4Addr;
 
 use contract::causes::Cause;
 use contract::model::{Eni, EniId, EniView, HostVeth, Lease, LeasePhase, Mac, TableId};
-use contract::ports::host::{HostChange, HostSnapshot};
+use contract::ports::host::{HostChange, HostSnapshot, Rule};
 
 pub(crate) use check::damages;
+pub(crate) use eni::from_eni;
 pub(crate) use fold::fold;
 pub(crate) use node::DesiredNode;
 pub(crate) use pod::{WireStep, teardown, wire};
@@ -41,6 +44,8 @@ pub enum Unit {
     Node,
     /// An ENI's own side.
     Eni(EniId),
+    /// The rule of an ENI that left, by its address.
+    Departed(Ipv4Addr),
     /// The host side of a pod's address.
     Pod(Ipv4Addr),
 }
@@ -71,6 +76,8 @@ pub(crate) struct Desired {
     pub(crate) node: Option<DesiredNode>,
     pub(crate) enis: Vec<DesiredEni>,
     pub(crate) pods: Vec<DesiredPod>,
+    /// Rules of ENIs that left.
+    pub(crate) departed: Vec<Rule>,
 }
 
 /// A secondary ENI whose own side stands: its pods may be wired.
@@ -115,7 +122,12 @@ pub(crate) fn desired<'a>(
     let mtu_bytes = config.eni_mtu_bytes;
     let enis = view.enis.iter().map(|eni| DesiredEni { eni: eni.clone(), mtu_bytes });
     let primary = view.enis.iter().find(|eni| eni.is_primary());
-    Desired { node: primary.map(|eni| DesiredNode::of(config, eni.mac)), enis: enis.collect(), pods }
+    Desired {
+        node: primary.map(|eni| DesiredNode::of(config, eni.mac)),
+        enis: enis.collect(),
+        pods,
+        departed: Vec::new(),
+    }
 }
 
 /// Compares what should stand with what the kernel shows.
@@ -147,6 +159,11 @@ pub(crate) fn diff(desired: &Desired, host: &HostSnapshot) -> Survey {
         changes.extend(eni::mtu(link, wanted.mtu_bytes));
         if !changes.is_empty() {
             survey.needs.insert(Unit::Eni(eni.id.clone()), changes);
+        }
+    }
+    for (rule, address) in desired.departed.iter().filter_map(|rule| Some((rule, rule.from?))) {
+        if seen.has_rule(rule) {
+            survey.needs.insert(Unit::Departed(address), vec![HostChange::RemoveRule(*rule)]);
         }
     }
     for wanted in &desired.pods {

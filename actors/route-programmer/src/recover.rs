@@ -30,6 +30,7 @@ impl RouteProgrammer {
             looks: VecDeque::new(),
             repairs: BTreeMap::new(),
             table: TableState::default(),
+            departed: BTreeSet::new(),
             under_way: BTreeMap::new(),
             changes: 0,
             outbox: Vec::new(),

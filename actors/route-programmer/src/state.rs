@@ -2,6 +2,7 @@
 //! wait for an ENI, repairs. No clock, no I/O: `now` is given, and everything it wants done is an action.
 
 mod answers;
+mod departures;
 mod jobs;
 mod looks;
 mod reads;
@@ -17,7 +18,9 @@ use contract::Reply;
 use contract::causes::Cause;
 use contract::mail::route_programmer::{HostView, RouteMail};
 use contract::model::{Damage, EniView, Lease, VethPrefix, WiringPlan};
-use contract::ports::host::{HostChange, HostError, HostSnapshot, NftTable, RouteAnswer, RouteQuestion};
+use contract::ports::host::{
+    HostChange, HostError, HostSnapshot, NftTable, RouteAnswer, RouteQuestion, Rule,
+};
 use ipnet::Ipv4Net;
 
 use crate::plan::{Survey, Unit};
@@ -170,6 +173,8 @@ pub struct RouteProgrammer {
     pub(crate) looks: VecDeque<Look>,
     pub(crate) repairs: BTreeMap<Unit, Repair>,
     pub(crate) table: TableState,
+    /// Rules of ENIs that left, until a reading shows none of them: at most as many as the node ever had ENIs at once.
+    pub(crate) departed: BTreeSet<Rule>,
     /// What is being changed now.
     pub(crate) under_way: BTreeMap<Target, Vec<HostChange>>,
     /// Changes made since start.
@@ -197,6 +202,7 @@ impl RouteProgrammer {
                 self.hear_question(Question::Carried { addresses, reply });
             }
             RouteMail::Enis(view) => {
+                self.note_departures(&view);
                 self.enis = view;
                 self.survey_stale = true;
             }

@@ -131,9 +131,7 @@ impl Guide {
 
     fn draw(&self) {
         let mut picture = self.picture.borrow_mut();
-        if self.held.get().is_none() {
-            picture.elapsed = self.begun.elapsed();
-        }
+        picture.elapsed = self.begun.elapsed();
         if let Some(screen) = &*self.screen.borrow() {
             screen.draw(&frame::frame(&picture, screen.size()));
         }
@@ -192,7 +190,11 @@ impl Guide {
         if self.reads() {
             self.tell_nodes();
         }
-        self.picture.borrow_mut().judged(report);
+        {
+            let mut picture = self.picture.borrow_mut();
+            picture.elapsed = self.begun.elapsed();
+            picture.judged(report);
+        }
         self.leave_screen();
         self.held.set(Some(report.holds));
         self.sum_up(report);

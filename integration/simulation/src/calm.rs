@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use contract::model::LeasePhase;
-use contract::ports::host::RouteQuestion;
+use contract::model::{LeasePhase, TableId};
+use contract::ports::host::{RouteQuestion, Rule};
 
 use crate::life::Life;
 use crate::model::{AFTERMATH, Phase};
@@ -123,6 +123,7 @@ pub(crate) fn while_pods_run(stage: &Stage, runtime: &Runtime, life: &Life) {
         reached(stage, pod, *address, *ifindex);
     }
     neighbours(stage, &up);
+    translated(stage);
     for lease in view.leases.iter().filter(|lease| lease.phase != LeasePhase::Assigned) {
         judge.violated(format!(
             "{} is {:?} for {}, and no ADD is under way",
@@ -135,6 +136,21 @@ pub(crate) fn while_pods_run(stage: &Stage, runtime: &Runtime, life: &Life) {
     let known = stage.model.with(|model| model.pods.len() + model.lingering.len());
     if view.leases.len() > known {
         judge.violated(format!("{} leases for {known} pods", view.leases.len()));
+    }
+}
+
+/// Connections that leave the VPC are translated, and the mark leads to the main table.
+fn translated(stage: &Stage) {
+    let (table, rules) = stage.world.with(|world| {
+        let rules = world.linux.snapshot(world.host).unwrap_or_default().rules;
+        (world.linux.nft_table(world.host, "ip", "enid"), rules)
+    });
+    if !table.as_ref().is_some_and(|lines| lines.iter().any(|line| line.contains("snat to"))) {
+        stage.judge.violated(format!("connections that leave the VPC are not translated: {table:?}"));
+    }
+    let marked = |rule: &&Rule| rule.mark.is_some() && rule.table == TableId::MAIN;
+    if rules.iter().filter(marked).count() != 1 {
+        stage.judge.violated(format!("the mark leads nowhere, or twice: {rules:?}"));
     }
 }
 

@@ -76,6 +76,16 @@ pub(crate) fn assemble(contents: &Contents, boot_id: &str) -> CheckpointImage {
     image
 }
 
+/// Whether our file may stay as it is: with the new `ipam.json` it says the same, and what it says of a lease that has arrived
+/// there is merely stale.
+pub(crate) fn own_may_stay(after: &Contents, own: &OwnFile, boot_id: &str) -> bool {
+    if own.boot_id != boot_id {
+        return false;
+    }
+    let as_it_is = Contents { peer: after.peer.clone(), own: own.clone() };
+    assemble(&as_it_is, boot_id) == assemble(after, boot_id)
+}
+
 /// Why no pod can have this address; `None` if one can.
 pub(crate) fn unusable_address(address: Ipv4Addr) -> Option<&'static str> {
     if address.is_unspecified() {

@@ -65,9 +65,14 @@ impl FileCheckpoint {
         }
         let (queue, commands) = mpsc::channel(QUEUE_COMMANDS_MAX);
         let writer = Writer::new(KernelFiles, paths, boot_id.into().trim().to_owned());
+        // For its time alone: the thread itself blocks on the disk.
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .map_err(|source| CheckpointError::Thread { source })?;
         std::thread::Builder::new()
             .name("checkpoint".to_owned())
-            .spawn(move || writer.run(commands))
+            .spawn(move || writer.run(commands, &runtime))
             .map_err(|source| CheckpointError::Thread { source })?;
         Ok(Self { queue, timeout })
     }

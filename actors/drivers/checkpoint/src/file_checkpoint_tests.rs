@@ -107,6 +107,36 @@ async fn a_file_whose_content_did_not_change_is_not_written() {
 }
 
 #[tokio::test]
+async fn a_lease_that_is_assigned_costs_one_file_and_ours_is_tidied_up_when_there_is_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let (peer, own) = (dir.path().join("ipam.json"), dir.path().join("enid-leases.json"));
+    let mut writer = Writer::new(KernelFiles, CheckpointPaths::beside(&peer), "b".to_owned());
+    writer.write(image([(1, Reserved)])).unwrap();
+    let before = (inode(&peer), fs::read(&own).unwrap());
+    writer.write(image([(1, Assigned)])).unwrap();
+    assert_ne!(inode(&peer), before.0);
+    assert_eq!(fs::read(&own).unwrap(), before.1);
+    assert_eq!(open(dir.path(), "b").load().await.unwrap().image, image([(1, Assigned)]));
+    writer.tidy().unwrap();
+    let tidy = fs::read(&own).unwrap();
+    assert_ne!(tidy, before.1);
+    assert_eq!(writer.load().unwrap().image, image([(1, Assigned)]));
+
+    // The thread does it by itself.
+    let checkpoint = open(dir.path(), "b");
+    checkpoint.write(image([(2, Reserved)])).await.unwrap();
+    checkpoint.write(image([(2, Assigned)])).await.unwrap();
+    let says_it = || fs::read_to_string(&own).unwrap().contains("reserved");
+    let waited = async {
+        while says_it() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), waited).await.unwrap();
+    assert_eq!(checkpoint.load().await.unwrap().image, image([(2, Assigned)]));
+}
+
+#[tokio::test]
 async fn times_of_an_earlier_boot_are_dropped_and_leases_are_not() {
     let dir = tempfile::tempdir().unwrap();
     let mut written = image([(1, Assigned), (2, Releasing)]);

@@ -4,10 +4,13 @@
 //! merely stale. A lease found in *neither* would be lost. Hence the one rule: a lease that moves is written where it
 //! arrives before it is dropped where it leaves.
 //!
-//! - Arriving in `ipam.json` (wired → assigned): `ipam.json` first. Between: assigned, which is the new truth.
+//! - Arriving in `ipam.json` (reserved → assigned): `ipam.json` first. Between: assigned, which is the new truth. Ours may stay
+//!   as it is until there is time.
 //! - Leaving it (assigned → releasing, or → resting): ours first. Between: still assigned, which is the old truth; the step
 //!   that was not answered is done again.
 //! - Both in one image: ours first with both kinds in it, then `ipam.json`, then ours without what has arrived there.
+
+use contract::model::Lease;
 
 use crate::contents::Contents;
 use crate::own_file::OwnFile;
@@ -31,16 +34,13 @@ pub(crate) fn steps(before: &Contents, after: &Contents, peer_changes: bool, own
     if !own_changes {
         return vec![Step::Peer];
     }
-    let holds = |contents: &Contents, key, address| {
-        contents.peer.entries.iter().any(|entry| entry.lease.address == address && &entry.lease.key == key)
-    };
-    let nothing_leaves =
-        before.peer.entries.iter().all(|entry| holds(after, &entry.lease.key, entry.lease.address));
+    let nothing_leaves = before.peer.entries.iter().all(|entry| holds(after, &entry.lease));
     if nothing_leaves {
         return vec![Step::Peer, Step::Own];
     }
-    let arriving: Vec<_> =
-        before.own.leases.iter().filter(|lease| holds(after, &lease.key, lease.address)).cloned().collect();
+    // What stands in both is stale in ours, and safe where it is.
+    let arrives = |lease: &&Lease| holds(after, lease) && !holds(before, lease);
+    let arriving: Vec<_> = before.own.leases.iter().filter(arrives).cloned().collect();
     if arriving.is_empty() {
         return vec![Step::Own, Step::Peer];
     }
@@ -48,6 +48,12 @@ pub(crate) fn steps(before: &Contents, after: &Contents, peer_changes: bool, own
     overlap.leases.extend(arriving);
     overlap.leases.sort_by_key(|lease| lease.address);
     vec![Step::OwnOverlap(overlap), Step::Peer, Step::Own]
+}
+
+/// Whether `ipam.json` has this lease.
+fn holds(contents: &Contents, lease: &Lease) -> bool {
+    let entries = contents.peer.entries.iter();
+    entries.map(|entry| &entry.lease).any(|held| held.address == lease.address && held.key == lease.key)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! A crash after any number of steps loses no lease and invents none.
 
 use super::*;
-use crate::contents::{assemble, split};
+use crate::contents::{assemble, own_may_stay, split};
 use crate::{own_file, peer_file};
 use contract::model::{AttachmentKey, Lease, LeasePhase, Pod};
 use contract::ports::checkpoint::{CheckpointImage, Cooling};
@@ -89,8 +89,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn a_crash_between_the_files_is_harmless(old in image(), new in image()) {
-        let before = split(old.clone(), BOOT, &Default::default()).unwrap();
+    fn a_crash_between_the_files_is_harmless(older in image(), old in image(), new in image()) {
+        let mut before = split(old.clone(), BOOT, &Default::default()).unwrap();
+        let stale = split(older, BOOT, &Default::default()).unwrap().own;
+        if own_may_stay(&before, &stale, BOOT) {
+            before.own = stale;
+        }
         let after = split(new.clone(), BOOT, &before.peer).unwrap();
         let (_, count) = after_crash(&before, &after, 0);
         for done in 0..=count {
@@ -125,6 +129,19 @@ proptest! {
         prop_assert_eq!(found, new);
         prop_assert!(count <= 3);
     }
+}
+
+#[test]
+fn a_lease_that_stands_in_both_files_leaves_with_two_writes_as_any_other() {
+    let contents = |phase| {
+        let image = CheckpointImage { leases: vec![lease(0, 0, phase)], ..CheckpointImage::default() };
+        split(image, BOOT, &Default::default()).unwrap()
+    };
+    let assigned = Contents { own: contents(LeasePhase::Reserved).own, ..contents(LeasePhase::Assigned) };
+    assert!(own_may_stay(&contents(LeasePhase::Assigned), &assigned.own, BOOT));
+    assert!(!own_may_stay(&contents(LeasePhase::Assigned), &assigned.own, "boot-2"));
+    assert!(!own_may_stay(&contents(LeasePhase::Releasing), &assigned.own, BOOT));
+    assert_eq!(steps(&assigned, &contents(LeasePhase::Releasing), true, true), [Step::Own, Step::Peer]);
 }
 
 #[test]

@@ -4,9 +4,12 @@
 use contract::causes::Cause;
 use contract::ports::checkpoint::{CheckpointImage, Loaded};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 
-use crate::contents::{Contents, assemble, split};
+use crate::contents::{Contents, assemble, own_may_stay, split};
 use crate::disk::{self, Aside, FILE_BYTES_MAX, Found};
 use crate::error::CheckpointError;
 use crate::file_checkpoint::CheckpointPaths;
@@ -14,6 +17,9 @@ use crate::files::{Files, Stamp};
 use crate::order::{Step, steps};
 use crate::peer_file::Decoded;
 use crate::{own_file, peer_file};
+
+/// The next write, if one comes so soon, tidies our file up with what it has to say itself.
+const TIDY_AFTER: Duration = Duration::from_millis(50);
 
 /// Flaws named in a reason; more are counted.
 const FLAWS_NAMED_MAX: usize = 8;
@@ -46,6 +52,17 @@ pub struct Writer<F> {
     /// The last write failed, or was an earlier process's, of which that is unknown. A sync that failed may succeed the next
     /// time without having written anything, so both files are written again, whatever they seem to say.
     distrust: bool,
+    /// Our file holds what `ipam.json` has come to say.
+    untidy: bool,
+}
+
+/// When our file is tidied up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tidy {
+    /// With the write.
+    Now,
+    /// When there is time: nobody waits for it.
+    Later,
 }
 
 /// What is on disk.
@@ -73,12 +90,12 @@ impl Written {
 impl<F: Files> Writer<F> {
     /// On these files; nothing is read or written yet. `boot_id` tells this boot from others.
     pub fn new(files: F, paths: CheckpointPaths, boot_id: String) -> Self {
-        Self { files, paths, boot_id, disk: None, distrust: true }
+        Self { files, paths, boot_id, disk: None, distrust: true, untidy: false }
     }
 
-    /// Works until every asker is gone.
-    pub(crate) fn run(mut self, mut queue: mpsc::Receiver<Command>) {
-        let mut next = queue.blocking_recv();
+    /// Works until every asker is gone, and tidies up when nobody has asked for a moment.
+    pub(crate) fn run(mut self, mut queue: mpsc::Receiver<Command>, runtime: &Runtime) {
+        let mut next = self.next(&mut queue, runtime);
         while let Some(command) = next.take() {
             match command {
                 Command::Load { reply } => {
@@ -95,9 +112,23 @@ impl<F: Files> Writer<F> {
                 }
             }
             if next.is_none() {
-                next = queue.blocking_recv();
+                next = self.next(&mut queue, runtime);
             }
         }
+    }
+
+    fn next(&mut self, queue: &mut mpsc::Receiver<Command>, runtime: &Runtime) -> Option<Command> {
+        if self.untidy {
+            let soon = runtime.block_on(async { timeout(TIDY_AFTER, queue.recv()).await });
+            if let Ok(Some(command)) = soon {
+                return Some(command);
+            }
+            // A file that could not be tidied up is stale still, and the next write says both whole.
+            if let Err(error) = self.tidy() {
+                tracing::warn!(%error, "our checkpoint file was not tidied up");
+            }
+        }
+        queue.blocking_recv()
     }
 
     /// Group commit: images are whole and come in order from one owner, so of those that wait only the last is written, and
@@ -146,11 +177,26 @@ impl<F: Files> Writer<F> {
         Ok(Loaded { image, set_aside, earlier_boot })
     }
 
-    /// Makes the image durable, whole.
+    /// Makes the image durable, whole. Our own file may keep what `ipam.json` has come to say, until [`Self::tidy`].
     ///
     /// # Errors
     /// When an image cannot be written, or the disk does not take it; then it is unknown which of both images is there.
     pub fn write(&mut self, image: CheckpointImage) -> Result<(), CheckpointError> {
+        self.commit(image, Tidy::Later)
+    }
+
+    /// Leaves in our own file only what it alone says.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub fn tidy(&mut self) -> Result<(), CheckpointError> {
+        match self.disk.as_ref().filter(|_| self.untidy) {
+            Some(disk) => self.commit(assemble(&disk.contents, &self.boot_id), Tidy::Now),
+            None => Ok(()),
+        }
+    }
+
+    fn commit(&mut self, image: CheckpointImage, tidy: Tidy) -> Result<(), CheckpointError> {
         if self.disk.is_none() {
             self.load()?;
         }
@@ -162,7 +208,7 @@ impl<F: Files> Writer<F> {
             disk.own.stamp = None;
         }
         let split = split(image, &self.boot_id, &disk.contents.peer);
-        let after = match split {
+        let mut after = match split {
             Ok(after) => after,
             Err(problem) => {
                 self.disk = Some(disk);
@@ -170,6 +216,13 @@ impl<F: Files> Writer<F> {
                 return Err(CheckpointError::BadImage { problem });
             }
         };
+        let stays = tidy == Tidy::Later
+            && after.own != disk.contents.own
+            && own_may_stay(&after, &disk.contents.own, &self.boot_id);
+        if stays {
+            after.own = disk.contents.own.clone();
+        }
+        self.untidy = stays;
         let peer_bytes = encoded("ipam.json", peer_file::encode(&after.peer))?;
         let own_bytes = encoded("enid-leases.json", own_file::encode(&after.own))?;
         let peer_changes = disk.peer.differs(&self.files, &self.paths.peer, &peer_bytes);

@@ -38,17 +38,22 @@ pub(super) fn own_side(eni: &Eni, link: &Link, seen: &Seen<'_>) -> Vec<HostChang
             changes.push(HostChange::PutRoute(route));
         }
     }
-    let from_eni = Rule {
-        priority: RulePriority::FROM_ENI,
-        from: Some(eni.primary_address),
-        to: None,
-        mark: None,
-        table,
-    };
+    let from_eni = from_eni(eni);
     if !seen.has_rule(&from_eni) {
         changes.push(HostChange::AddRule(from_eni));
     }
     changes
+}
+
+/// What is sent from a secondary ENI's own address leaves by that ENI.
+pub(crate) fn from_eni(eni: &Eni) -> Rule {
+    Rule {
+        priority: RulePriority::FROM_ENI,
+        from: Some(eni.primary_address),
+        to: None,
+        mark: None,
+        table: eni.table(),
+    }
 }
 
 /// The MTU comes last and by itself: a driver that refuses it must not keep the ENI from standing.

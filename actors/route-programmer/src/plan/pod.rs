@@ -130,7 +130,9 @@ fn stand(
     if certain {
         let from = seen.rules_from(address).iter().filter(wrong);
         let to = seen.rules_to(address).iter().filter(|rule| rule.table != TableId::MAIN);
-        changes.extend(from.chain(to).copied().map(HostChange::RemoveRule));
+        // What an ENI that is gone left behind for its own address, which is this pod's now.
+        let of_eni = seen.rules_of_eni(address).iter().filter(wrong);
+        changes.extend(from.chain(to).chain(of_eni).copied().map(HostChange::RemoveRule));
     }
     changes
 }

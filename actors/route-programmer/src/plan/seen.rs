@@ -19,7 +19,11 @@ pub(super) struct Seen<'a> {
     to_pod: BTreeMap<Ipv4Addr, Vec<Rule>>,
     from_pod: BTreeMap<Ipv4Addr, Vec<Rule>>,
     node_rules: Vec<Rule>,
+    from_eni: BTreeMap<Ipv4Addr, Vec<Rule>>,
 }
+
+/// Tables that an ENI on card 0 can have, beside main: no instance type has more ENIs on a card.
+const TABLES: std::ops::RangeInclusive<u32> = 2..=100;
 
 /// The address of a to-pod or from-pod rule of our shape, and which of the two it is.
 pub(super) enum PodRule {
@@ -56,6 +60,7 @@ impl<'a> Seen<'a> {
             rules: host.rules.iter().copied().collect(),
             to_pod: BTreeMap::new(),
             from_pod: BTreeMap::new(),
+            from_eni: BTreeMap::new(),
             node_rules: host.rules.iter().filter(|rule| is_node_rule(rule)).copied().collect(),
         };
         for link in &host.links {
@@ -72,10 +77,20 @@ impl<'a> Seen<'a> {
             match pod_rule(rule) {
                 Some(PodRule::To(address)) => seen.to_pod.entry(address).or_default().push(*rule),
                 Some(PodRule::From(address)) => seen.from_pod.entry(address).or_default().push(*rule),
-                None => {}
+                None => seen.note_eni_rule(rule),
             }
         }
         seen
+    }
+
+    /// Other agents use this priority too, with tables of their own numbers.
+    fn note_eni_rule(&mut self, rule: &Rule) {
+        if let Rule { priority: RulePriority::FROM_ENI, from: Some(from), to: None, mark: None, table } =
+            *rule
+            && TABLES.contains(&table.0)
+        {
+            self.from_eni.entry(from).or_default().push(*rule);
+        }
     }
 
     /// A VLAN or macvlan link made on an ENI carries the ENI's MAC too; the ENI was there first, so its index is lower.
@@ -124,6 +139,11 @@ impl<'a> Seen<'a> {
 
     pub(super) fn rules_to(&self, address: Ipv4Addr) -> &[Rule] {
         self.to_pod.get(&address).map_or(&[], Vec::as_slice)
+    }
+
+    /// Rules as a secondary ENI has them, for this address.
+    pub(super) fn rules_of_eni(&self, address: Ipv4Addr) -> &[Rule] {
+        self.from_eni.get(&address).map_or(&[], Vec::as_slice)
     }
 
     pub(super) fn rules_from(&self, address: Ipv4Addr) -> &[Rule] {

@@ -40,7 +40,11 @@ impl RouteProgrammer {
         }
         let just_read = std::mem::take(&mut self.just_read);
         let leases = self.leases.iter().filter(|lease| !self.unwired.contains(&lease.address));
-        let wanted = desired(&self.config, &self.enis, leases);
+        let mut wanted = desired(&self.config, &self.enis, leases);
+        if just_read {
+            self.forget_departures();
+        }
+        wanted.departed.extend(&self.departed);
         self.survey = diff(&wanted, &self.host);
         self.table_again();
 

@@ -46,6 +46,11 @@ impl TableState {
         }
     }
 
+    /// Which of reading and view came last does not matter.
+    fn note_standing(&mut self) {
+        self.stood |= self.wanted.is_some() && self.held.is_some() && !self.is_wrong();
+    }
+
     fn failed(&mut self, step: &str, detail: String, now: Duration) {
         self.failures = self.failures.saturating_add(1);
         self.again_at = now + backoff(AGAIN_FIRST, self.failures, READ_EVERY);
@@ -63,6 +68,7 @@ impl RouteProgrammer {
         // What was right stays right while a view does not know the VPC.
         if let Some(wanted) = table(&self.config, uplink, &self.enis.vpc_cidrs) {
             self.table.wanted = Some(wanted);
+            self.table.note_standing();
         }
     }
 
@@ -94,8 +100,8 @@ impl RouteProgrammer {
             Ok(lines) => {
                 table.held = Some(lines.unwrap_or_default());
                 table.read_at = now;
+                table.note_standing();
                 if !table.is_wrong() {
-                    table.stood |= table.wanted.is_some();
                     (table.failures, table.trouble) = (0, None);
                 } else if replaced {
                     // Another program writes it too, or nft says it in words we do not know.

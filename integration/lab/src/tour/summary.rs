@@ -19,6 +19,8 @@ pub(crate) fn verdict(picture: &Picture, report: &CellReport) -> Vec<String> {
     } else {
         let place = picture.failed().map_or("before the first chapter", |chapter| chapter.title.as_str());
         lines.push(format!("FAILED: {place}"));
+        // A failure begins with what surrounds it; what a step said is the heart of it.
+        lines.extend(picture.failed().map(|chapter| format!("  {}", chapter.outcome)));
         let said = report.failures.iter().flat_map(|failure| failure.lines());
         lines.extend(said.take(FAILURE_LINES_MAX).map(|line| format!("  {line}")));
     }
@@ -149,6 +151,7 @@ mod tests {
             [
                 "",
                 "FAILED: the daemon is killed",
+                "  3 lost",
                 "  line 9: step 4 (traffic_stop): 3 lost",
                 "  log ends",
                 "",

@@ -44,6 +44,11 @@ fn an_eni_that_was_created_and_forgotten_is_found() {
 }
 
 #[test]
+fn an_address_that_is_given_back_and_handed_out_after_a_restart_is_found() {
+    found(Plant::ForgottenLeaving);
+}
+
+#[test]
 fn an_effect_of_a_dead_incarnation_is_found() {
     found(Plant::EffectOfTheDead);
 }

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use contract::ports::host::HostChange;
+use contract::ports::host::{HostChange, Rule};
 use netlink_packet_route::rule::{RuleAction, RuleAttribute, RuleFlags};
 use rtnetlink::RuleAddRequest;
 
@@ -24,6 +24,7 @@ fn a_rule_added_twice_is_there_once() {
             rule(1024, None, None, Some(0x80), 254),
             rule(1536, Some(7), None, None, 70_000),
             rule(99, Some(7), Some(8), Some(0x80), 7),
+            Rule { to: "10.9.0.0/16".parse().ok(), ..rule(1535, None, None, None, 254) },
         ] {
             place.apply([HostChange::AddRule(rule), HostChange::AddRule(rule)]).await;
             assert_eq!(place.rules_at(rule.priority.0).await, [rule]);
@@ -88,7 +89,7 @@ fn rules_of_other_shapes_are_left_out() {
             foreign(&place).input_interface("eth9"),
             foreign(&place).output_interface("eth9"),
             foreign(&place).source_prefix(ip(0), 24),
-            foreign(&place).destination_prefix(ip(0), 24),
+            foreign(&place).destination_prefix(ip(9), 24),
             foreign(&place).tos(0x10),
             with(vec![RuleAttribute::FwMark(0x80), RuleAttribute::FwMask(0xff)]),
             with(vec![RuleAttribute::SuppressPrefixLen(0)]),

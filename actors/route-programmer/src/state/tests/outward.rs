@@ -47,6 +47,21 @@ fn the_table_is_made_once_after_its_rule_and_a_restart_makes_nothing() {
 }
 
 #[test]
+fn after_a_restart_the_table_that_stands_serves_whether_it_was_read_before_the_view_came_or_after() {
+    for read_first in [true, false] {
+        let mut bench = ready();
+        bench.restart();
+        if read_first {
+            bench.settle();
+        }
+        bench.tell(RouteMail::Enis(enis(0..2)));
+        let mut answer = bench.plan(&wiring(1, 10));
+        bench.settle();
+        assert!(answer.try_recv().is_ok_and(|plan| plan.is_ok()), "{read_first}");
+    }
+}
+
+#[test]
 fn a_table_that_somebody_flushed_is_back_at_the_next_look_and_a_foreign_one_is_left_alone() {
     let mut bench = ready();
     let before = lines(&bench);

@@ -76,6 +76,40 @@ fn a_change_made_while_the_host_is_being_read_is_not_forgotten() {
 }
 
 #[test]
+fn the_rule_of_an_eni_that_left_goes_once_a_whole_view_says_so_and_comes_back_with_it() {
+    let of_eni = rule(32_765, Some(address(1, 5)), None, TableId(2));
+    let mut bench = ready();
+    let foreign = rule(32_765, Some(address(1, 5)), None, TableId(10_001));
+    bench.host.rules.push(foreign);
+    bench.tell(RouteMail::Enis(contract::model::EniView { complete: false, ..enis(0..1) }));
+    bench.pass(Duration::from_secs(31));
+    assert!(bench.host.rules.contains(&of_eni), "absence in a view that is not whole");
+    bench.tell(RouteMail::Enis(enis(0..2)));
+    bench.tell(RouteMail::Enis(enis(0..1)));
+    bench.settle();
+    assert!(!bench.host.rules.contains(&of_eni));
+    assert!(bench.host.rules.contains(&foreign));
+    bench.pass(Duration::from_secs(31));
+    assert!(bench.room.departed.is_empty());
+    bench.tell(RouteMail::Enis(enis(0..2)));
+    bench.settle();
+    assert!(bench.host.rules.contains(&of_eni));
+}
+
+#[test]
+fn a_rule_that_an_earlier_eni_left_for_an_address_that_is_a_pods_now_is_taken_away() {
+    let mut bench = ready();
+    let pod = wiring(0, 11);
+    bench.host.links.push(veth(&pod, 50));
+    let left = rule(32_765, Some(pod.address), None, TableId(2));
+    let foreign = rule(32_765, Some(pod.address), None, TableId(10_001));
+    bench.host.rules.extend([left, foreign]);
+    let _answer = bench.wire(&pod, 50);
+    bench.settle();
+    assert!(!bench.host.rules.contains(&left) && bench.host.rules.contains(&foreign));
+}
+
+#[test]
 fn a_thousand_lease_views_cost_no_reading() {
     let (mut bench, pod) = with_pod();
     let before = bench.reads;
