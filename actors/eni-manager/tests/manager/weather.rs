@@ -147,7 +147,7 @@ impl World {
     fn lets_go(&mut self, n: u8, whole: bool) {
         let shown =
             self.desk.view.as_ref().and_then(|view| view.enis.iter().find(|known| known.id == eni(n)));
-        let Some(shown) = shown.filter(|known| !known.leaving && !(whole && known.is_primary())) else {
+        let Some(shown) = shown.filter(|known| !(known.leaving || whole && known.is_primary())) else {
             return;
         };
         let mut addresses: Vec<Ipv4Addr> = shown.addresses.iter().map(|on| on.address).collect();
