@@ -162,7 +162,9 @@ impl Pool {
             return;
         }
         let at = *self.gather_until.get_or_insert(now + self.config.gather);
-        if self.demanded.is_none() || at <= now {
+        // Only who wants more gathers. Less is told at once: what is let go for it would look like a shortage, and be bought again.
+        let less = self.demanded.is_none_or(|told| demand.wanted < told.wanted);
+        if less || at <= now {
             self.gather_until = None;
             self.demanded = Some(demand);
             actions.push(PoolAction::PublishDemand(demand));
