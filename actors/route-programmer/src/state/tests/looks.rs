@@ -30,7 +30,7 @@ fn a_pod_that_stands_is_whole_by_a_reading_that_began_after_the_question() {
 #[test]
 fn what_is_gone_is_named_and_then_repaired() {
     let (mut bench, pod) = with_pod();
-    bench.host.rules.retain(|rule| rule.to != Some(pod.address));
+    bench.host.rules.retain(|rule| rule.to != Some(pod.address.into()));
     bench.host.routes.retain(|route| route.to != pod.address);
     let told = check(&mut bench, pod.address, 50);
     bench.settle();
