@@ -59,7 +59,10 @@ impl EniManager {
     /// An interface named and not yet described is looked at again soon, and ever less often; one that was just attached, very
     /// soon; otherwise once a minute.
     fn interfaces_due(&self) -> Boottime {
-        let read_at = self.next_interfaces_at.saturating_sub(INTERFACES_EVERY);
+        // Not read yet: at once, however young this boot is.
+        let Some(read_at) = self.next_interfaces_at.checked_sub(INTERFACES_EVERY) else {
+            return self.next_interfaces_at;
+        };
         let partial = self
             .partial_rounds
             .checked_sub(1)

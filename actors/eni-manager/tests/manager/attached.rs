@@ -4,6 +4,7 @@ use crate::desk::*;
 use contract::causes::Cause;
 use contract::model::{Growth, Mac, Subnet, SubnetView};
 use contract::ports::ec2::{AttachmentState, InstanceLimits};
+use contract::ports::intents::LoadedIntents;
 use std::time::Duration;
 
 fn no_metadata() -> Cause {
@@ -75,6 +76,20 @@ fn a_view_that_leaves_an_eni_out_is_not_complete() {
     desk.subnets_are(list);
     assert!(desk.seen().complete);
     assert_eq!(desk.seen().enis.len(), 2);
+}
+
+#[test]
+fn the_metadata_service_is_read_at_once_however_young_the_boot_is() {
+    for seconds in [0, 1, 59, 60, 61] {
+        let now = Duration::from_secs(seconds);
+        let mut desk = Desk::recovered_at(now, None, Ok(LoadedIntents::default()));
+        assert!(desk.interfaces_asked, "{seconds} s after the boot");
+        desk.interfaces_are(Ok(metadata(vec![seen(0, Vec::new())])));
+        desk.pass(Duration::from_secs(59));
+        assert!(!desk.interfaces_asked, "{seconds} s after the boot");
+        desk.pass(Duration::from_secs(1));
+        assert!(desk.interfaces_asked, "{seconds} s after the boot");
+    }
 }
 
 #[test]

@@ -173,8 +173,16 @@ impl Desk {
 
     /// Begun with at most so many ENIs, and what the disk had to say.
     pub(crate) fn recovered(max_enis: Option<u32>, loaded: Result<LoadedIntents, Cause>) -> Self {
+        Self::recovered_at(Duration::from_secs(1000), max_enis, loaded)
+    }
+
+    /// The same, so long after the boot.
+    pub(crate) fn recovered_at(
+        now: Duration,
+        max_enis: Option<u32>,
+        loaded: Result<LoadedIntents, Cause>,
+    ) -> Self {
         let config = EniConfig { seed: 7, max_enis, cluster_name: None, additional_tags: Vec::new() };
-        let now = Duration::from_secs(1000);
         let disk = loaded.as_ref().ok().and_then(|loaded| loaded.image.clone());
         let born = Born { at: now, unix_nanoseconds: 0 };
         let mut desk = Self {
