@@ -40,7 +40,7 @@ fn explain_tells_every_setting_with_its_layer_and_what_is_not_done_yet() {
         assert!(out.lines().any(|told| told == line), "{line} is missing in\n{out}");
     }
     assert!(out.contains("warning: DISABLE_METRICS=\"maybe\" is ignored"), "{out}");
-    assert!(out.contains("not yet: warm targets"), "{out}");
+    assert!(out.contains("not yet: the introspection pages"), "{out}");
     assert_eq!(text(&told.stderr), "");
     let settings = out.lines().filter(|line| line.ends_with(')') && line.contains('.')).count();
     assert!(settings >= 30, "only {settings} settings:\n{out}");

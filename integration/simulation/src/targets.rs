@@ -108,7 +108,7 @@ mod tests {
     fn a_node_is_complained_of_when_it_has_too_few_or_too_many() {
         for (targets, enis, complaint) in [
             (ENIS, &[(9, 0)][..], None),
-            (ENIS, &[(9, 1)], Some("9 addresses are missing")),
+            (ENIS, &[(9, 1)], Some("1 addresses are missing")),
             (ENIS, &[(9, 1), (9, 0)], None),
             (ENIS, &[(9, 0), (9, 0)], Some("an ENI could go")),
             (ENIS, &[(9, 9), (9, 9), (9, 9)], None),

@@ -38,8 +38,9 @@ pub(crate) fn steps(before: &Contents, after: &Contents, peer_changes: bool, own
     if nothing_leaves {
         return vec![Step::Peer, Step::Own];
     }
-    // What stands in both is stale in ours, and safe where it is.
-    let arrives = |lease: &&Lease| holds(after, lease) && !holds(before, lease);
+    // What stands in both is stale in ours, and safe where it is; what ours keeps it has already.
+    let kept = |lease: &Lease| after.own.leases.iter().any(|kept| kept.address == lease.address);
+    let arrives = |lease: &&Lease| holds(after, lease) && !holds(before, lease) && !kept(lease);
     let arriving: Vec<_> = before.own.leases.iter().filter(arrives).cloned().collect();
     if arriving.is_empty() {
         return vec![Step::Own, Step::Peer];

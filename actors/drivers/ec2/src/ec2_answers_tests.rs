@@ -22,6 +22,7 @@ fn whole() -> aws_sdk_ec2::types::builders::NetworkInterfaceBuilder {
         .tag_set(Tag::builder().value("nothing").build())
         .attachment(
             NetworkInterfaceAttachment::builder()
+                .attachment_id("eni-attach-1")
                 .instance_id("i-1")
                 .device_index(1)
                 .status(AttachmentStatus::Attached)
@@ -48,7 +49,8 @@ fn an_eni_without_ipv4_is_left_out_and_does_not_spoil_the_rest() {
 #[test]
 fn an_eni_that_cannot_be_understood_spoils_the_answer() {
     let attachment = |device: Option<i32>| {
-        NetworkInterfaceAttachment::builder().instance_id("i-1").set_device_index(device).build()
+        let attachment = NetworkInterfaceAttachment::builder().attachment_id("eni-attach-1");
+        attachment.instance_id("i-1").set_device_index(device).build()
     };
     for (bad, words) in [
         (whole().set_network_interface_id(None), "it has no networkInterfaceId"),
@@ -58,6 +60,10 @@ fn an_eni_that_cannot_be_understood_spoils_the_answer() {
         (whole().private_ip_address("10.0.0"), "eni-1: `10.0.0` is no IPv4 address"),
         (whole().private_ip_addresses(private("::1", false)), "eni-1: `::1` is no IPv4 address"),
         (whole().set_private_ip_address(None), "eni-1 has addresses, and no privateIpAddress"),
+        (
+            whole().attachment(NetworkInterfaceAttachment::builder().instance_id("i-1").build()),
+            "eni-1: it has no attachment attachmentId",
+        ),
         (whole().attachment(attachment(None)), "eni-1: it has no attachment deviceIndex"),
         (whole().attachment(attachment(Some(-1))), "eni-1: attachment: deviceIndex is -1"),
     ] {

@@ -76,9 +76,9 @@ async fn containerd_on_a_node_calls_a_plugin_once_to_add_and_twice_to_delete() -
     let mut stage = Stage::open(&stand_in(directory.path())?, 0).await?;
     let lived = async {
         let pod = Pod::run(&mut stage, "web", "1.0.0").await?;
-        pod.start_echo(&mut stage).await?;
-        pod.stop(&mut stage).await?;
-        pod.remove(&mut stage).await
+        pod.start_echo(&stage).await?;
+        pod.stop(&stage).await?;
+        pod.remove(&stage).await
     }
     .await;
     let lived = lived.map_err(|error| error.context(stage.logs()));
@@ -99,7 +99,7 @@ fn nothing_is_left_of_a_flow_that_panics_while_its_pod_runs() -> Result<()> {
         runtime()?.block_on(async {
             let mut stage = Stage::open(&binaries, 0).await?;
             let pod = Pod::run(&mut stage, "web", "1.0.0").await?;
-            pod.start_echo(&mut stage).await?;
+            pod.start_echo(&stage).await?;
             tell.send(stage.marks())?;
             panic!("on purpose");
         })

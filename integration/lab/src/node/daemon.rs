@@ -63,7 +63,7 @@ pub(super) struct Daemon {
 }
 
 impl Node {
-    /// Starts the daemon and waits until it says it is ready. Returns how long that took.
+    /// Has the plugin installed, starts the daemon and waits until it says it is ready. Returns how long the last two took.
     ///
     /// # Errors
     /// When one is running already, when it ends, or does not become ready in time; with the end of its log.
@@ -71,6 +71,7 @@ impl Node {
         if self.has_daemon() {
             bail!("{}: a daemon runs already", self.name);
         }
+        self.install().await?;
         let begun = Instant::now();
         self.daemon.replace(Some(self.spawn_daemon(settings)?));
         self.ready().await?;

@@ -1,3 +1,5 @@
+//! What the picture looks like, and that it fits whatever terminal there is.
+
 use super::*;
 use crate::probe::Probed;
 use crate::tour::examples::{node, picture, step};
