@@ -24,6 +24,9 @@ pub(crate) const ATTEMPTS_MAX: u32 = 3;
 /// Pause before a job is tried again, times the attempts so far.
 const AGAIN_AFTER: Duration = Duration::from_millis(100);
 
+/// While many pods come and go no reading is whole; a DEL waits so long for one that is, less than its asker does.
+const WHOLE_WAIT: Duration = Duration::from_secs(5);
+
 /// What is to be done.
 #[derive(Debug)]
 pub(crate) enum Task {
@@ -79,6 +82,8 @@ pub(crate) enum JobStep {
     Wait(Duration),
     /// Changes.
     Change(Vec<HostChange>, Vec<Check>),
+    /// Another reading: the last was not whole, which is nobody's failure.
+    ReadAgain,
     /// Another attempt.
     Setback(Cause),
     /// An answer.
@@ -188,6 +193,7 @@ impl RouteProgrammer {
         match &job.task {
             Task::Unwire if self.reads.current <= job.seen => JobStep::Read,
             // What was not read may be a rule of this address.
+            Task::Unwire if !self.host.complete && now < job.arrived_at + WHOLE_WAIT => JobStep::ReadAgain,
             Task::Unwire if !self.host.complete => JobStep::Setback(incomplete()),
             Task::Unwire => {
                 let changes = teardown(job.address, &self.host);
@@ -248,6 +254,15 @@ impl RouteProgrammer {
             job.seen = begun;
             job.again_at = now + AGAIN_AFTER * job.attempts;
         }
+    }
+
+    /// A newer reading is wanted, in a moment.
+    pub(crate) fn read_again(&mut self, position: usize, now: Duration) -> Option<Duration> {
+        let begun = self.reads.begun;
+        let job = self.jobs.get_mut(position)?;
+        job.seen = begun;
+        job.again_at = now + AGAIN_AFTER;
+        Some(job.again_at)
     }
 
     /// A reading failed that these jobs waited for.

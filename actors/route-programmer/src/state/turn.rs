@@ -62,6 +62,11 @@ impl RouteProgrammer {
                 JobStep::Read => wants.read = true,
                 JobStep::Wait(until) => wants.wake(until),
                 JobStep::Change(changes, checks) => self.begin_job(position, changes, checks),
+                JobStep::ReadAgain => {
+                    if let Some(at) = self.read_again(position, now) {
+                        wants.wake(at);
+                    }
+                }
                 JobStep::Setback(cause) => {
                     self.setback(position, cause, now);
                     match self.jobs.get(position).filter(|job| job.id == id) {
