@@ -15,7 +15,9 @@ impl EniManager {
         let coming =
             |birth: &Birth| birth.eni() == Some(&leaving.eni) && !matches!(birth.step, Incoming::Bind { .. });
         let taking = self.releases.get(&leaving.eni).is_some_and(|release| release.fades_since().is_none());
-        if self.attached.is_none() || self.births.values().any(coming) || leaving.whole && taking {
+        let going = self.partings.contains_key(&leaving.eni);
+        let busy = if leaving.whole { taking } else { going };
+        if self.attached.is_none() || self.births.values().any(coming) || busy {
             return;
         }
         if leaving.whole {

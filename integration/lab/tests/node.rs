@@ -17,10 +17,10 @@ use std::time::Duration;
 const NOSY: &str = r#"#!/bin/sh
 grep -E '^(CapEff|CapBnd|NoNewPrivs|Pid):' /proc/self/status
 echo "argument $1, setting $WARM_ENI_TARGET, endpoint $AWS_ENDPOINT_URL_EC2"
-for path in /x /usr/x /proc/sys/net/ipv4/ip_forward /sys/x /etc/enid/x; do
+for path in /x /usr/x /proc/sys/net/ipv4/ip_forward /sys/x /etc/enid/x /etc/cni/x /host/opt/cni/bin/x; do
     (echo 1 >"$path") 2>/dev/null && echo "WROTE $path"
 done
-for place in /var/run/aws-node /etc/cni /var/lib/cni /var/lib/enid; do
+for place in /var/run/aws-node /host/etc/cni/net.d /var/lib/enid; do
     (echo kept >"$place/mark") 2>/dev/null || echo "CANNOT WRITE $place"
 done
 [ -e /run/netns ] && echo "SEES pod namespaces"
@@ -127,7 +127,7 @@ async fn the_daemon_is_confined_as_its_container_confines_it() {
     for line in ["WROTE", "CANNOT", "SEES"] {
         assert!(!ended.log.contains(line), "{line} is in:\n{}", ended.log);
     }
-    for place in ["/var/run/aws-node", "/etc/cni", "/var/lib/cni", "/var/lib/enid"] {
+    for place in ["/var/run/aws-node", "/etc/cni/net.d", "/var/lib/enid"] {
         let mark = node.host_path(&format!("{place}/mark")).unwrap();
         assert_eq!(std::fs::read_to_string(mark).unwrap(), "kept\n", "{place}");
     }

@@ -61,7 +61,8 @@ fn an_eni_that_cannot_be_understood_spoils_the_answer() {
         (whole().private_ip_addresses(private("::1", false)), "eni-1: `::1` is no IPv4 address"),
         (whole().set_private_ip_address(None), "eni-1 has addresses, and no privateIpAddress"),
         (
-            whole().attachment(NetworkInterfaceAttachment::builder().instance_id("i-1").build()),
+            whole()
+                .attachment(NetworkInterfaceAttachment::builder().instance_id("i-1").device_index(1).build()),
             "eni-1: it has no attachment attachmentId",
         ),
         (whole().attachment(attachment(None)), "eni-1: it has no attachment deviceIndex"),

@@ -15,8 +15,12 @@ use crate::plan::{
     Check, Standing, Unit, WireStep, check_wiring, checks, in_words, judge, teardown, wire, wiring_plan,
 };
 
-/// An ADD waits this long for its ENI's own side, and for the node's nft table. An attached ENI shows within a second or two.
+/// An ADD waits this long for its ENI's own side. An attached ENI shows within a second or two.
 const ENI_WAIT: Duration = Duration::from_secs(10);
+
+/// And this long for the node's nft table: longer than a call that never answers, a grace, and the restart it costs; within the
+/// minute that an ADD's steps have together.
+const TABLE_WAIT: Duration = Duration::from_secs(45);
 
 /// A job is tried this often: a hiccup of the kernel is not a failed ADD, and a real refusal is told soon.
 pub(crate) const ATTEMPTS_MAX: u32 = 3;
@@ -56,7 +60,15 @@ pub(crate) struct Job {
 pub(crate) struct PlanWait {
     pub(crate) wiring: PodWiring,
     pub(crate) reply: Reply<Result<WiringPlan, Cause>>,
-    pub(crate) until: Duration,
+    pub(crate) since: Duration,
+}
+
+impl PlanWait {
+    /// When its patience with something ends next.
+    pub(crate) fn wake_at(&self, now: Duration) -> Duration {
+        let eni = self.since + ENI_WAIT;
+        if eni > now { eni } else { self.since + TABLE_WAIT }
+    }
 }
 
 impl Job {
@@ -104,7 +116,7 @@ impl RouteProgrammer {
         };
         match refused {
             Err(cause) => self.outbox.push(RouteAction::Answer(Answer::Plan(reply, Err(cause)))),
-            Ok(()) => self.plans.push_back(PlanWait { wiring, reply, until: now + ENI_WAIT }),
+            Ok(()) => self.plans.push_back(PlanWait { wiring, reply, since: now }),
         }
     }
 
@@ -288,10 +300,11 @@ impl RouteProgrammer {
     /// Plans whose ENI stands are answered; those that waited too long are refused with what they waited for.
     pub(crate) fn answer_plans(&mut self, now: Duration) {
         for wait in std::mem::take(&mut self.plans) {
-            let gates = self.gate(wait.wiring.table).and_then(|_| self.outward());
+            let gate = self.gate(wait.wiring.table).map_err(|cause| (cause, ENI_WAIT));
+            let gates = gate.and_then(|_| self.outward().map_err(|cause| (cause, TABLE_WAIT)));
             let answer = match gates {
                 Ok(()) => Ok(wiring_plan(&wait.wiring)),
-                Err(cause) if now >= wait.until => Err(cause),
+                Err((cause, patience)) if now >= wait.since + patience => Err(cause),
                 Err(_) => {
                     self.plans.push_back(wait);
                     continue;

@@ -38,7 +38,7 @@ impl RouteProgrammer {
         if let Some(at) = self.turn_table(now) {
             wants.wake(at);
         }
-        self.plans.iter().for_each(|wait| wants.wake(wait.until));
+        self.plans.iter().for_each(|wait| wants.wake(wait.wake_at(now)));
         self.turn_reads(now, &mut wants);
         self.publish();
         (std::mem::take(&mut self.outbox), wants.wake_at)
