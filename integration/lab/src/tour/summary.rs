@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn long_lists_go_on_in_the_next_line() {
-        let words = vec!["CreateNetworkInterface 2"; 4].join(", ");
+        let words = ["CreateNetworkInterface 2"; 4].join(", ");
         let twice = "CreateNetworkInterface 2, CreateNetworkInterface 2";
         assert_eq!(wrapped(&words), [format!("{twice},"), twice.to_owned()]);
         assert_eq!(wrapped("short"), ["short"]);

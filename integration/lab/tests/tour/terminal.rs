@@ -98,7 +98,7 @@ impl Terminal {
     fn read(&mut self) -> bool {
         let mut buffer = [0; 65_536];
         let Ok(length @ 1..) = self.master.read(&mut buffer) else { return false };
-        self.shown.push_str(&String::from_utf8_lossy(&buffer[..length]));
+        self.shown.push_str(&String::from_utf8_lossy(buffer.get(..length).unwrap_or_default()));
         true
     }
 }
