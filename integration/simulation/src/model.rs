@@ -196,12 +196,12 @@ impl Model {
         let attached = attached(world);
         let durable: BTreeMap<&AttachmentKey, (Ipv4Addr, LeasePhase)> =
             world.durable().leases.iter().map(|lease| (&lease.key, (lease.address, lease.phase))).collect();
-        if attached.len() > self.useful as usize {
-            broken.push(format!(
-                "{} addresses are bought, and {} were of use at most",
-                attached.len(),
-                self.useful
-            ));
+        // What is on its way back to EC2 serves nobody, and whoever comes meanwhile is bought for.
+        let leaving: BTreeSet<Ipv4Addr> =
+            world.durable().leaving.iter().flat_map(|leaving| leaving.addresses.iter().copied()).collect();
+        let stay = attached.iter().filter(|address| !leaving.contains(*address)).count();
+        if stay > self.useful as usize {
+            broken.push(format!("{stay} addresses are bought, and {} were of use at most", self.useful));
         }
         for (sandbox, address) in self.up() {
             if let Some(other) = held.insert(address, sandbox) {

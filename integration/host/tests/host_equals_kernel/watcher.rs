@@ -14,6 +14,8 @@ const AF_UNSPEC: u8 = 0;
 const AF_INET: u8 = 2;
 const TABLE_LOCAL: u8 = 255;
 const UNICAST: u8 = 1;
+/// Of linux/neighbour.h: the only entries that the model has.
+const NUD_PERMANENT: u16 = 0x80;
 
 /// Counts, by the name of the message.
 pub(crate) type Heard = BTreeMap<&'static str, usize>;
@@ -52,13 +54,15 @@ impl Watcher {
 
 fn name(kind: u16, body: &[u8]) -> Option<&'static str> {
     let route = || body[4] != TABLE_LOCAL && body[7] == UNICAST;
+    // An entry that something still holds is told once more while it is removed, as one that has failed.
+    let permanent = || u16::from_ne_bytes([body[8], body[9]]) & NUD_PERMANENT != 0;
     let (name, family, counts) = match kind {
         17 => ("RTM_DELLINK", AF_UNSPEC, true),
         20 => ("RTM_NEWADDR", AF_INET, true),
         21 => ("RTM_DELADDR", AF_INET, true),
         24 => ("RTM_NEWROUTE", AF_INET, route()),
         25 => ("RTM_DELROUTE", AF_INET, route()),
-        28 => ("RTM_NEWNEIGH", AF_INET, true),
+        28 => ("RTM_NEWNEIGH", AF_INET, permanent()),
         29 => ("RTM_DELNEIGH", AF_INET, true),
         32 => ("RTM_NEWRULE", AF_INET, true),
         33 => ("RTM_DELRULE", AF_INET, true),
