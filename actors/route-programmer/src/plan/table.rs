@@ -19,10 +19,12 @@
 //!   before it is translated; the pod's answers get the mark, and leave by the primary ENI though the pod lives on another.
 //!   Only there is the translation undone and the source the node's again. If the proxy masqueraded it, the answer goes to the
 //!   node first: the kernel undoes that before routing, so that it is the client who is routed to, with the same mark.
-//! - *Node → anywhere*: not marked; its packets leave by the route that chose their source. Outside of the VPC it is the
-//!   node's address already, or becomes it.
-//! - *Connections from before the table*: they are past their first packet. None is marked or translated in its middle; one
-//!   that came in by a NodePort is marked with its next packet, since without the mark its answers go nowhere.
+//! - *Node → anywhere*: not marked; its packets leave by the route that chose their source. What has the node's address already
+//!   is not translated, which could only change its port: the kernel takes a connection that nothing tracked before the table
+//!   for a new one in its middle, and its other end would not know it again. Another source becomes the node's address.
+//! - *Connections from before the table*: those that the kernel tracked are past their first packet. None is marked or
+//!   translated in its middle; one that came in by a NodePort is marked with its next packet, since without the mark its
+//!   answers go nowhere. Of a pod's that nothing tracked, the next packet is the first.
 
 use ipnet::Ipv4Net;
 use std::net::Ipv4Addr;
@@ -132,13 +134,20 @@ pub(crate) fn table(config: &RouteConfig, uplink: &Uplink, vpc_cidrs: &[Ipv4Net]
         );
     }
     if let Some(ports) = snat {
-        let to = format!("ip daddr != @{OWN_ADDRESS} fib daddr type != local snat to {}", uplink.address);
+        let node = uplink.address;
+        let to = format!("ip daddr != @{OWN_ADDRESS} fib daddr type != local snat to {node}");
         let ports = match ports {
             SourcePorts::FullyRandom => " fully-random",
             SourcePorts::Random => " random",
             SourcePorts::Kept => "",
         };
-        table.base("translate", "nat", "postrouting", 110, vec![format!("oifname != \"vlan*\" {to}{ports}")]);
+        table.base(
+            "translate",
+            "nat",
+            "postrouting",
+            110,
+            vec![format!("oifname != \"vlan*\" ip saddr != {node} {to}{ports}")],
+        );
     }
     Some(table)
 }

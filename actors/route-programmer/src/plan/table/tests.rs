@@ -33,7 +33,7 @@ const NODE_PORT: &str = r#"restore: iifname "eth0" fib daddr . iif type local ct
 #[test]
 fn by_default_it_translates_and_returns() {
     let first = r#"decide: iifname "eni*" ct status ! confirmed ip daddr != @own-address fib daddr type != local ct mark set ct mark | 0x80 meta mark set meta mark | 0x80"#;
-    let to = r#"translate: oifname != "vlan*" ip daddr != @own-address fib daddr type != local snat to 10.0.0.5 fully-random"#;
+    let to = r#"translate: oifname != "vlan*" ip saddr != 10.0.0.5 ip daddr != @own-address fib daddr type != local snat to 10.0.0.5 fully-random"#;
     assert_eq!(
         of(&config()).lines(),
         [
