@@ -240,6 +240,10 @@ impl Birth {
         now: Boottime,
         seed: u64,
     ) -> Turn {
+        // An answer that comes after its step is nobody's.
+        if !matches!(self.step, Step::Look { .. } | Step::Show { .. }) || !self.call.under_way {
+            return Turn::On;
+        }
         self.call.under_way = false;
         let young = now.saturating_sub(self.since) < SETTLED_AFTER;
         let waits_to_show = matches!(self.step, Step::Show { .. });

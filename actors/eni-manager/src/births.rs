@@ -9,8 +9,9 @@ use contract::ports::intents::{Intent, IntentImage};
 
 use crate::actor::EniAction;
 use crate::birth::{Birth, Step, Turn};
+use crate::looking::may_begin;
 use crate::notes::Errand;
-use crate::parting::Parting;
+use crate::parting::{Parting, Step as Outgoing};
 use crate::reading::add;
 use crate::release::{Release, Step as Taking};
 use crate::state::{EniManager, LAG};
@@ -70,6 +71,7 @@ impl EniManager {
     ) {
         let seed = self.config.seed;
         let Some(instance) = self.node.as_ref().map(|node| node.instance.clone()) else { return };
+        self.looking.remove(eni);
         let looking = |release: &Release| release.step == Taking::Look && release.call.under_way;
         if self.releases.get(eni).is_some_and(looking) {
             self.looked_after_taking(eni, &instance, result, now);
@@ -158,6 +160,18 @@ impl EniManager {
         });
     }
 
+    /// What is surely on disk goes on.
+    pub(crate) fn hear_the_disk(&mut self, now: Boottime) {
+        let notes = &self.notes;
+        let noted = |birth: &&mut Birth| matches!(birth.step, Step::Note) && notes.has(&birth.intent());
+        self.births.values_mut().filter(noted).for_each(|birth| birth.noted(now));
+        for (id, parting) in &mut self.partings {
+            if parting.step == Outgoing::Note && notes.has(&parting.intent(id)) {
+                parting.noted();
+            }
+        }
+    }
+
     /// What is next for each.
     pub(crate) fn plan_births(&mut self, node: &NodeFacts, now: Boottime, actions: &mut Vec<EniAction>) {
         for token in self.births.keys().cloned().collect::<Vec<_>>() {
@@ -166,9 +180,6 @@ impl EniManager {
             let device = self.attached.is_some().then(|| self.free_device(now));
             let may_make = self.create.backoff.open(now);
             let Some(birth) = self.births.get_mut(&token) else { continue };
-            if matches!(birth.step, Step::Note) && self.notes.has(&birth.intent()) {
-                birth.noted(now);
-            }
             if !birth.bind.under_way
                 && birth.bind.backoff.open(now)
                 && let Some((eni, attachment)) = birth.to_bind()
@@ -181,6 +192,7 @@ impl EniManager {
             if !leaves
                 && birth.call.may_start(now)
                 && let Some(action) = next(&token, birth, node, device, may_make, now)
+                && may_begin(&mut self.looking, &action)
             {
                 birth.call.under_way = true;
                 actions.push(action);

@@ -2,8 +2,46 @@
 
 use contract::Boottime;
 use contract::causes::Cause;
+use std::time::Duration;
 
 use crate::backoff::Backoff;
+
+/// What a change that failed tells of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// It was not done, and may be asked for again as it is.
+    NotYet,
+    /// EC2 does not do it, or has done it already: what is so must be read.
+    Refused,
+    /// Nobody knows whether it was done.
+    Unknown,
+}
+
+impl Failure {
+    pub(crate) fn of(cause: &Cause) -> Self {
+        match cause {
+            Cause::Throttled { .. } | Cause::Credentials { .. } => Self::NotYet,
+            Cause::Unauthorized { .. } | Cause::Ec2Refused { .. } => Self::Refused,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// Looks at the same thing again, ever less often, until EC2 shows what it has done.
+#[derive(Debug, Default)]
+pub(crate) struct Looks {
+    made: u32,
+}
+
+impl Looks {
+    /// The pause before the next one: 200 ms, doubled each time, at most `longest`.
+    pub(crate) fn next_pause(&mut self, longest: Duration) -> Duration {
+        const FIRST: Duration = Duration::from_millis(200);
+        let pause = FIRST.saturating_mul(1 << self.made.min(9)).min(longest);
+        self.made = self.made.saturating_add(1);
+        pause
+    }
+}
 
 /// A kind of call of which one is under way at a time.
 #[derive(Debug, Default)]

@@ -27,6 +27,7 @@ mod view;
 mod backoff;
 mod call;
 mod limits;
+mod looking;
 mod notes;
 
 pub use actor::{EniAction, EniOutcome, EniPerformer};

@@ -11,7 +11,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use crate::birth::SETTLED_AFTER;
-use crate::call::Call;
+use crate::call::{Call, Failure, Looks};
 
 /// How far it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub(crate) struct Parting {
     /// EC2 refused to detach it.
     refused: Option<Cause>,
     since: Boottime,
-    looks: u32,
+    looks: Looks,
 }
 
 /// What an answer comes to.
@@ -92,7 +92,16 @@ impl Parting {
 
     fn at(step: Step, asked: Option<Asked>, now: Boottime) -> Self {
         let call = Call::default();
-        Self { step, call, asked, order: None, detached_at: None, refused: None, since: now, looks: 0 }
+        Self {
+            step,
+            call,
+            asked,
+            order: None,
+            detached_at: None,
+            refused: None,
+            since: now,
+            looks: Looks::default(),
+        }
     }
 
     /// It may still be attached.
@@ -124,28 +133,25 @@ impl Parting {
                 self.step(Step::Look);
                 self.look_soon(now);
             }
-            Err(cause @ (Cause::Throttled { .. } | Cause::Credentials { .. })) => {
-                self.call.failed(cause, now, seed);
-            }
-            Err(cause @ (Cause::Unauthorized { .. } | Cause::Ec2Refused { .. })) => {
-                self.step(Step::Look);
-                self.refused = Some(cause);
-            }
-            Err(cause) => {
-                self.detached_at = Some(now);
-                self.step(Step::Look);
-                self.call.failed(cause, now, seed);
-            }
+            Err(cause) => match Failure::of(&cause) {
+                Failure::NotYet => self.call.failed(cause, now, seed),
+                Failure::Refused => {
+                    self.step(Step::Look);
+                    self.refused = Some(cause);
+                }
+                Failure::Unknown => {
+                    self.detached_at = Some(now);
+                    self.step(Step::Look);
+                    self.call.failed(cause, now, seed);
+                }
+            },
         }
     }
 
     /// Detaching takes a second or two, or for ever: it is looked at ever less often.
     fn look_soon(&mut self, now: Boottime) {
-        const FIRST: Duration = Duration::from_millis(200);
         const LONGEST: Duration = Duration::from_secs(60);
-        let pause = FIRST.saturating_mul(1 << self.looks.min(9)).min(LONGEST);
-        self.looks = self.looks.saturating_add(1);
-        self.call.backoff.not_before_at(now + pause);
+        self.call.backoff.not_before_at(now + self.looks.next_pause(LONGEST));
     }
 
     /// What EC2 says about it.
@@ -156,7 +162,8 @@ impl Parting {
         now: Boottime,
         seed: u64,
     ) -> Turn {
-        if self.step != Step::Look {
+        // Another asked, for its own reasons, before this was known.
+        if self.step != Step::Look || !self.call.under_way {
             return Turn::On;
         }
         self.call.under_way = false;

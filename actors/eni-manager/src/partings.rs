@@ -6,6 +6,7 @@ use contract::{Boottime, Reply};
 
 use crate::actor::EniAction;
 use crate::birth::{Birth, Step as Incoming};
+use crate::looking::may_begin;
 use crate::parting::{Asked, Parting, Step, Turn};
 use crate::state::{EniManager, LAG};
 
@@ -114,21 +115,21 @@ impl EniManager {
     /// What is next for each. Nothing is taken from an ENI while something is bought for it.
     pub(crate) fn plan_partings(&mut self, now: Boottime, actions: &mut Vec<EniAction>) {
         for (id, parting) in &mut self.partings {
-            if parting.step == Step::Note && self.notes.has(&parting.intent(id)) {
-                parting.noted();
-            }
             let buying = self.growing.get(id).is_some_and(|growing| growing.asked.is_some());
             if buying || !parting.call.may_start(now) {
                 continue;
             }
             let eni = id.clone();
-            actions.push(match &parting.step {
+            let action = match &parting.step {
                 Step::Note | Step::Fade(_) => continue,
                 Step::Look => EniAction::Look { eni },
                 Step::Detach(attachment) => EniAction::Detach { eni, attachment: attachment.clone() },
                 Step::Delete => EniAction::Delete { eni },
-            });
-            parting.call.under_way = true;
+            };
+            if may_begin(&mut self.looking, &action) {
+                parting.call.under_way = true;
+                actions.push(action);
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What EniManager does next: learn who we are, learn what is attached, and buy what is wanted, where there is room. Pure.
 
 use contract::Boottime;
-use contract::model::{Eni, EniView, NodeFacts, SecurityGroupId, SubnetId};
+use contract::model::{Eni, NodeFacts, SecurityGroupId, SubnetId};
 use contract::ports::ec2::EniOrder;
 use kernel::Plan;
 use std::time::Duration;
@@ -24,9 +24,6 @@ const INTERFACES_PARTIAL_FIRST: Duration = Duration::from_secs(1);
 /// While an ENI is awaited, that often at first, and then after an eighth of the time it is awaited.
 const AWAITED_FIRST: Duration = Duration::from_millis(100);
 
-/// More rounds than steps that hang on one another in one plan.
-const ROUNDS_MAX: u32 = 8;
-
 /// And at most so seldom.
 const AWAITED_LONGEST: Duration = Duration::from_secs(5);
 
@@ -34,7 +31,10 @@ impl EniManager {
     pub(crate) fn plan_at(&mut self, now: Boottime) -> Plan<EniAction> {
         let mut actions = std::mem::take(&mut self.tidings);
         self.plan_metadata(now, &mut actions);
-        let view = self.plan_until_settled(now, &mut actions);
+        if let Some(node) = self.node.clone() {
+            self.plan_ec2(&node, now, &mut actions);
+        }
+        let view = self.view(now);
         if self.published.as_ref() != Some(&view) {
             self.published = Some(view.clone());
             actions.push(EniAction::Publish(view));
@@ -42,26 +42,6 @@ impl EniManager {
         let answers = std::mem::take(&mut self.answers);
         actions.extend(answers.into_iter().map(|(reply, result)| EniAction::Answer { reply, result }));
         Plan { actions, wake_at: self.next_wake(now), restart: None }
-    }
-
-    /// What ends for one ENI may begin something for another: until nothing moves, so that the next plan finds nothing more to do
-    /// at the same time.
-    fn plan_until_settled(&mut self, now: Boottime, actions: &mut Vec<EniAction>) -> EniView {
-        let mut view = self.view(now);
-        for _ in 0..ROUNDS_MAX {
-            let planned = actions.len();
-            if let Some(node) = self.node.clone() {
-                self.plan_ec2(&node, now, actions);
-            }
-            actions.append(&mut self.tidings);
-            let next = self.view(now);
-            let settled = next == view && actions.len() == planned;
-            view = next;
-            if settled {
-                break;
-            }
-        }
-        view
     }
 
     fn plan_metadata(&mut self, now: Boottime, actions: &mut Vec<EniAction>) {
@@ -110,8 +90,10 @@ impl EniManager {
             self.ask_limits.under_way = true;
             actions.push(EniAction::AskLimits { instance_type: node.instance_type.clone() });
         }
+        // First of all what has ended, and what the disk has taken since: growth looks at how far each order is.
         self.end_births();
         self.end_partings();
+        self.hear_the_disk(now);
         if !self.read_back && !self.describe.under_way {
             self.plan_growth(node, now, actions);
         }

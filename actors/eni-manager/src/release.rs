@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use crate::call::Call;
+use crate::call::{Call, Failure, Looks};
 use crate::state::{LAG, strange};
 
 /// How far it is.
@@ -34,7 +34,7 @@ pub(crate) struct Release {
     taken_at: Option<Boottime>,
     /// EC2 refused to.
     refused: Option<Cause>,
-    looks: u32,
+    looks: Looks,
 }
 
 /// What an answer comes to.
@@ -51,7 +51,7 @@ pub(crate) enum Turn {
 impl Release {
     pub(crate) fn of(addresses: BTreeSet<Ipv4Addr>, reply: Reply<Result<(), Cause>>) -> Self {
         let (step, call) = (Step::Take, Call::default());
-        Self { addresses, reply, step, call, taken_at: None, refused: None, looks: 0 }
+        Self { addresses, reply, step, call, taken_at: None, refused: None, looks: Looks::default() }
     }
 
     /// Since when only the metadata service is waited for.
@@ -75,18 +75,18 @@ impl Release {
                 self.taken_at = Some(now);
                 self.step(Step::Look);
             }
-            Err(cause @ (Cause::Throttled { .. } | Cause::Credentials { .. })) => {
-                self.call.failed(cause, now, seed);
-            }
-            Err(cause @ (Cause::Unauthorized { .. } | Cause::Ec2Refused { .. })) => {
-                self.step(Step::Look);
-                self.refused = Some(cause);
-            }
-            // Asked again, it takes what is left, or is refused.
-            Err(cause) => {
-                self.step = Step::Look;
-                self.call.failed(cause, now, seed);
-            }
+            Err(cause) => match Failure::of(&cause) {
+                Failure::NotYet => self.call.failed(cause, now, seed),
+                Failure::Refused => {
+                    self.step(Step::Look);
+                    self.refused = Some(cause);
+                }
+                // Asked again, it takes what is left, or is refused.
+                Failure::Unknown => {
+                    self.step = Step::Look;
+                    self.call.failed(cause, now, seed);
+                }
+            },
         }
     }
 
@@ -135,10 +135,7 @@ impl Release {
     }
 
     fn look_soon(&mut self, now: Boottime) {
-        const FIRST: Duration = Duration::from_millis(200);
         const LONGEST: Duration = Duration::from_secs(10);
-        let pause = FIRST.saturating_mul(1 << self.looks.min(9)).min(LONGEST);
-        self.looks = self.looks.saturating_add(1);
-        self.call.backoff.not_before_at(now + pause);
+        self.call.backoff.not_before_at(now + self.looks.next_pause(LONGEST));
     }
 }

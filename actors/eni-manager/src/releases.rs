@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use crate::actor::EniAction;
+use crate::looking::may_begin;
 use crate::release::{Release, Step, Turn};
 use crate::state::{EniManager, LAG};
 
@@ -117,14 +118,17 @@ impl EniManager {
                 continue;
             }
             let eni = id.clone();
-            actions.push(match release.step {
+            let action = match release.step {
                 Step::Take => {
                     EniAction::Unassign { eni, addresses: release.addresses.iter().copied().collect() }
                 }
                 Step::Look => EniAction::Look { eni },
                 Step::Fade(_) => continue,
-            });
-            release.call.under_way = true;
+            };
+            if may_begin(&mut self.looking, &action) {
+                release.call.under_way = true;
+                actions.push(action);
+            }
         }
     }
 

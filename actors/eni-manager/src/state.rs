@@ -62,6 +62,8 @@ pub struct EniManager {
     pub(crate) births: BTreeMap<String, Birth>,
     /// On their way out.
     pub(crate) partings: BTreeMap<EniId, Parting>,
+    /// Looks under way: one at each ENI, whoever wants it, so that nobody takes an older answer for his own.
+    pub(crate) looking: BTreeSet<EniId>,
     /// Addresses on their way out, by ENI.
     pub(crate) releases: BTreeMap<EniId, Release>,
     /// Detached, and not believed to be attached until then.
@@ -119,6 +121,7 @@ impl EniManager {
             busy_devices: BTreeMap::new(),
             births: BTreeMap::new(),
             partings: BTreeMap::new(),
+            looking: BTreeSet::new(),
             releases: BTreeMap::new(),
             gone: BTreeMap::new(),
             notes,
