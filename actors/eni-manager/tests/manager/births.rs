@@ -63,6 +63,23 @@ fn where_the_reserve_counts_whole_enis_each_is_made_at_full_size() {
 }
 
 #[test]
+fn what_ec2_was_asked_about_an_eni_on_its_way_in_is_no_answer_about_its_way_out() {
+    let mut desk = full();
+    desk.want(12);
+    desk.created(Ok(born(1, 3)));
+    desk.attach_ends(Ok(()));
+    desk.pass(Duration::from_secs(10));
+    assert_eq!(desk.looks, [eni(1)]);
+    // It serves while EC2 is still asked for it, and goes at once.
+    desk.metadata_shows(&[born(1, 0)]);
+    let _going = desk.let_go(1, some(1, 3), true);
+    desk.looked(Ok(Some(attached_at(described(1, some(1, 3)), 1, AttachmentState::Attached))));
+    assert!(desk.detaches.is_empty(), "one answer to two questions");
+    desk.looked(Ok(Some(attached_at(described(1, some(1, 3)), 1, AttachmentState::Attached))));
+    assert_eq!(desk.detaches, [eni(1)]);
+}
+
+#[test]
 fn a_new_eni_is_shown_without_addresses_until_it_is_there_and_serves_before_it_is_bound() {
     let mut desk = full();
     desk.want(12);

@@ -341,36 +341,6 @@ fn answer<T>(action: &'static str, fate: Fate, done: Result<T, Cause>) -> Result
     }
 }
 
-/// An ENI that came into service while it was looked at, and went at once: the answer to the first look is not the second's.
-#[test]
-fn an_eni_is_looked_at_for_one_reason_at_a_time() {
-    let works = |which| Step::Ends(which, Fate::Works);
-    let mut world = World::new();
-    for step in [
-        works(0),
-        works(0),
-        Step::Want(18, false),
-        works(0),
-        works(0),
-        works(0),
-        works(1),
-        works(4),
-        Step::Time(10_000),
-        works(0),
-        Step::Want(1, true),
-        works(3),
-        works(4),
-        Step::LetGo(1, true),
-        Step::Ends(5, Fate::Lost { done: true }),
-        Step::Time(7_297),
-        works(7),
-        works(3),
-    ] {
-        world.take(step);
-    }
-    world.come_to_rest();
-}
-
 /// An order that the disk takes when nobody wants it any more is dropped at once, not by a second plan.
 #[test]
 fn an_order_on_disk_that_is_wanted_no_more_is_dropped_in_the_same_plan() {
