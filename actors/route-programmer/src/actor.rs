@@ -61,6 +61,7 @@ impl Performer<RouteProgrammer> for RoutePerformer {
     fn timeout(&self, action: &RouteAction) -> Duration {
         match action {
             RouteAction::Read { .. }
+            | RouteAction::ReadLink { .. }
             | RouteAction::Program { .. }
             | RouteAction::ReadTable
             | RouteAction::ReplaceTable(_) => PORT_TIMEOUT,
@@ -79,6 +80,7 @@ impl Performer<RouteProgrammer> for RoutePerformer {
                 None
             }
             RouteAction::Read { .. }
+            | RouteAction::ReadLink { .. }
             | RouteAction::Program { .. }
             | RouteAction::ReadTable
             | RouteAction::ReplaceTable(_) => Some(action),
@@ -94,6 +96,10 @@ impl Performer<RouteProgrammer> for RoutePerformer {
                     Ok(Some(RouteOutcome::Read { number, result }))
                 }
                 .boxed()
+            }
+            Some(RouteAction::ReadLink { job, ifindex }) => {
+                let read = self.host.link(ifindex);
+                async move { Ok(Some(RouteOutcome::LinkRead { job, result: unbroken(read.await)? })) }.boxed()
             }
             Some(RouteAction::Program { target, changes, questions }) => {
                 program(Arc::clone(&self.host), target, changes, questions).boxed()

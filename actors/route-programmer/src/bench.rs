@@ -7,7 +7,7 @@ use std::time::Duration;
 use contract::causes::Cause;
 use contract::mail::route_programmer::{HostView, RouteMail};
 use contract::model::{HostSide, PodWiring, WiringPlan};
-use contract::ports::host::{HostChange, HostError, HostSnapshot};
+use contract::ports::host::{HostChange, HostError, HostSnapshot, Link};
 use host::{Linux, NamespaceId};
 use tokio::sync::oneshot;
 
@@ -115,6 +115,11 @@ impl Bench {
                 let result = if self.blind > 0 { Err(refused("dump")) } else { Ok(self.host.clone()) };
                 self.blind = self.blind.saturating_sub(1);
                 RouteOutcome::Read { number, result }
+            }
+            RouteAction::ReadLink { job, ifindex } => {
+                let link = self.host.links.iter().find(|link| link.ifindex == ifindex).cloned();
+                let alone = |link| Link { addresses: Vec::new(), behind: None, ..link };
+                RouteOutcome::LinkRead { job, result: Ok(link.map(alone)) }
             }
             RouteAction::Program { target, changes, questions } => {
                 let (done, stopped) = self.apply(&changes);

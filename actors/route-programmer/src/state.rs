@@ -19,7 +19,7 @@ use contract::causes::Cause;
 use contract::mail::route_programmer::{HostView, RouteMail};
 use contract::model::{Damage, EniView, Lease, VethPrefix, WiringPlan};
 use contract::ports::host::{
-    HostChange, HostError, HostSnapshot, NftTable, RouteAnswer, RouteQuestion, Rule,
+    HostChange, HostError, HostSnapshot, Link, NftTable, RouteAnswer, RouteQuestion, Rule,
 };
 use ipnet::Ipv4Net;
 
@@ -101,6 +101,13 @@ pub enum RouteAction {
         /// Its number, ascending.
         number: u64,
     },
+    /// Read one link.
+    ReadLink {
+        /// For which job.
+        job: u64,
+        /// Which link.
+        ifindex: u32,
+    },
     /// Make the changes in order; if all were made, ask the questions.
     Program {
         /// For whom.
@@ -129,6 +136,13 @@ pub enum RouteOutcome {
         number: u64,
         /// The host, or why it could not be read.
         result: Result<HostSnapshot, HostError>,
+    },
+    /// A link was read, or is not there.
+    LinkRead {
+        /// For which job.
+        job: u64,
+        /// The link, or why it could not be read.
+        result: Result<Option<Link>, HostError>,
     },
     /// Changes were made, all or some.
     Programmed {
@@ -217,6 +231,7 @@ impl RouteProgrammer {
     pub(crate) fn learn(&mut self, outcome: RouteOutcome, now: Duration) {
         match outcome {
             RouteOutcome::Read { number, result } => self.read_ended(number, result, now),
+            RouteOutcome::LinkRead { job, result } => self.link_read(job, result),
             RouteOutcome::TableRead(result) => self.table_read(result, now),
             RouteOutcome::TableReplaced(result) => self.table_replaced(result, now),
             RouteOutcome::Programmed { target, done, stopped, answers } => {

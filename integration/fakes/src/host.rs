@@ -1,7 +1,7 @@
 //! The host port over the small Linux: one connection of one room, which can be lost for good.
 
 use contract::ports::host::{
-    Host, HostChange, HostError, HostSnapshot, NftTable, RouteAnswer, RouteQuestion,
+    Host, HostChange, HostError, HostSnapshot, Link, NftTable, RouteAnswer, RouteQuestion,
 };
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -92,6 +92,21 @@ impl Host for FakeHost {
             }
             host.back(journey, "read the kernel").await?;
             Ok(read)
+        }
+        .boxed()
+    }
+
+    fn link(&self, ifindex: u32) -> BoxFuture<'static, Result<Option<Link>, HostError>> {
+        let host = self.clone();
+        async move {
+            let journey = host.there("read a link").await?;
+            let read = host.world.with(|world| world.linux.snapshot(world.host)).unwrap_or_default();
+            let link = read.links.into_iter().find(|link| link.ifindex == ifindex);
+            host.back(journey, "read a link").await?;
+            if journey.fate == Fate::Refused {
+                return Err(refused("read a link".to_owned(), Errno::BUSY));
+            }
+            Ok(link.map(|link| Link { addresses: Vec::new(), behind: None, ..link }))
         }
         .boxed()
     }

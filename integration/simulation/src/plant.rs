@@ -7,7 +7,7 @@ use contract::causes::Cause;
 use contract::mail::warm_pool::PoolMail;
 use contract::ports::checkpoint::{Checkpoint, CheckpointImage, Loaded};
 use contract::ports::host::{
-    Host, HostChange, HostError, HostSnapshot, NftTable, RouteAnswer, RouteQuestion,
+    Host, HostChange, HostError, HostSnapshot, Link, NftTable, RouteAnswer, RouteQuestion,
 };
 use contract::ports::intents::{IntentImage, Intents, LoadedIntents};
 use futures::FutureExt;
@@ -129,6 +129,10 @@ impl Host for Blind {
             Ok(snapshot)
         }
         .boxed()
+    }
+
+    fn link(&self, ifindex: u32) -> BoxFuture<'static, Result<Option<Link>, HostError>> {
+        self.0.link(ifindex)
     }
 
     fn apply(&self, changes: Vec<HostChange>) -> BoxFuture<'static, (usize, Option<HostError>)> {

@@ -201,6 +201,9 @@ pub trait Host: Send + Sync + 'static {
     /// Reads links, routes and rules.
     fn snapshot(&self) -> BoxFuture<'static, Result<HostSnapshot, HostError>>;
 
+    /// Reads one link, as [`Link`] says but without its addresses and those behind it; `None` if no link has this index.
+    fn link(&self, ifindex: u32) -> BoxFuture<'static, Result<Option<Link>, HostError>>;
+
     /// Does the changes in order, and stops at the first that fails: how many were done, and what stopped it.
     fn apply(&self, changes: Vec<HostChange>) -> BoxFuture<'static, (usize, Option<HostError>)>;
 

@@ -61,6 +61,11 @@ impl Host for LinuxHost {
         async move { snapshot(&channel, deadline).await }.boxed()
     }
 
+    fn link(&self, ifindex: u32) -> BoxFuture<'static, Result<Option<Link>, HostError>> {
+        let (channel, deadline) = (self.channel.clone(), self.deadline());
+        async move { Ok(link::one(&channel, ifindex, deadline).await?.map(|seen| seen.link)) }.boxed()
+    }
+
     fn apply(&self, changes: Vec<HostChange>) -> BoxFuture<'static, (usize, Option<HostError>)> {
         let (channel, deadline) = (self.channel.clone(), self.deadline());
         async move {

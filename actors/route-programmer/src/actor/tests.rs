@@ -3,7 +3,7 @@
 use super::*;
 use crate::bench::block_on;
 use contract::model::TableId;
-use contract::ports::host::{HostSnapshot, NftTable, Route, RouteAnswer};
+use contract::ports::host::{HostSnapshot, Link, NftTable, Route, RouteAnswer};
 use std::net::Ipv4Addr;
 use tokio::sync::mpsc;
 
@@ -19,6 +19,10 @@ impl Canned {
 impl Host for Canned {
     fn snapshot(&self) -> BoxFuture<'static, Result<HostSnapshot, HostError>> {
         self.answer(HostSnapshot::default())
+    }
+
+    fn link(&self, _: u32) -> BoxFuture<'static, Result<Option<Link>, HostError>> {
+        self.answer(None)
     }
 
     fn apply(&self, changes: Vec<HostChange>) -> BoxFuture<'static, (usize, Option<HostError>)> {

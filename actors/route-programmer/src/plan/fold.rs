@@ -33,6 +33,12 @@ pub(crate) fn fold(host: &mut HostSnapshot, change: &HostChange) {
     }
 }
 
+/// Takes a link that was read by itself into the snapshot. What is behind it is not known.
+pub(crate) fn meet(host: &mut HostSnapshot, link: &Link) {
+    host.links.retain(|old| old.ifindex != link.ifindex);
+    host.links.push(link.clone());
+}
+
 fn with(host: &mut HostSnapshot, ifindex: u32, change: impl FnOnce(&mut Link)) {
     if let Some(link) = host.links.iter_mut().find(|link| link.ifindex == ifindex) {
         change(link);

@@ -24,21 +24,28 @@ fn refusal(step: &str, detail: String) -> Cause {
     Cause::HostWiring { step: step.to_owned(), detail }
 }
 
-/// The changes for a pod whose inside stands. The link is the one the shim found, and it has to be what it should be.
-pub(crate) fn wire(wiring: &PodWiring, side: &HostSide, host: &HostSnapshot) -> WireStep {
+/// The changes for a pod whose inside stands. The link is the one the shim found, and it has to be what it should be. `just_read`
+/// is that link as it was read by itself, after the others.
+pub(crate) fn wire(
+    wiring: &PodWiring,
+    side: &HostSide,
+    just_read: Option<&Link>,
+    host: &HostSnapshot,
+) -> WireStep {
     let seen = Seen::of(host);
     if let Some(link) = seen.carrier(wiring.address) {
         let detail = format!("{} is the host's own, on {}", wiring.address, link.name);
         return WireStep::Refuse(refusal("check the pod's address", detail));
     }
-    let Some(link) = seen.link(side.ifindex) else {
+    let Some(link) = just_read.or_else(|| seen.link(side.ifindex)) else {
         let cause = refusal("find the host link", format!("no link has index {}", side.ifindex));
         return if host.complete { WireStep::Refuse(cause) } else { WireStep::ReadAgain(cause) };
     };
     if let Some(detail) = stranger(wiring, side, link) {
         return WireStep::Refuse(refusal("check the host link", detail));
     }
-    let mut changes = stand(wiring.address, Some(wiring.table), true, link, &seen);
+    let pod = Place { address: wiring.address, table: Some(wiring.table), certain: true, link };
+    let mut changes = stand(&pod, &seen, just_read.is_some());
     if link.mtu_bytes != wiring.mtu_bytes {
         changes.push(HostChange::SetMtu { ifindex: link.ifindex, mtu_bytes: wiring.mtu_bytes });
     }
@@ -67,7 +74,10 @@ fn stranger(wiring: &PodWiring, side: &HostSide, link: &Link) -> Option<String> 
 /// The changes for a pod that is wired; none if its link cannot be told for certain.
 pub(super) fn repair(pod: &DesiredPod, seen: &Seen<'_>) -> Vec<HostChange> {
     host_link(pod, seen)
-        .map(|link| stand(pod.address, pod.table, pod.certain, link, seen))
+        .map(|link| {
+            let DesiredPod { address, table, certain, .. } = *pod;
+            stand(&Place { address, table, certain, link }, seen, false)
+        })
         .unwrap_or_default()
 }
 
@@ -90,21 +100,27 @@ fn host_link<'a>(pod: &DesiredPod, seen: &Seen<'a>) -> Option<&'a Link> {
     }
 }
 
-/// Adds first, then removes what contradicts: at equal priority the older rule wins, so until it is gone the new one waits.
-fn stand(
+/// Where a pod's packets come from and go to.
+struct Place<'a> {
     address: Ipv4Addr,
+    /// `None` while no known ENI carries the address.
     table: Option<TableId>,
+    /// Only then a rule that says otherwise is removed.
     certain: bool,
-    link: &Link,
-    seen: &Seen<'_>,
-) -> Vec<HostChange> {
+    link: &'a Link,
+}
+
+/// Adds first, then removes what contradicts: at equal priority the older rule wins, so until it is gone the new one waits. With
+/// `anyhow` it adds what is seen to stand, too: a rule that is gone meanwhile need not show in the proof.
+fn stand(pod: &Place<'_>, seen: &Seen<'_>, anyhow: bool) -> Vec<HostChange> {
+    let Place { address, table, certain, link } = *pod;
     let mut changes = Vec::new();
     if !link.up {
         changes.push(HostChange::LinkUp { ifindex: link.ifindex });
     }
     let route =
         Route { table: TableId::MAIN, to: address, prefix_length: 32, via: None, ifindex: link.ifindex };
-    if !link.up || !seen.has_route(&route) {
+    if anyhow || !link.up || !seen.has_route(&route) {
         changes.push(HostChange::PutRoute(route));
     }
     let to_pod = Rule {
@@ -114,7 +130,7 @@ fn stand(
         mark: None,
         table: TableId::MAIN,
     };
-    if !seen.has_rule(&to_pod) {
+    if anyhow || !seen.has_rule(&to_pod) {
         changes.push(HostChange::AddRule(to_pod));
     }
     let Some(table) = table else {
@@ -124,7 +140,8 @@ fn stand(
         Rule { priority: RulePriority::FROM_POD, from: Some(address), to: None, mark: None, table };
     let wrong = |rule: &&Rule| rule.table != table;
     let contradicted = seen.rules_from(address).iter().any(|rule| rule.table != table);
-    if table != TableId::MAIN && !seen.has_rule(&from_pod) && (certain || !contradicted) {
+    let stands = !anyhow && seen.has_rule(&from_pod);
+    if table != TableId::MAIN && !stands && (certain || !contradicted) {
         changes.push(HostChange::AddRule(from_pod));
     }
     if certain {

@@ -219,11 +219,11 @@ fn teardown_takes_rules_of_any_table_and_leaves_what_others_made() {
 fn a_host_link_that_is_not_the_pods_is_refused_by_what_is_wrong_with_it() {
     let (_, pod, host) = wired();
     let side = HostSide { ifindex: 50, mac: pod.host_mac };
-    assert_eq!(wire(&pod, &side, &host), WireStep::Change(Vec::new()));
+    assert_eq!(wire(&pod, &side, None, &host), WireStep::Change(Vec::new()));
     let refusal = |spoil: &dyn Fn(&mut HostSnapshot)| {
         let mut host = host.clone();
         spoil(&mut host);
-        match wire(&pod, &side, &host) {
+        match wire(&pod, &side, None, &host) {
             WireStep::Refuse(cause) => cause.to_string(),
             other => format!("{other:?}"),
         }

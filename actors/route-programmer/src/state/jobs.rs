@@ -1,5 +1,6 @@
-//! Wire, Unwire and Plan: accepted in order, one at a time for each address, each against a reading of the host that began
-//! after it arrived. A step that failed is tried again against a new reading, a few times, then refused with its cause.
+//! Wire, Unwire and Plan: accepted in order, one at a time for each address. An Unwire is done against a reading of the host
+//! that began after it arrived, a Wire first of all against the reading in hand and its own link, since the two routes that prove it
+//! tell whether more has changed. A step that failed is tried again against a new reading, a few times, then refused with its cause.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -7,12 +8,12 @@ use std::time::Duration;
 use contract::Reply;
 use contract::causes::Cause;
 use contract::model::{Eni, HostSide, PodWiring, TableId, WiringPlan};
-use contract::ports::host::{HostChange, HostError, RouteAnswer};
+use contract::ports::host::{HostChange, HostError, Link, RouteAnswer};
 
 use super::answers::{incomplete, overrun, stopped_at};
 use super::{Answer, JOBS_MAX, RouteAction, RouteProgrammer, Target};
 use crate::plan::{
-    Check, Standing, Unit, WireStep, check_wiring, checks, in_words, judge, teardown, wire, wiring_plan,
+    Check, Standing, Unit, WireStep, check_wiring, checks, in_words, judge, meet, teardown, wire, wiring_plan,
 };
 
 /// An ADD waits this long for its ENI's own side. An attached ENI shows within a second or two.
@@ -51,8 +52,21 @@ pub(crate) struct Job {
     pub(crate) seen: u64,
     /// Not before.
     pub(crate) again_at: Duration,
+    /// What it is done against.
+    pub(crate) sight: Sight,
     /// What is verified while it is under way.
     pub(crate) checks: Vec<Check>,
+}
+
+/// What a job is done against.
+#[derive(Debug)]
+pub(crate) enum Sight {
+    /// The reading in hand and its link, which is yet to be read.
+    Unread,
+    /// The reading in hand and its link.
+    Link(Box<Link>),
+    /// A new reading.
+    Whole,
 }
 
 /// A Plan that waits for its ENI.
@@ -90,6 +104,8 @@ impl Job {
 pub(crate) enum JobStep {
     /// To wait for a reading.
     Read,
+    /// Its link.
+    ReadLink(u32),
     /// To wait until then, or until something is heard.
     Wait(Duration),
     /// Changes.
@@ -155,6 +171,7 @@ impl RouteProgrammer {
             return false;
         }
         self.next_job += 1;
+        let sight = if matches!(task, Task::Wire { .. }) { Sight::Unread } else { Sight::Whole };
         self.jobs.push_back(Job {
             id: self.next_job,
             address,
@@ -164,6 +181,7 @@ impl RouteProgrammer {
             attempts: 0,
             seen: self.reads.begun,
             again_at: now,
+            sight,
             checks: Vec::new(),
         });
         self.survey_stale = true;
@@ -217,16 +235,35 @@ impl RouteProgrammer {
                     Err(cause) if now >= job.until() => return JobStep::End(Err(cause)),
                     Err(_) => return JobStep::Wait(job.until()),
                 };
-                if self.reads.current <= job.seen {
-                    return JobStep::Read;
-                }
-                match wire(wiring, side, &self.host) {
+                let link = match &job.sight {
+                    // Without its ENI there is no proof of the way from the pod.
+                    Sight::Unread if eni.is_some() => return JobStep::ReadLink(side.ifindex),
+                    Sight::Link(link) => Some(&**link),
+                    Sight::Unread | Sight::Whole if self.reads.current <= job.seen => return JobStep::Read,
+                    Sight::Unread | Sight::Whole => None,
+                };
+                match wire(wiring, side, link, &self.host) {
                     WireStep::Change(changes) => JobStep::Change(changes, checks(wiring, side.ifindex, eni)),
                     WireStep::ReadAgain(cause) => JobStep::Setback(cause),
                     WireStep::Refuse(cause) => JobStep::End(Err(cause)),
                 }
             }
         }
+    }
+
+    /// A job's link was read. What is not there, or cannot be read by itself, only a whole reading tells of.
+    pub(crate) fn link_read(&mut self, id: u64, result: Result<Option<Link>, HostError>) {
+        self.under_way.remove(&Target::Job(id));
+        let Some(job) = self.jobs.iter_mut().find(|job| job.id == id) else {
+            return;
+        };
+        job.sight = match result {
+            Ok(Some(link)) => {
+                meet(&mut self.host, &link);
+                Sight::Link(Box::new(link))
+            }
+            Ok(None) | Err(_) => Sight::Whole,
+        };
     }
 
     /// The changes of a job ended. A change without an answer may have been made: only a new reading tells.
@@ -260,6 +297,7 @@ impl RouteProgrammer {
             return;
         };
         job.attempts += 1;
+        job.sight = Sight::Whole;
         if job.attempts >= ATTEMPTS_MAX {
             self.end_job(position, Err(cause));
         } else {

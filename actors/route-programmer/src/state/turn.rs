@@ -60,6 +60,7 @@ impl RouteProgrammer {
             }
             match self.next_step(job, now) {
                 JobStep::Read => wants.read = true,
+                JobStep::ReadLink(ifindex) => self.read_link(id, ifindex),
                 JobStep::Wait(until) => wants.wake(until),
                 JobStep::Change(changes, checks) => self.begin_job(position, changes, checks),
                 JobStep::ReadAgain => {
@@ -82,6 +83,13 @@ impl RouteProgrammer {
                     taken.remove(&address);
                 }
             }
+        }
+    }
+
+    fn read_link(&mut self, job: u64, ifindex: u32) {
+        if self.under_way.len() < PROGRAMS_MAX {
+            self.under_way.insert(Target::Job(job), Vec::new());
+            self.outbox.push(RouteAction::ReadLink { job, ifindex });
         }
     }
 

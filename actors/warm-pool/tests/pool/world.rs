@@ -5,7 +5,7 @@ use contract::causes::Cause;
 use contract::model::LeasePhase;
 use contract::ports::checkpoint::{Checkpoint, CheckpointImage, Loaded};
 use contract::ports::host::{
-    Host, HostChange, HostError, HostSnapshot, NftTable, RouteAnswer, RouteQuestion,
+    Host, HostChange, HostError, HostSnapshot, Link, NftTable, RouteAnswer, RouteQuestion,
 };
 use futures::FutureExt;
 use futures::future::{BoxFuture, ready};
@@ -35,6 +35,10 @@ fn not_asked<T: Send + 'static>() -> BoxFuture<'static, Result<T, HostError>> {
 impl Host for Kernel {
     fn snapshot(&self) -> BoxFuture<'static, Result<HostSnapshot, HostError>> {
         ready(self.0.clone()).boxed()
+    }
+
+    fn link(&self, _: u32) -> BoxFuture<'static, Result<Option<Link>, HostError>> {
+        not_asked()
     }
 
     fn apply(&self, _: Vec<HostChange>) -> BoxFuture<'static, (usize, Option<HostError>)> {

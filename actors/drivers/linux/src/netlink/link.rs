@@ -5,6 +5,7 @@ use contract::ports::host::{HostError, Link};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{InfoKind, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage};
 use rtnetlink::LinkUnspec;
+use rustix::io::Errno;
 
 use super::channel::{Channel, Deadline};
 use super::rp_filter;
@@ -29,9 +30,7 @@ pub(crate) struct SeenLink {
 
 /// All links by index, and whether none is missing.
 pub(crate) async fn dump(channel: &Channel, deadline: Deadline) -> Result<(Vec<SeenLink>, bool), HostError> {
-    let mut question = LinkMessage::default();
-    question.attributes.push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
-    let dump = channel.dump("read links", &RouteNetlinkMessage::GetLink(question), deadline).await?;
+    let dump = channel.dump("read links", &question(0), deadline).await?;
     let whole = dump.is_whole();
     let mut links: Vec<SeenLink> = dump
         .messages
@@ -43,6 +42,28 @@ pub(crate) async fn dump(channel: &Channel, deadline: Deadline) -> Result<(Vec<S
         .collect();
     links.sort_by_key(|seen| seen.link.ifindex);
     Ok((links, whole))
+}
+
+/// The link of this index; `None` if there is none.
+pub(crate) async fn one(
+    channel: &Channel,
+    ifindex: u32,
+    deadline: Deadline,
+) -> Result<Option<SeenLink>, HostError> {
+    match channel.ask(&format!("read link {ifindex}"), question(ifindex), deadline).await {
+        Ok(Some(RouteNetlinkMessage::NewLink(link))) => Ok(Some(parse(&link))),
+        Ok(_) => Ok(None),
+        Err(HostError::Refused { errno, .. }) if errno == Errno::NODEV.raw_os_error() => Ok(None),
+        Err(other) => Err(other),
+    }
+}
+
+/// For the link of this index; 0 is all of them.
+fn question(ifindex: u32) -> RouteNetlinkMessage {
+    let mut question = LinkMessage::default();
+    question.header.index = ifindex;
+    question.attributes.push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
+    RouteNetlinkMessage::GetLink(question)
 }
 
 /// Sets the MTU.

@@ -1,6 +1,6 @@
 //! Links, addresses, what is behind a veth, rp_filter.
 
-use contract::ports::host::{Host, HostChange, HostError};
+use contract::ports::host::{Host, HostChange, HostError, Link};
 use netlink_packet_route::address::AddressScope;
 use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 
@@ -42,6 +42,20 @@ fn a_link_is_shown_as_it_is_and_changed_as_told() {
         let after = place.link(one).await;
         assert_eq!((after.mtu_bytes, after.addresses), (9001, vec![(ip(5), 24)]));
         assert_eq!(after.mac, before.mac);
+    });
+}
+
+#[test]
+fn a_link_by_itself_is_what_all_of_them_show_without_addresses() {
+    in_namespace(|place| async move {
+        let pod = place.pod("eni1").await;
+        let (one, _) = place.pair("one", "other").await;
+        place.apply([HostChange::AddAddress { ifindex: one, address: ip(5), prefix_length: 24 }]).await;
+        for ifindex in [1, one, pod.ifindex] {
+            let among_all = Link { addresses: vec![], behind: None, ..place.link(ifindex).await };
+            assert_eq!(place.host.link(ifindex).await, Ok(Some(among_all)));
+        }
+        assert_eq!(place.host.link(77).await, Ok(None));
     });
 }
 

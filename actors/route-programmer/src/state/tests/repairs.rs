@@ -105,7 +105,7 @@ fn a_rule_that_an_earlier_eni_left_for_an_address_that_is_a_pods_now_is_taken_aw
     let foreign = rule(32_765, Some(pod.address), None, TableId(10_001));
     bench.host.rules.extend([left, foreign]);
     let _answer = bench.wire(&pod, 50);
-    bench.settle();
+    bench.pass(Duration::from_secs(1));
     assert!(!bench.host.rules.contains(&left) && bench.host.rules.contains(&foreign));
 }
 
