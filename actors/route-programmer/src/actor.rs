@@ -11,7 +11,7 @@ use futures::future::{BoxFuture, ready};
 use kernel::{Broken, Core, Event, Performer, Plan};
 
 use crate::plan::{FAMILY, NAME};
-use crate::state::{Answer, RouteAction, RouteOutcome, RouteProgrammer, Target};
+use crate::state::{Answer, PATIENCE, RouteAction, RouteOutcome, RouteProgrammer, Target};
 
 /// The host port answers by its own timeouts, change by change; this is for a whole reading or batch.
 const PORT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -61,6 +61,7 @@ impl Performer<RouteProgrammer> for RoutePerformer {
     fn timeout(&self, action: &RouteAction) -> Duration {
         match action {
             RouteAction::Read { .. }
+            | RouteAction::Listen
             | RouteAction::ReadLink { .. }
             | RouteAction::Program { .. }
             | RouteAction::ReadTable
@@ -80,6 +81,7 @@ impl Performer<RouteProgrammer> for RoutePerformer {
                 None
             }
             RouteAction::Read { .. }
+            | RouteAction::Listen
             | RouteAction::ReadLink { .. }
             | RouteAction::Program { .. }
             | RouteAction::ReadTable
@@ -96,6 +98,10 @@ impl Performer<RouteProgrammer> for RoutePerformer {
                     Ok(Some(RouteOutcome::Read { number, result }))
                 }
                 .boxed()
+            }
+            Some(RouteAction::Listen) => {
+                let news = self.host.news(NAME, PATIENCE);
+                async move { Ok(Some(RouteOutcome::Heard(unbroken(news.await)?))) }.boxed()
             }
             Some(RouteAction::ReadLink { job, ifindex }) => {
                 let read = self.host.link(ifindex);

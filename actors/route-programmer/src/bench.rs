@@ -7,7 +7,7 @@ use std::time::Duration;
 use contract::causes::Cause;
 use contract::mail::route_programmer::{HostView, RouteMail};
 use contract::model::{HostSide, PodWiring, WiringPlan};
-use contract::ports::host::{HostChange, HostError, HostSnapshot, Link};
+use contract::ports::host::{HostChange, HostError, HostEvent, HostSnapshot, Link};
 use host::{Linux, NamespaceId};
 use tokio::sync::oneshot;
 
@@ -16,6 +16,9 @@ use crate::state::{Answer, RouteAction, RouteConfig, RouteOutcome, RouteProgramm
 mod node;
 
 pub(crate) use node::*;
+
+/// After so long the room has looked at a host that tells nothing.
+pub(crate) const A_LOOK: Duration = Duration::from_secs(301);
 
 /// What a test makes the kernel do to a change.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,6 +57,8 @@ pub(crate) struct Bench {
     pub(crate) nft_place: NamespaceId,
     /// The nft command cannot be started.
     pub(crate) nft_gone: bool,
+    /// The room waits for what the kernel tells.
+    pub(crate) listening: bool,
     /// A line that is read with every table.
     pub(crate) nft_says: Option<String>,
 }
@@ -82,6 +87,7 @@ impl Bench {
             nft,
             nft_place,
             nft_gone: false,
+            listening: false,
             nft_says: None,
         }
     }
@@ -92,6 +98,14 @@ impl Bench {
         self.held.clear();
         self.made.clear();
         self.wake_at = None;
+        self.listening = false;
+    }
+
+    /// The kernel tells this.
+    pub(crate) fn hear(&mut self, told: Result<Vec<HostEvent>, HostError>) {
+        assert!(std::mem::take(&mut self.listening), "nobody listens");
+        self.room.learn(RouteOutcome::Heard(told), self.now);
+        self.settle();
     }
 
     pub(crate) fn tell(&mut self, mail: RouteMail) {
@@ -116,6 +130,7 @@ impl Bench {
                 self.blind = self.blind.saturating_sub(1);
                 RouteOutcome::Read { number, result }
             }
+            RouteAction::Listen => return self.listening = true,
             RouteAction::ReadLink { job, ifindex } => {
                 let link = self.host.links.iter().find(|link| link.ifindex == ifindex).cloned();
                 let alone = |link| Link { addresses: Vec::new(), behind: None, ..link };

@@ -25,7 +25,7 @@ use contract::ports::host::{HostChange, HostSnapshot, Rule};
 
 pub(crate) use check::damages;
 pub(crate) use eni::from_eni;
-pub(crate) use fold::{fold, meet};
+pub(crate) use fold::{News, fold, meet};
 pub(crate) use node::DesiredNode;
 pub(crate) use pod::{WireStep, teardown, wire};
 pub(crate) use table::{FAMILY, NAME, Table, Uplink, table};
@@ -143,7 +143,7 @@ pub(crate) fn diff(desired: &Desired, host: &HostSnapshot) -> Survey {
     }
     for wanted in &desired.enis {
         let eni = &wanted.eni;
-        let Some(link) = seen.eni_link(eni.mac) else {
+        let Some(link) = seen.link_of(eni.mac) else {
             let cause = Cause::LinkMissing { eni: eni.id.clone(), mac: eni.mac.to_string() };
             survey.missing.insert(eni.id.clone(), cause);
             continue;

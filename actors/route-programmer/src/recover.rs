@@ -6,7 +6,7 @@ use contract::model::EniView;
 use contract::ports::host::HostSnapshot;
 
 use crate::plan::Survey;
-use crate::state::{RouteConfig, RouteProgrammer, TableState};
+use crate::state::{Listening, RouteConfig, RouteProgrammer, TableState};
 
 impl RouteProgrammer {
     /// Starts from the host as it is. Nothing of an earlier life is needed: every rule and route is in the snapshot, and who
@@ -20,6 +20,7 @@ impl RouteProgrammer {
             unwired: BTreeSet::new(),
             host: snapshot,
             reads: crate::state::first_reading(),
+            listening: Listening::default(),
             survey: Survey::default(),
             survey_stale: true,
             just_read: false,

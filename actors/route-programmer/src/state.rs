@@ -5,6 +5,7 @@ mod answers;
 mod departures;
 mod jobs;
 mod looks;
+mod news;
 mod reads;
 mod repairs;
 mod table;
@@ -19,13 +20,14 @@ use contract::causes::Cause;
 use contract::mail::route_programmer::{HostView, RouteMail};
 use contract::model::{Damage, EniView, Lease, VethPrefix, WiringPlan};
 use contract::ports::host::{
-    HostChange, HostError, HostSnapshot, Link, NftTable, RouteAnswer, RouteQuestion, Rule,
+    HostChange, HostError, HostEvent, HostSnapshot, Link, NftTable, RouteAnswer, RouteQuestion, Rule,
 };
 use ipnet::Ipv4Net;
 
 use crate::plan::{Survey, Unit};
 use jobs::{Job, PlanWait};
 use looks::{Look, Question};
+pub(crate) use news::{Listening, PATIENCE};
 use reads::Reads;
 use repairs::Repair;
 pub(crate) use table::TableState;
@@ -101,6 +103,8 @@ pub enum RouteAction {
         /// Its number, ascending.
         number: u64,
     },
+    /// Wait for what the kernel tells.
+    Listen,
     /// Read one link.
     ReadLink {
         /// For which job.
@@ -137,6 +141,8 @@ pub enum RouteOutcome {
         /// The host, or why it could not be read.
         result: Result<HostSnapshot, HostError>,
     },
+    /// What the kernel told, in order; nothing after a long silence.
+    Heard(Result<Vec<HostEvent>, HostError>),
     /// A link was read, or is not there.
     LinkRead {
         /// For which job.
@@ -174,6 +180,7 @@ pub struct RouteProgrammer {
     /// The host as last read, with the changes made since.
     pub(crate) host: HostSnapshot,
     pub(crate) reads: Reads,
+    pub(crate) listening: Listening,
     /// Views against host; made anew when either changed.
     pub(crate) survey: Survey,
     pub(crate) survey_stale: bool,
@@ -231,6 +238,7 @@ impl RouteProgrammer {
     pub(crate) fn learn(&mut self, outcome: RouteOutcome, now: Duration) {
         match outcome {
             RouteOutcome::Read { number, result } => self.read_ended(number, result, now),
+            RouteOutcome::Heard(result) => self.heard(result, now),
             RouteOutcome::LinkRead { job, result } => self.link_read(job, result),
             RouteOutcome::TableRead(result) => self.table_read(result, now),
             RouteOutcome::TableReplaced(result) => self.table_replaced(result, now),

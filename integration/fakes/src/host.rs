@@ -1,7 +1,7 @@
 //! The host port over the small Linux: one connection of one room, which can be lost for good.
 
 use contract::ports::host::{
-    Host, HostChange, HostError, HostSnapshot, Link, NftTable, RouteAnswer, RouteQuestion,
+    Host, HostChange, HostError, HostEvent, HostSnapshot, Link, NftTable, RouteAnswer, RouteQuestion,
 };
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -11,24 +11,30 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::time::sleep;
 
-use crate::shared::SharedWorld;
+use crate::ears::Ears;
+use crate::shared::{Shared, SharedWorld};
 use crate::weather::{Fate, Journey};
 
 /// As the driver is made with.
 const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A change is told of after so long at the latest.
+const LISTENS_EVERY: Duration = Duration::from_millis(200);
 
 /// The host port.
 #[derive(Clone)]
 pub struct FakeHost {
     world: SharedWorld,
     lost: Arc<AtomicBool>,
+    ears: Shared<Ears>,
 }
 
 impl FakeHost {
     /// A new connection to the kernel of this world's node.
     #[must_use]
     pub fn connect(world: SharedWorld) -> Self {
-        Self { world, lost: Arc::default() }
+        let ears = world.with(Ears::new);
+        Self { world, lost: Arc::default(), ears: Shared::new(ears) }
     }
 
     /// The way to the kernel: what became of the call before it got there.
@@ -107,6 +113,30 @@ impl Host for FakeHost {
                 return Err(refused("read a link".to_owned(), Errno::BUSY));
             }
             Ok(link.map(|link| Link { addresses: Vec::new(), behind: None, ..link }))
+        }
+        .boxed()
+    }
+
+    fn news(
+        &self,
+        table: &'static str,
+        patience: Duration,
+    ) -> BoxFuture<'static, Result<Vec<HostEvent>, HostError>> {
+        let host = self.clone();
+        async move {
+            let until = host.world.now() + patience;
+            loop {
+                let journey = host.there("listen to the kernel").await?;
+                let told = host.world.with(|world| host.ears.with(|ears| ears.hear(world, table)));
+                if journey.fate == Fate::LostAfter {
+                    // As when the socket's buffer was full.
+                    return Ok(vec![HostEvent::Lost]);
+                }
+                if !told.is_empty() || host.world.now() >= until {
+                    return Ok(told);
+                }
+                sleep(LISTENS_EVERY).await;
+            }
         }
         .boxed()
     }

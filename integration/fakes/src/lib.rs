@@ -8,6 +8,7 @@ mod arrival;
 mod checkpoint;
 mod dice;
 mod disk;
+mod ears;
 mod ec2;
 mod fabric;
 mod host;

@@ -7,7 +7,7 @@ use contract::causes::Cause;
 use contract::mail::warm_pool::PoolMail;
 use contract::ports::checkpoint::{Checkpoint, CheckpointImage, Loaded};
 use contract::ports::host::{
-    Host, HostChange, HostError, HostSnapshot, Link, NftTable, RouteAnswer, RouteQuestion,
+    Host, HostChange, HostError, HostEvent, HostSnapshot, Link, NftTable, RouteAnswer, RouteQuestion,
 };
 use contract::ports::intents::{IntentImage, Intents, LoadedIntents};
 use futures::FutureExt;
@@ -133,6 +133,14 @@ impl Host for Blind {
 
     fn link(&self, ifindex: u32) -> BoxFuture<'static, Result<Option<Link>, HostError>> {
         self.0.link(ifindex)
+    }
+
+    fn news(
+        &self,
+        table: &'static str,
+        patience: Duration,
+    ) -> BoxFuture<'static, Result<Vec<HostEvent>, HostError>> {
+        self.0.news(table, patience)
     }
 
     fn apply(&self, changes: Vec<HostChange>) -> BoxFuture<'static, (usize, Option<HostError>)> {

@@ -4,6 +4,7 @@
 use futures::future::BoxFuture;
 use ipnet::Ipv4Net;
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use crate::model::{Fwmark, Mac, RulePriority, TableId};
 
@@ -126,6 +127,52 @@ pub enum HostChange {
     },
 }
 
+/// Something that happened to the host, whoever did it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HostEvent {
+    /// A link is new or was changed; without its addresses and those behind it.
+    Link(Box<Link>),
+    /// A link is gone. Routes that go with it are not told of.
+    LinkGone(u32),
+    /// A link has this address.
+    Address {
+        /// Which link.
+        ifindex: u32,
+        /// The address.
+        address: Ipv4Addr,
+        /// Its prefix length.
+        prefix_length: u8,
+    },
+    /// A link lost this address. Routes that go with a link's last address are not told of.
+    AddressGone {
+        /// Which link.
+        ifindex: u32,
+        /// The address.
+        address: Ipv4Addr,
+        /// Its prefix length.
+        prefix_length: u8,
+    },
+    /// A route is new, or replaced the one to the same destination in the same table.
+    Route(Route),
+    /// A route is gone.
+    RouteGone(Route),
+    /// A rule is new.
+    Rule(Rule),
+    /// A rule is gone.
+    RuleGone(Rule),
+    /// A link's IPv4 rp_filter was set.
+    RpFilter {
+        /// Which link.
+        ifindex: u32,
+        /// To what.
+        value: u32,
+    },
+    /// Something in the nft table that was named.
+    NftTable,
+    /// More happened than could be told: only a reading tells what.
+    Lost,
+}
+
 /// "Where would this packet go?"
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RouteQuestion {
@@ -203,6 +250,15 @@ pub trait Host: Send + Sync + 'static {
 
     /// Reads one link, as [`Link`] says but without its addresses and those behind it; `None` if no link has this index.
     fn link(&self, ifindex: u32) -> BoxFuture<'static, Result<Option<Link>, HostError>>;
+
+    /// What happened since the last call, or since the connection was made: answered soon after something did, at the latest
+    /// after `patience`, with at most some thousand events in order. One's own changes are told like anybody's. Of nft only what
+    /// happened in `table` is told. For one caller at a time.
+    fn news(
+        &self,
+        table: &'static str,
+        patience: Duration,
+    ) -> BoxFuture<'static, Result<Vec<HostEvent>, HostError>>;
 
     /// Does the changes in order, and stops at the first that fails: how many were done, and what stopped it.
     fn apply(&self, changes: Vec<HostChange>) -> BoxFuture<'static, (usize, Option<HostError>)>;

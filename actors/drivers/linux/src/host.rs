@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use contract::ports::host::{
-    Host, HostChange, HostError, HostSnapshot, Link, NftTable, Route, RouteAnswer, RouteQuestion, Rule,
+    Host, HostChange, HostError, HostEvent, HostSnapshot, Link, NftTable, Route, RouteAnswer, RouteQuestion,
+    Rule,
 };
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -15,6 +17,7 @@ use futures::future::BoxFuture;
 use crate::netlink::address::{self, SeenAddress};
 use crate::netlink::channel::{Channel, Deadline};
 use crate::netlink::link::{self, Peer, SeenLink};
+use crate::netlink::watch::Watch;
 use crate::netlink::{route, rule};
 use crate::nft::Nft;
 
@@ -22,23 +25,26 @@ use crate::nft::Nft;
 ///
 /// Dropping a call's future abandons it: a netlink change already sent is done all the same, an nft child is killed, and
 /// what it had committed stays.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct LinuxHost {
     channel: Channel,
+    /// Without a place to listen everything else still works.
+    watch: Arc<Result<Watch, HostError>>,
     nft: Nft,
     timeout: Duration,
 }
 
 impl LinuxHost {
-    /// Opens a netlink socket in the network namespace of the calling thread, and spawns its task on the current tokio
-    /// runtime. Each call of the port, however many messages it takes, is answered within `timeout`.
+    /// Opens its netlink sockets in the network namespace of the calling thread, on the current tokio runtime. What happens from
+    /// then on is kept for [`Host::news`], as much of it as a socket's buffer holds. Each call of the port, however many messages it takes, is answered within `timeout`.
     ///
     /// When that runtime ends or the socket breaks, every later call is [`HostError::ConnectionLost`]: make a new host.
     ///
     /// # Errors
-    /// When there is no tokio runtime, or the socket cannot be opened.
+    /// When there is no tokio runtime, or the socket for questions and changes cannot be opened.
     pub fn connect(timeout: Duration) -> Result<Self, HostError> {
-        Ok(Self { channel: Channel::open()?, nft: Nft::default(), timeout })
+        let channel = Channel::open()?;
+        Ok(Self { watch: Arc::new(Watch::open()), channel, nft: Nft::default(), timeout })
     }
 
     /// The nft command to run instead of `nft`, which is looked up in PATH.
@@ -64,6 +70,21 @@ impl Host for LinuxHost {
     fn link(&self, ifindex: u32) -> BoxFuture<'static, Result<Option<Link>, HostError>> {
         let (channel, deadline) = (self.channel.clone(), self.deadline());
         async move { Ok(link::one(&channel, ifindex, deadline).await?.map(|seen| seen.link)) }.boxed()
+    }
+
+    fn news(
+        &self,
+        table: &'static str,
+        patience: Duration,
+    ) -> BoxFuture<'static, Result<Vec<HostEvent>, HostError>> {
+        let watch = Arc::clone(&self.watch);
+        async move {
+            match watch.as_ref() {
+                Ok(watch) => watch.news(table, patience).await,
+                Err(deaf) => Err(deaf.clone()),
+            }
+        }
+        .boxed()
     }
 
     fn apply(&self, changes: Vec<HostChange>) -> BoxFuture<'static, (usize, Option<HostError>)> {

@@ -2,8 +2,10 @@
 
 pub(crate) mod address;
 pub(crate) mod channel;
+pub(crate) mod event;
 pub(crate) mod link;
 pub(crate) mod packet;
 pub(crate) mod route;
 pub(crate) mod rp_filter;
 pub(crate) mod rule;
+pub(crate) mod watch;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::bench::block_on;
 use contract::model::TableId;
-use contract::ports::host::{HostSnapshot, Link, NftTable, Route, RouteAnswer};
+use contract::ports::host::{HostEvent, HostSnapshot, Link, NftTable, Route, RouteAnswer};
 use std::net::Ipv4Addr;
 use tokio::sync::mpsc;
 
@@ -23,6 +23,10 @@ impl Host for Canned {
 
     fn link(&self, _: u32) -> BoxFuture<'static, Result<Option<Link>, HostError>> {
         self.answer(None)
+    }
+
+    fn news(&self, _: &'static str, _: Duration) -> BoxFuture<'static, Result<Vec<HostEvent>, HostError>> {
+        self.answer(vec![HostEvent::LinkGone(7)])
     }
 
     fn apply(&self, changes: Vec<HostChange>) -> BoxFuture<'static, (usize, Option<HostError>)> {

@@ -49,7 +49,7 @@ impl DesiredNode {
             self.rules.iter().filter(|rule| !seen.has_rule(rule)).map(|rule| HostChange::AddRule(*rule));
         let stale = seen.node_rules().iter().filter(|rule| !self.rules.contains(rule));
         let mut changes: Vec<_> = missing.chain(stale.map(|rule| HostChange::RemoveRule(*rule))).collect();
-        let strict = self.loose.and_then(|mac| seen.eni_link(mac)).filter(|link| {
+        let strict = self.loose.and_then(|mac| seen.link_of(mac)).filter(|link| {
             // Not told is not known: nothing is written blindly.
             link.rp_filter.is_some_and(|value| value != LOOSE)
         });

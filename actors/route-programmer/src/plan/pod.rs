@@ -81,17 +81,18 @@ pub(super) fn repair(pod: &DesiredPod, seen: &Seen<'_>) -> Vec<HostChange> {
         .unwrap_or_default()
 }
 
-/// The pod's link: the one that has the address behind it, else the one its route already uses. Never by name: a pod that
-/// came back under its old name may have two for a while.
+/// The pod's link: the one that has the address behind it, else, while it is not known what is behind, the one its route already
+/// uses, or the one we made for this pod. Never by name: a pod that came back under its old name may have two for a while.
 fn host_link<'a>(pod: &DesiredPod, seen: &Seen<'a>) -> Option<&'a Link> {
     let routed = |link: &Link| seen.pod_routes(pod.address).iter().any(|route| route.ifindex == link.ifindex);
     match seen.links_before(pod.address) {
         [only] => Some(only),
-        [] => seen
-            .pod_routes(pod.address)
-            .iter()
-            .filter_map(|route| seen.link(route.ifindex))
-            .find(|link| link.veth_to_elsewhere && link.behind.is_none()),
+        [] => {
+            let routes = seen.pod_routes(pod.address).iter().filter_map(|route| seen.link(route.ifindex));
+            routes
+                .chain(seen.link_of(pod.host_mac))
+                .find(|link| link.veth_to_elsewhere && link.behind.is_none())
+        }
         several => several
             .iter()
             .find(|link| link.mac == Some(pod.host_mac))

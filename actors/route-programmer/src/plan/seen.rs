@@ -11,7 +11,7 @@ use super::node::is_node_rule;
 /// The snapshot by the keys that matter here.
 pub(super) struct Seen<'a> {
     links: BTreeMap<u32, &'a Link>,
-    eni_links: BTreeMap<Mac, &'a Link>,
+    first_of_mac: BTreeMap<Mac, &'a Link>,
     behind: BTreeMap<Ipv4Addr, Vec<&'a Link>>,
     routes: BTreeSet<Route>,
     pod_routes: BTreeMap<Ipv4Addr, Vec<Route>>,
@@ -53,7 +53,7 @@ impl<'a> Seen<'a> {
     pub(super) fn of(host: &'a HostSnapshot) -> Self {
         let mut seen = Self {
             links: BTreeMap::new(),
-            eni_links: BTreeMap::new(),
+            first_of_mac: BTreeMap::new(),
             behind: BTreeMap::new(),
             routes: host.routes.iter().copied().collect(),
             pod_routes: BTreeMap::new(),
@@ -65,7 +65,7 @@ impl<'a> Seen<'a> {
         };
         for link in &host.links {
             seen.links.insert(link.ifindex, link);
-            seen.note_eni_link(link);
+            seen.note_mac(link);
             for address in link.behind.iter().flatten() {
                 seen.behind.entry(*address).or_default().push(link);
             }
@@ -94,18 +94,18 @@ impl<'a> Seen<'a> {
     }
 
     /// A VLAN or macvlan link made on an ENI carries the ENI's MAC too; the ENI was there first, so its index is lower.
-    fn note_eni_link(&mut self, link: &'a Link) {
+    fn note_mac(&mut self, link: &'a Link) {
         let Some(mac) = link.mac else {
             return;
         };
-        let first = self.eni_links.entry(mac).or_insert(link);
+        let first = self.first_of_mac.entry(mac).or_insert(link);
         if link.ifindex < first.ifindex {
             *first = link;
         }
     }
 
-    pub(super) fn eni_link(&self, mac: Mac) -> Option<&'a Link> {
-        self.eni_links.get(&mac).copied()
+    pub(super) fn link_of(&self, mac: Mac) -> Option<&'a Link> {
+        self.first_of_mac.get(&mac).copied()
     }
 
     pub(super) fn link(&self, ifindex: u32) -> Option<&'a Link> {

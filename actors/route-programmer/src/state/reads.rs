@@ -8,16 +8,22 @@ use contract::ports::host::{HostChange, HostError, HostSnapshot};
 
 use super::answers::unread;
 use super::{RouteProgrammer, Target};
-use crate::plan::{Unit, fold};
-
-/// The host is read this often when nothing happens, to find what nobody told us.
-pub(crate) const READ_EVERY: Duration = Duration::from_secs(30);
+use crate::plan::{News, Unit, fold};
 
 /// After a failed reading: the first pause, doubled each time.
 const READ_AGAIN_FIRST: Duration = Duration::from_millis(100);
 
-/// While somebody waits for an ENI's link, it is looked for this often: an attached ENI shows within 300 ms of its link.
-const LINK_POLL: Duration = Duration::from_millis(100);
+/// The longest such pause.
+const READ_AGAIN_MOST: Duration = Duration::from_secs(30);
+
+/// While somebody waits for an ENI's link, it is looked for this often, should the kernel not tell of it.
+const LINK_POLL: Duration = Duration::from_secs(1);
+
+/// Whether anybody waits or not, it is looked for so often at least.
+const LINK_POLL_MOST: Duration = Duration::from_secs(30);
+
+/// What a reading under way is made up for at most: more than a burst of pods on the largest node makes.
+const NEWS_MAX: usize = 16_384;
 
 /// The readings.
 #[derive(Debug)]
@@ -26,8 +32,10 @@ pub(crate) struct Reads {
     pub(crate) begun: u64,
     /// Number of the reading that the held snapshot is of.
     pub(crate) current: u64,
-    /// Changes made since the reading under way began; `None` if none is under way.
-    pub(crate) since: Option<Vec<HostChange>>,
+    /// What happened since the reading under way began; `None` if none is under way.
+    since: Option<Vec<News>>,
+    /// A reading with a higher number is wanted: something happened that nobody could tell of.
+    pub(crate) missed: u64,
     /// When the last one ended; `None` until the first turn after recovery.
     pub(crate) ended_at: Option<Duration>,
     /// Failures in a row.
@@ -45,6 +53,7 @@ impl Reads {
             begun: 1,
             current: 1,
             since: None,
+            missed: 0,
             ended_at: None,
             failures: 0,
             again_at: Duration::ZERO,
@@ -59,9 +68,20 @@ impl Reads {
         self.begun
     }
 
-    /// When the next one is due though nobody asked for it.
-    pub(crate) fn due_at(&self) -> Duration {
-        self.ended_at.unwrap_or_default() + READ_EVERY
+    /// One is under way.
+    pub(crate) fn under_way(&self) -> bool {
+        self.since.is_some()
+    }
+
+    /// Something happened to the host. What a reading under way has passed already is made up for at its end, as far as there is room:
+    /// beyond that it is read once more.
+    pub(crate) fn note(&mut self, news: News) {
+        let Some(since) = &mut self.since else { return };
+        if since.len() < NEWS_MAX {
+            since.push(news);
+        } else {
+            self.missed = self.begun;
+        }
     }
 }
 
@@ -81,7 +101,9 @@ impl RouteProgrammer {
         match result {
             Ok(mut host) => {
                 // The reading may have passed a place before a change was made there.
-                since.iter().for_each(|change| fold(&mut host, change));
+                for news in &since {
+                    fold(&mut host, news);
+                }
                 self.host = host;
                 self.reads.current = number;
                 self.reads.failures = 0;
@@ -92,7 +114,7 @@ impl RouteProgrammer {
             Err(error) => {
                 let cause = unread(&error);
                 self.reads.failures = self.reads.failures.saturating_add(1);
-                self.reads.again_at = now + backoff(READ_AGAIN_FIRST, self.reads.failures, READ_EVERY);
+                self.reads.again_at = now + backoff(READ_AGAIN_FIRST, self.reads.failures, READ_AGAIN_MOST);
                 self.reads.trouble = Some(cause.clone());
                 self.setback_readers(number, &cause, now);
                 self.refuse_lookers(number, &cause);
@@ -105,10 +127,9 @@ impl RouteProgrammer {
     pub(crate) fn note_changes(&mut self, target: &Target, done: usize) -> (Vec<HostChange>, usize) {
         let asked = self.under_way.remove(target).unwrap_or_default();
         for change in asked.iter().take(done) {
-            fold(&mut self.host, change);
-            if let Some(since) = &mut self.reads.since {
-                since.push(change.clone());
-            }
+            let news = News::Made(change.clone());
+            fold(&mut self.host, &news);
+            self.reads.note(news);
             self.changes = self.changes.saturating_add(1);
         }
         self.survey_stale = true;
@@ -123,7 +144,7 @@ impl RouteProgrammer {
             .values()
             .map(|since| {
                 let age = last.saturating_sub(*since);
-                let pause = if awaited { LINK_POLL } else { (age / 4).clamp(LINK_POLL, READ_EVERY) };
+                let pause = if awaited { LINK_POLL } else { (age / 4).clamp(LINK_POLL, LINK_POLL_MOST) };
                 last + pause
             })
             .min()

@@ -6,12 +6,15 @@ use std::time::Duration;
 use contract::causes::Cause;
 use contract::ports::host::HostError;
 
-use super::reads::{READ_EVERY, backoff};
+use super::reads::backoff;
 use super::{RouteAction, RouteProgrammer};
 use crate::plan::{FAMILY, NAME, Table, table};
 
 /// Pause after it could not be read or replaced, doubled each time.
 const AGAIN_FIRST: Duration = Duration::from_millis(200);
+
+/// The longest such pause.
+const AGAIN_MOST: Duration = Duration::from_secs(30);
 
 /// The table.
 #[derive(Debug, Default)]
@@ -25,6 +28,8 @@ pub(crate) struct TableState {
     replaced: bool,
     /// It was once what it should be.
     stood: bool,
+    /// Something in it was changed: what is held is not what it is.
+    touched: bool,
     read_at: Duration,
     again_at: Duration,
     failures: u32,
@@ -37,6 +42,11 @@ impl TableState {
     /// stands.
     fn serves(&self) -> bool {
         self.stood || (self.wanted.is_none() && self.held.as_ref().is_some_and(|lines| !lines.is_empty()))
+    }
+
+    /// It is to be read, whoever changed it.
+    pub(crate) fn look_again(&mut self) {
+        self.touched = true;
     }
 
     fn is_wrong(&self) -> bool {
@@ -53,7 +63,7 @@ impl TableState {
 
     fn failed(&mut self, step: &str, detail: String, now: Duration) {
         self.failures = self.failures.saturating_add(1);
-        self.again_at = now + backoff(AGAIN_FIRST, self.failures, READ_EVERY);
+        self.again_at = now + backoff(AGAIN_FIRST, self.failures, AGAIN_MOST);
         let step = format!("{step} nft table {FAMILY} {NAME}");
         self.trouble = Some(Cause::HostWiring { step, detail });
     }
@@ -77,8 +87,9 @@ impl RouteProgrammer {
         if self.table.under_way {
             return None;
         }
-        let read_at = if self.table.held.is_some() { self.table.read_at + READ_EVERY } else { now };
-        let wrong = self.table.is_wrong() && self.survey.mark_leads;
+        let known = self.table.held.is_some() && !self.table.touched;
+        let read_at = if known { self.table.read_at + self.listening.look_every() } else { now };
+        let wrong = known && self.table.is_wrong() && self.survey.mark_leads;
         let due_at = if wrong { now } else { read_at }.max(self.table.again_at);
         if due_at > now {
             return Some(due_at);
@@ -86,7 +97,10 @@ impl RouteProgrammer {
         self.table.under_way = true;
         match self.table.wanted.as_ref().filter(|_| wrong) {
             Some(wanted) => self.outbox.push(RouteAction::ReplaceTable(wanted.to_make())),
-            None => self.outbox.push(RouteAction::ReadTable),
+            None => {
+                self.table.touched = false;
+                self.outbox.push(RouteAction::ReadTable);
+            }
         }
         None
     }

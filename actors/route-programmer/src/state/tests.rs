@@ -9,6 +9,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 mod looks;
+mod news;
 mod outward;
 mod repairs;
 mod storm;
@@ -51,7 +52,7 @@ fn a_plain_restart_changes_nothing() {
     bench.restart();
     bench.tell(RouteMail::Enis(enis(0..2)));
     bench.tell(RouteMail::Leases(leases([pod.address])));
-    bench.pass(Duration::from_secs(120));
+    bench.pass(2 * A_LOOK);
     assert_eq!(bench.made, []);
     let view = bench.view.unwrap();
     assert_eq!((view.read, view.enis_ready, view.trouble, view.changes), (true, 2, None, 0));
@@ -149,7 +150,19 @@ fn a_plan_waits_for_its_eni_and_is_answered_when_that_stands() {
     assert!(answer.try_recv().is_err());
     assert!(primary.try_recv().unwrap().is_ok());
     bench.host.links.push(eni_link(1));
-    bench.pass(Duration::from_millis(200));
+    bench.pass(Duration::from_secs(1));
+    assert!(answer.try_recv().unwrap().is_ok());
+}
+
+#[test]
+fn an_eni_is_set_up_as_soon_as_the_kernel_tells_of_its_link() {
+    let mut bench = Bench::new(node(1));
+    bench.tell(RouteMail::Enis(enis(0..2)));
+    bench.settle();
+    let mut answer = bench.plan(&wiring(1, 10));
+    bench.settle();
+    bench.host.links.push(eni_link(1));
+    bench.hear(Ok(vec![HostEvent::Link(Box::new(eni_link(1)))]));
     assert!(answer.try_recv().unwrap().is_ok());
 }
 
@@ -220,7 +233,7 @@ fn a_lease_view_that_is_behind_does_not_bring_an_unwired_address_back() {
     let _answer = bench.unwire(pod.address);
     bench.settle();
     bench.tell(RouteMail::Leases(leases([pod.address])));
-    bench.pass(Duration::from_secs(90));
+    bench.pass(2 * A_LOOK);
     assert!(bench.of(pod.address).is_empty());
     bench.tell(RouteMail::Leases(leases([])));
     bench.tell(RouteMail::Leases(leases([pod.address])));
@@ -230,7 +243,7 @@ fn a_lease_view_that_is_behind_does_not_bring_an_unwired_address_back() {
     let _answer = bench.wire(&pod, 50);
     bench.settle();
     bench.host.rules.retain(|rule| rule.to != Some(pod.address.into()));
-    bench.pass(Duration::from_secs(31));
+    bench.pass(A_LOOK);
     assert_eq!(bench.of(pod.address).len(), 3);
 }
 

@@ -35,7 +35,7 @@ impl RouteProgrammer {
         self.turn_jobs(now, &mut wants);
         self.survey_again(now);
         self.turn_repairs(now, &mut wants);
-        if let Some(at) = self.turn_table(now) {
+        for at in [self.turn_table(now), self.turn_news(now)].into_iter().flatten() {
             wants.wake(at);
         }
         self.plans.iter().for_each(|wait| wants.wake(wait.wake_at(now)));
@@ -138,11 +138,13 @@ impl RouteProgrammer {
     }
 
     fn turn_reads(&mut self, now: Duration, wants: &mut Wants) {
-        if self.reads.since.is_some() {
+        if self.reads.under_way() {
             return;
         }
-        let polled_at = self.link_poll_at().map_or(self.reads.due_at(), |at| at.min(self.reads.due_at()));
-        let wanted_at = if wants.read { now } else { polled_at };
+        let due_at = self.reads.ended_at.unwrap_or_default() + self.listening.look_every();
+        let polled_at = self.link_poll_at().map_or(due_at, |at| at.min(due_at));
+        let wanted = wants.read || self.reads.current <= self.reads.missed;
+        let wanted_at = if wanted { now } else { polled_at };
         let at = wanted_at.max(self.reads.again_at);
         if at <= now {
             let number = self.reads.begin();
@@ -164,12 +166,11 @@ impl RouteProgrammer {
     fn view(&self) -> HostView {
         let failed = self.repairs.values().find_map(|repair| repair.cause.clone());
         let missing = || self.survey.missing.values().next().cloned();
-        let trouble =
-            self.reads.trouble.clone().or(failed).or_else(|| self.table.trouble.clone()).or_else(missing);
+        let trouble = self.reads.trouble.clone().or(failed).or_else(|| self.table.trouble.clone());
         HostView {
             read: true,
             enis_ready: u32::try_from(self.survey.standing.len()).unwrap_or(u32::MAX),
-            trouble,
+            trouble: trouble.or_else(missing).or_else(|| self.listening.trouble.clone()),
             changes: self.changes,
         }
     }

@@ -5,7 +5,7 @@ use contract::causes::Cause;
 use contract::model::LeasePhase;
 use contract::ports::checkpoint::{Checkpoint, CheckpointImage, Loaded};
 use contract::ports::host::{
-    Host, HostChange, HostError, HostSnapshot, Link, NftTable, RouteAnswer, RouteQuestion,
+    Host, HostChange, HostError, HostEvent, HostSnapshot, Link, NftTable, RouteAnswer, RouteQuestion,
 };
 use futures::FutureExt;
 use futures::future::{BoxFuture, ready};
@@ -38,6 +38,10 @@ impl Host for Kernel {
     }
 
     fn link(&self, _: u32) -> BoxFuture<'static, Result<Option<Link>, HostError>> {
+        not_asked()
+    }
+
+    fn news(&self, _: &'static str, _: Duration) -> BoxFuture<'static, Result<Vec<HostEvent>, HostError>> {
         not_asked()
     }
 

@@ -102,7 +102,8 @@ async fn read(
     Ok((addresses, dump.is_whole()))
 }
 
-fn parse(message: &AddressMessage) -> Option<SeenAddress> {
+/// What an address message says, if it is of IPv4.
+pub(crate) fn parse(message: &AddressMessage) -> Option<SeenAddress> {
     // LOCAL is ours; ADDRESS is the other end's on a point-to-point link.
     let address = message.attributes.iter().find_map(|attribute| match attribute {
         AddressAttribute::Local(IpAddr::V4(address)) => Some(*address),

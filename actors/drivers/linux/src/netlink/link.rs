@@ -101,7 +101,8 @@ pub(crate) async fn set_rp_filter(
     channel.change(what, RouteNetlinkMessage::SetLink(message), 0, deadline).await
 }
 
-fn parse(message: &LinkMessage) -> SeenLink {
+/// What a link message says.
+pub(crate) fn parse(message: &LinkMessage) -> SeenLink {
     let mut link = Link {
         ifindex: message.header.index,
         name: String::new(),

@@ -145,7 +145,7 @@ fn scope(via: Option<Ipv4Addr>) -> RouteScope {
 }
 
 /// The route in the port's words, if it has them.
-fn shape(message: &RouteMessage) -> Option<Route> {
+pub(crate) fn shape(message: &RouteMessage) -> Option<Route> {
     let header = &message.header;
     let foreign = header.kind != RouteType::Unicast
         || header.tos != 0

@@ -156,7 +156,7 @@ fn table(message: &RuleMessage, parts: &Parts) -> u32 {
 }
 
 /// The rule in the port's words, if it has them.
-fn shape(message: &RuleMessage) -> Option<Rule> {
+pub(crate) fn shape(message: &RuleMessage) -> Option<Rule> {
     let header = &message.header;
     let parts = parts(message);
     let foreign = parts.foreign

@@ -6,6 +6,7 @@ mod connection;
 #[cfg(test)]
 mod links;
 #[cfg(test)]
+mod news;
 mod nft;
 #[cfg(test)]
 mod place;

@@ -46,7 +46,7 @@ fn needs_nft() -> bool {
     missing
 }
 
-fn with_nft<F: Future<Output = ()>>(test: impl FnOnce(Place) -> F + Send + 'static) {
+pub(crate) fn with_nft<F: Future<Output = ()>>(test: impl FnOnce(Place) -> F + Send + 'static) {
     if !needs_nft() {
         in_namespace(test);
     }

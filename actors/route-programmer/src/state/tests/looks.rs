@@ -70,7 +70,7 @@ fn a_host_that_cannot_be_read_wholly_is_an_error_and_not_damage() {
     let mut told = check(&mut bench, pod.address, 50);
     bench.settle();
     assert!(told.try_recv().unwrap().is_err());
-    bench.pass(Duration::from_secs(31));
+    bench.pass(A_LOOK);
     bench.host.complete = false;
     let mut told = check(&mut bench, pod.address, 50);
     bench.settle();

@@ -41,7 +41,7 @@ fn the_table_is_made_once_after_its_rule_and_a_restart_makes_nothing() {
     bench.log.clear();
     bench.restart();
     bench.tell(RouteMail::Enis(enis(0..1)));
-    bench.pass(Duration::from_secs(120));
+    bench.pass(2 * A_LOOK);
     assert_eq!((replacements(&bench), bench.made.len()), (0, 0), "{:?}", bench.log);
     assert_eq!(bench.view.unwrap().changes, 0);
 }
@@ -68,7 +68,7 @@ fn a_table_that_somebody_flushed_is_back_at_the_next_look_and_a_foreign_one_is_l
     let theirs = NftTable { family: "ip", name: "theirs", body: "chain a {\n drop\n}".into() };
     bench.nft.replace_nft_table(bench.nft_place, &theirs).unwrap();
     assert!(bench.nft.flush_nft_table(bench.nft_place, "ip", "enid"));
-    bench.pass(Duration::from_secs(31));
+    bench.pass(A_LOOK);
     assert_eq!(lines(&bench), before);
     assert_eq!(bench.nft.nft_table(bench.nft_place, "ip", "theirs").unwrap(), ["a: drop"]);
     assert_eq!(replacements(&bench), 1);
@@ -84,7 +84,7 @@ fn a_block_that_joins_the_vpc_is_in_the_table_at_once_and_a_view_without_blocks_
     let set = "set own-address: type ipv4_addr flags interval { 10.0.0.0/16, 100.64.0.0/16 }";
     assert_eq!(lines(&bench)[0], set);
     bench.tell(RouteMail::Enis(blind_view()));
-    bench.pass(Duration::from_secs(90));
+    bench.pass(2 * A_LOOK);
     assert_eq!((lines(&bench)[0].as_str(), replacements(&bench)), (set, 1));
 }
 
@@ -95,7 +95,7 @@ fn while_the_vpc_is_not_known_what_stands_stays_and_serves() {
     bench.restart();
     bench.tell(RouteMail::Enis(blind_view()));
     let mut answer = bench.plan(&wiring(1, 10));
-    bench.pass(Duration::from_secs(90));
+    bench.pass(2 * A_LOOK);
     assert!(answer.try_recv().unwrap().is_ok());
     assert_eq!(replacements(&bench), 0);
     assert!(!lines(&bench).is_empty());
@@ -132,7 +132,7 @@ fn without_nft_the_trouble_is_told_and_only_pods_whose_node_translates_are_refus
         let trouble = bench.view.clone().unwrap().trouble.unwrap().to_string();
         assert!(trouble.contains("read nft table ip enid: nft: cannot start nft"), "{trouble}");
         bench.nft_gone = false;
-        bench.pass(Duration::from_secs(31));
+        bench.pass(A_LOOK);
         assert_eq!(bench.view.unwrap().trouble, None);
     }
 }
@@ -141,7 +141,7 @@ fn without_nft_the_trouble_is_told_and_only_pods_whose_node_translates_are_refus
 fn once_the_table_stood_a_broken_nft_refuses_nobody() {
     let mut bench = ready();
     bench.nft_gone = true;
-    bench.pass(Duration::from_secs(31));
+    bench.pass(A_LOOK);
     let mut answer = bench.plan(&wiring(1, 10));
     bench.settle();
     assert!(answer.try_recv().unwrap().is_ok());

@@ -9,7 +9,7 @@ fn drift_is_found_by_the_next_reading_and_repaired() {
     let before = bench.host.clone();
     bench.host.rules.retain(|rule| rule.priority.0 == 32_766);
     bench.host.routes.retain(|route| route.table == TableId::MAIN && route.to != pod.address);
-    bench.pass(Duration::from_secs(31));
+    bench.pass(A_LOOK);
     let sorted = |mut host: HostSnapshot| {
         host.rules.sort();
         host.routes.sort();
@@ -28,7 +28,7 @@ fn a_unit_that_cannot_be_repaired_holds_up_no_other_and_is_tried_ever_less() {
         let eni = matches!(change, HostChange::AddRule(rule) if rule.priority.0 == 32_765);
         eni.then(|| count.set(count.get() + 1)).map(|()| Fault::Refuse)
     });
-    bench.pass(Duration::from_secs(31));
+    bench.pass(A_LOOK);
     assert_eq!(bench.of(pod.address).len(), 3);
     bench.pass(Duration::from_secs(600));
     assert!((5..40).contains(&tries.get()), "{} tries in ten minutes", tries.get());
@@ -40,7 +40,7 @@ fn what_a_view_wants_waits_for_a_reading_that_is_newer_than_the_view() {
     let (mut bench, pod) = with_pod();
     let late = wiring(1, 11);
     bench.host.links.push(veth(&late, 60));
-    bench.pass(Duration::from_secs(31));
+    bench.pass(A_LOOK);
     bench.log.clear();
     // The held snapshot does not show what was made since.
     bench.host.rules.push(rule(512, None, Some(late.address), TableId::MAIN));
@@ -59,7 +59,7 @@ fn a_change_made_while_the_host_is_being_read_is_not_forgotten() {
     bench.host.links.push(veth(&second, 51));
     let mut answer = bench.wire(&second, 51);
     bench.perform(0); // its reading; its changes are held
-    bench.now += Duration::from_secs(31);
+    bench.now += A_LOOK;
     bench.turn(); // the slow reading is held behind them
     let position = bench.held.iter().position(|action| matches!(action, RouteAction::Read { .. })).unwrap();
     let RouteAction::Read { number } = bench.held.remove(position) else { unreachable!() };
@@ -82,14 +82,14 @@ fn the_rule_of_an_eni_that_left_goes_once_a_whole_view_says_so_and_comes_back_wi
     let foreign = rule(32_765, Some(address(1, 5)), None, TableId(10_001));
     bench.host.rules.push(foreign);
     bench.tell(RouteMail::Enis(contract::model::EniView { complete: false, ..enis(0..1) }));
-    bench.pass(Duration::from_secs(31));
+    bench.pass(A_LOOK);
     assert!(bench.host.rules.contains(&of_eni), "absence in a view that is not whole");
     bench.tell(RouteMail::Enis(enis(0..2)));
     bench.tell(RouteMail::Enis(enis(0..1)));
     bench.settle();
     assert!(!bench.host.rules.contains(&of_eni));
     assert!(bench.host.rules.contains(&foreign));
-    bench.pass(Duration::from_secs(31));
+    bench.pass(A_LOOK);
     assert!(bench.room.departed.is_empty());
     bench.tell(RouteMail::Enis(enis(0..2)));
     bench.settle();
