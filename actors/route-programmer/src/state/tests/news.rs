@@ -24,14 +24,14 @@ fn what_somebody_takes_away_is_put_back_as_soon_as_the_kernel_tells() {
     let told = lose_rule(&mut bench, to_pod(&pod));
     bench.hear(Ok(told));
     assert_eq!(bench.of(pod.address).len(), 3);
-    // A link that is taken down loses its routes, of which nobody is told.
-    let link = bench.host.links.iter_mut().find(|link| link.ifindex == 50).unwrap();
-    link.up = false;
-    let told = HostEvent::Link(Box::new(Link { behind: None, ..link.clone() }));
+    // A link that is taken down, and up again, has lost its routes, of which nobody is told.
+    let link = bench.host.links.iter().find(|link| link.ifindex == 50).unwrap();
+    let told = |up| HostEvent::Link(Box::new(Link { behind: None, up, ..link.clone() }));
+    let told = vec![told(false), told(true)];
     bench.host.routes.retain(|route| route.ifindex != 50);
-    bench.hear(Ok(vec![told]));
+    bench.hear(Ok(told));
     assert_eq!(bench.of(pod.address).len(), 3);
-    assert!(bench.host.links.iter().all(|link| link.up) && bench.view.unwrap().trouble.is_none());
+    assert!(bench.view.unwrap().trouble.is_none());
 }
 
 #[test]
