@@ -5,6 +5,7 @@
 mod actor;
 mod adds;
 mod crowd;
+mod drift;
 mod floored;
 mod growth;
 mod hand;
@@ -66,6 +67,7 @@ async fn measure(bench: &mut Bench<'_>) -> Result<()> {
     adds::measure(bench).await.context("ADD and DEL")?;
     verbs::measure(bench).await.context("STATUS and CHECK")?;
     crowd::measure(bench).await.context("a full node")?;
+    drift::measure(bench).await.context("drift")?;
     start::measure(bench).await.context("the start")?;
     growth::measure(bench).await.context("growth")?;
     actor::measure(bench).await.context("an actor's restart")

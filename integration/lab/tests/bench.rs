@@ -11,7 +11,7 @@ use lab::bench::{BenchReport, Extent, Row, Verdict, run};
 use lab::is_root;
 
 /// What each figure's name begins with, and whether it has a floor.
-const FIGURES: [(&str, bool); 17] = [
+const FIGURES: [(&str, bool); 18] = [
     ("ADD, p50", true),
     ("ADD, p99", true),
     ("DEL, p50", true),
@@ -25,6 +25,7 @@ const FIGURES: [(&str, bool); 17] = [
     ("4 pods, idle: RSS", false),
     ("4 pods, idle: CPU", false),
     ("4 pods, idle: EC2 calls", false),
+    ("drift repaired", false),
     ("start to serving", false),
     ("ADD, empty pool, room on an ENI", false),
     ("ADD, empty pool, new ENI", false),
