@@ -80,7 +80,7 @@ impl Stage {
         let mut environment = Self::environment();
         // The flow's own lists name a program that keeps what it is told: the daemon's goes elsewhere.
         environment.insert("HOST_CNI_CONFDIR_PATH".to_owned(), "/var/run/aws-node".to_owned());
-        let settings = Settings { environment, file: None };
+        let settings = Settings { environment, ..Settings::default() };
         let took = self.node()?.node.start_daemon(&settings).await?;
         println!("daemon ready: {} ms", took.as_millis());
         Ok(())

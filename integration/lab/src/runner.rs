@@ -259,7 +259,7 @@ impl<'a> Stage<'a> {
         let own = self.scenario.node.iter().find(|part| part.name == node);
         environment.extend(own.map(|part| part.settings.clone()).unwrap_or_default());
         environment.extend(more.clone());
-        Settings { environment, file: file.cloned() }
+        Settings { environment, file: file.cloned(), powerless: false }
     }
 
     /// Pods of the burst with this prefix, in order of their numbers.

@@ -110,6 +110,7 @@ async fn the_daemon_is_confined_as_its_container_confines_it() {
     let settings = Settings {
         environment: [("WARM_ENI_TARGET".to_owned(), "0".to_owned())].into(),
         file: Some("# settings file\n".to_owned()),
+        powerless: false,
     };
     let ended = node.daemon_that_ends(&settings, Duration::from_secs(20)).await.unwrap();
     assert_eq!(ended.status.code(), Some(3), "{}", ended.log);

@@ -152,7 +152,7 @@ fn of_network(text: &str) -> Result<(Ipv4Addr, u8), NftError> {
 }
 
 fn chain(family: &str, name: &str, words: &mut Words, uses: &mut Uses) -> Result<Chain, NftError> {
-    let mut chain = Chain::default();
+    let (mut chain, mut commented) = (Chain::default(), false);
     let mut place = Place { chain: name.to_owned(), ..Place::default() };
     loop {
         words.skip_ends();
@@ -163,6 +163,12 @@ fn chain(family: &str, name: &str, words: &mut Words, uses: &mut Uses) -> Result
             let (hook, kind, at) = base(words)?;
             chain.hook = Some(hook);
             place = Place { kind, hook: at, ..place };
+        } else if words.next_if(|word| word == "comment").is_some() {
+            // Without a statement before it, it is the chain's own.
+            rule::quoted(words)?;
+            if std::mem::replace(&mut commented, true) || !words.at_end() {
+                return Err(NftError::Refused("a chain has one comment".to_owned()));
+            }
         } else {
             chain.rules.extend(rule::parse(family, &place, words, uses)?);
         }

@@ -65,7 +65,8 @@ pub(super) fn parse(
     Ok(Some(said.join(" ")))
 }
 
-fn quoted(words: &mut Words) -> Result<String, NftError> {
+/// A text in quotes.
+pub(super) fn quoted(words: &mut Words) -> Result<String, NftError> {
     match words.next() {
         Some(Word::Quoted(text)) => Ok(text),
         other => Err(NftError::NotModelled(format!("{other:?} instead of a text in quotes"))),

@@ -162,5 +162,7 @@ fn a_body_that_is_not_modelled_is_said_so_and_the_old_table_stands() {
     {
         assert!(matches!(replace("enid", body), Err(NftError::NotModelled(_))), "{body}");
     }
-    assert!(matches!(replace("enid", "chain a {\n jump b\n}"), Err(NftError::Refused(_))));
+    for body in ["chain a {\n jump b\n}", "chain a {\n comment \"b\"\n comment \"b\"\n}"] {
+        assert!(matches!(replace("enid", body), Err(NftError::Refused(_))), "{body}");
+    }
 }

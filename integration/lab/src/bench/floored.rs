@@ -342,7 +342,7 @@ pub(super) fn settings() -> Settings {
     ];
     let environment: BTreeMap<String, String> =
         environment.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    Settings { environment, file: None }
+    Settings { environment, ..Settings::default() }
 }
 
 /// How long the product's own file is now: what the floor writes is as long.

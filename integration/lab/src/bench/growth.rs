@@ -133,7 +133,7 @@ async fn raise(bench: &mut Bench<'_>, name: &str, addresses: u32) -> Result<Hand
     ];
     let environment: BTreeMap<String, String> =
         environment.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    node.start_daemon(&Settings { environment, file: None }).await?;
+    node.start_daemon(&Settings { environment, ..Settings::default() }).await?;
     Hand::reach(node, &bench.programs.floor)
 }
 

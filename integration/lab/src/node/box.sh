@@ -2,8 +2,8 @@
 # directories of the node and nothing else of the host (no pod namespaces, no /var, no /tmp), /proc/sys and /sys
 # read-only, no_new_privs, and every capability dropped but NET_ADMIN. Runs as pid 1 of a pid namespace.
 set -eu
-root=$1 state=$2 daemon=$3
-shift 3
+root=$1 state=$2 daemon=$3 power=$4
+shift 4
 mount -t tmpfs -o mode=755,nosuid tmpfs "$root"
 cd "$root"
 mkdir -p usr etc/enid proc sys dev run/aws-node var/lib/enid host/etc/cni/net.d host/opt/cni/bin old
@@ -51,4 +51,7 @@ rmdir /old
 mount -o remount,bind,ro /
 cd /
 unset OLDPWD
+if [ "$power" = none ]; then
+    exec setpriv --no-new-privs --bounding-set=-all --inh-caps=-all /enid "$@"
+fi
 exec setpriv --no-new-privs --bounding-set=-all,+net_admin --inh-caps=-all,+net_admin /enid "$@"

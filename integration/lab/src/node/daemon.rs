@@ -43,6 +43,8 @@ pub struct Settings {
     pub environment: BTreeMap<String, String>,
     /// The settings file.
     pub file: Option<String>,
+    /// It gets no capability at all: it sees the kernel and can change nothing.
+    pub powerless: bool,
 }
 
 /// How a daemon ended by itself.
@@ -117,7 +119,7 @@ impl Node {
             .args(["unshare", "--mount", "--pid", "--fork", "--kill-child"])
             .args(["--propagation", "private", "sh", "-c", BOX, "box"])
             .args([&root, &self.state, &self.program()])
-            .arg("run")
+            .args([if settings.powerless { "none" } else { "given" }, "run"])
             .env_clear()
             .env("PATH", PATH)
             .envs(&settings.environment)

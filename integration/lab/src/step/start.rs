@@ -6,6 +6,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 
 use super::{Take, within};
+use crate::node::Settings;
 use crate::runner::Stage;
 use crate::scenario::Plan;
 
@@ -23,6 +24,9 @@ pub(crate) struct Start {
     settings: BTreeMap<String, String>,
     /// Content of `/etc/enid/enid.toml`.
     settings_file: Option<String>,
+    /// Without any capability: it sees the kernel and can change nothing.
+    #[serde(default)]
+    powerless: bool,
     /// Ready after at most this long.
     within_milliseconds: Option<u64>,
 }
@@ -49,7 +53,10 @@ impl Take for Start {
             self.named().into_iter().map(|name| stage.node_name(name)).collect::<Result<_>>()?;
         let settings: BTreeMap<String, _> = names
             .iter()
-            .map(|name| (name.clone(), stage.settings(name, &self.settings, self.settings_file.as_ref())))
+            .map(|name| {
+                let settings = stage.settings(name, &self.settings, self.settings_file.as_ref());
+                (name.clone(), Settings { powerless: self.powerless, ..settings })
+            })
             .collect();
         let starts = stage.world.nodes_mut().filter_map(|(name, lab)| {
             let settings = settings.get(name)?;
