@@ -91,8 +91,8 @@ impl Performer<RouteProgrammer> for RoutePerformer {
 
     fn perform(&self, action: RouteAction) -> BoxFuture<'static, Result<Option<RouteOutcome>, Broken>> {
         match self.perform_now(action) {
-            Some(RouteAction::Read { number }) => {
-                let read = self.host.snapshot();
+            Some(RouteAction::Read { number, pods }) => {
+                let read = if pods { self.host.snapshot() } else { self.host.overview() };
                 async move {
                     let result = unbroken(read.await)?;
                     Ok(Some(RouteOutcome::Read { number, result }))

@@ -123,10 +123,12 @@ impl Bench {
     /// Performs the held action at `position`.
     pub(crate) fn perform(&mut self, position: usize) {
         let outcome = match self.held.remove(position) {
-            RouteAction::Read { number } => {
+            RouteAction::Read { number, pods } => {
                 self.reads += 1;
-                self.log.push("read".into());
-                let result = if self.blind > 0 { Err(refused("dump")) } else { Ok(self.host.clone()) };
+                self.log.push(if pods { "read pods" } else { "read" }.into());
+                let mut read = self.host.clone();
+                read.links.iter_mut().filter(|_| !pods).for_each(|link| link.behind = None);
+                let result = if self.blind > 0 { Err(refused("dump")) } else { Ok(read) };
                 self.blind = self.blind.saturating_sub(1);
                 RouteOutcome::Read { number, result }
             }

@@ -25,7 +25,7 @@ use contract::ports::host::{HostChange, HostSnapshot, Rule};
 
 pub(crate) use check::damages;
 pub(crate) use eni::from_eni;
-pub(crate) use fold::{News, fold, meet};
+pub(crate) use fold::{News, fold, keep_behind, meet};
 pub(crate) use node::DesiredNode;
 pub(crate) use pod::{WireStep, teardown, wire};
 pub(crate) use table::{FAMILY, NAME, Table, Uplink, table};

@@ -102,6 +102,8 @@ pub enum RouteAction {
     Read {
         /// Its number, ascending.
         number: u64,
+        /// And what is in pods' namespaces.
+        pods: bool,
     },
     /// Wait for what the kernel tells.
     Listen,

@@ -68,6 +68,18 @@ impl FakeHost {
         HostError::Timeout { what: what.to_owned(), milliseconds }
     }
 
+    async fn read(&self) -> Result<HostSnapshot, HostError> {
+        let journey = self.there("read the kernel").await?;
+        let mut read = self.world.with(|world| world.linux.snapshot(world.host)).unwrap_or_default();
+        if journey.fate == Fate::Refused {
+            // It changed faster than it could be read: some of it is there.
+            read.complete = false;
+            read.links.truncate(read.links.len() / 2);
+        }
+        self.back(journey, "read the kernel").await?;
+        Ok(read)
+    }
+
     async fn change(&self, change: HostChange) -> Result<(), HostError> {
         let what = format!("{change:?}");
         let journey = self.there(&what).await?;
@@ -88,15 +100,14 @@ fn refused(what: String, Errno(errno): Errno) -> HostError {
 impl Host for FakeHost {
     fn snapshot(&self) -> BoxFuture<'static, Result<HostSnapshot, HostError>> {
         let host = self.clone();
+        async move { host.read().await }.boxed()
+    }
+
+    fn overview(&self) -> BoxFuture<'static, Result<HostSnapshot, HostError>> {
+        let host = self.clone();
         async move {
-            let journey = host.there("read the kernel").await?;
-            let mut read = host.world.with(|world| world.linux.snapshot(world.host)).unwrap_or_default();
-            if journey.fate == Fate::Refused {
-                // It changed faster than it could be read: some of it is there.
-                read.complete = false;
-                read.links.truncate(read.links.len() / 2);
-            }
-            host.back(journey, "read the kernel").await?;
+            let mut read = host.read().await?;
+            read.links.iter_mut().for_each(|link| link.behind = None);
             Ok(read)
         }
         .boxed()

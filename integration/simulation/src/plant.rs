@@ -131,6 +131,10 @@ impl Host for Blind {
         .boxed()
     }
 
+    fn overview(&self) -> BoxFuture<'static, Result<HostSnapshot, HostError>> {
+        self.0.overview()
+    }
+
     fn link(&self, ifindex: u32) -> BoxFuture<'static, Result<Option<Link>, HostError>> {
         self.0.link(ifindex)
     }

@@ -248,6 +248,9 @@ pub trait Host: Send + Sync + 'static {
     /// Reads links, routes and rules.
     fn snapshot(&self) -> BoxFuture<'static, Result<HostSnapshot, HostError>>;
 
+    /// Reads the same but what is in pods' namespaces: `behind` is `None` everywhere, and it costs no question for each pod.
+    fn overview(&self) -> BoxFuture<'static, Result<HostSnapshot, HostError>>;
+
     /// Reads one link, as [`Link`] says but without its addresses and those behind it; `None` if no link has this index.
     fn link(&self, ifindex: u32) -> BoxFuture<'static, Result<Option<Link>, HostError>>;
 

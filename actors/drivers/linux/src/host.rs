@@ -67,6 +67,15 @@ impl Host for LinuxHost {
         async move { snapshot(&channel, deadline).await }.boxed()
     }
 
+    fn overview(&self) -> BoxFuture<'static, Result<HostSnapshot, HostError>> {
+        let (channel, deadline) = (self.channel.clone(), self.deadline());
+        async move {
+            let (seen, whole) = link::dump(&channel, deadline).await?;
+            with_the_rest(&channel, (seen, BTreeMap::new()), whole, deadline).await
+        }
+        .boxed()
+    }
+
     fn link(&self, ifindex: u32) -> BoxFuture<'static, Result<Option<Link>, HostError>> {
         let (channel, deadline) = (self.channel.clone(), self.deadline());
         async move { Ok(link::one(&channel, ifindex, deadline).await?.map(|seen| seen.link)) }.boxed()
@@ -138,16 +147,25 @@ impl Host for LinuxHost {
 
 async fn snapshot(channel: &Channel, deadline: Deadline) -> Result<HostSnapshot, HostError> {
     let (seen, links_whole) = link::dump(channel, deadline).await?;
-    let (addresses, addresses_whole) = address::dump(channel, deadline).await?;
     let (behind, behind_whole) = read_behind(channel, &seen, deadline).await?;
     let (seen, confirmed_whole) = confirm(channel, seen, deadline).await?;
+    let whole = links_whole && behind_whole && confirmed_whole;
+    with_the_rest(channel, (seen, behind), whole, deadline).await
+}
+
+/// The links, with what is behind them as far as it was read, become a snapshot; `whole` is whether all of them were read.
+async fn with_the_rest(
+    channel: &Channel,
+    (seen, behind): (Vec<SeenLink>, BTreeMap<i32, Option<Vec<SeenAddress>>>),
+    whole: bool,
+    deadline: Deadline,
+) -> Result<HostSnapshot, HostError> {
+    let (addresses, addresses_whole) = address::dump(channel, deadline).await?;
     let (routes, routes_whole) = route::dump(channel, deadline).await?;
     let (rules, rules_whole) = rule::dump(channel, deadline).await?;
-    let links = seen.into_iter().map(|seen| complete_link(seen, &addresses, &behind)).collect();
-    let all_told = addresses_whole && behind_whole && confirmed_whole;
     Ok(HostSnapshot {
-        complete: links_whole && all_told && routes_whole && rules_whole,
-        links,
+        complete: whole && addresses_whole && routes_whole && rules_whole,
+        links: seen.into_iter().map(|seen| complete_link(seen, &addresses, &behind)).collect(),
         routes,
         rules,
     })

@@ -21,6 +21,10 @@ impl Host for Canned {
         self.answer(HostSnapshot::default())
     }
 
+    fn overview(&self) -> BoxFuture<'static, Result<HostSnapshot, HostError>> {
+        self.answer(HostSnapshot::default())
+    }
+
     fn link(&self, _: u32) -> BoxFuture<'static, Result<Option<Link>, HostError>> {
         self.answer(None)
     }
@@ -68,7 +72,11 @@ fn one_change() -> RouteAction {
 #[test]
 fn a_lost_connection_breaks_the_incarnation_and_a_timeout_is_an_outcome() {
     let lost = HostError::ConnectionLost { detail: "socket closed".into() };
-    for action in [RouteAction::Read { number: 2 }, one_change()] {
+    for action in [
+        RouteAction::Read { number: 2, pods: true },
+        RouteAction::Read { number: 3, pods: false },
+        one_change(),
+    ] {
         let broken = block_on(hands(Some(lost.clone())).perform(action)).unwrap_err();
         assert_eq!(broken.reason, "socket closed");
     }

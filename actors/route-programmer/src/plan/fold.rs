@@ -1,6 +1,8 @@
 //! What a snapshot looks like after a change that was made, or that the kernel told of. It keeps the held snapshot near the truth
 //! between two readings. Doing it twice is doing it once, and what it makes of news that are out of date a reading corrects.
 
+use std::collections::BTreeMap;
+
 use contract::ports::host::{HostChange, HostEvent, HostSnapshot, Link, Route};
 
 /// Something that happened to the host since a reading of it began.
@@ -86,6 +88,15 @@ pub(crate) fn meet(host: &mut HostSnapshot, link: &Link) -> bool {
     }
     host.links.push(met);
     true
+}
+
+/// What was known to be behind the links stays known in a reading that did not ask for it.
+pub(crate) fn keep_behind(host: &mut HostSnapshot, before: &HostSnapshot) {
+    let known: BTreeMap<u32, &Link> = before.links.iter().map(|link| (link.ifindex, link)).collect();
+    for link in host.links.iter_mut().filter(|link| link.veth_to_elsewhere) {
+        let same = known.get(&link.ifindex).filter(|old| old.mac == link.mac);
+        link.behind = same.and_then(|old| old.behind.clone());
+    }
 }
 
 fn forget_routes(host: &mut HostSnapshot, ifindex: u32) -> bool {

@@ -19,6 +19,13 @@ pub(crate) enum Question {
     Carried { addresses: BTreeSet<Ipv4Addr>, reply: Reply<Result<BTreeSet<Ipv4Addr>, Cause>> },
 }
 
+impl Question {
+    /// Only a reading of pods' namespaces answers it.
+    fn is_of_pods(&self) -> bool {
+        matches!(self, Self::Carried { .. })
+    }
+}
+
 /// A question that waits.
 #[derive(Debug)]
 pub(crate) struct Look {
@@ -36,10 +43,11 @@ impl RouteProgrammer {
         self.looks.push_back(Look { question, seen: self.reads.begun });
     }
 
-    /// Answers what the reading in hand can; true if somebody waits for another one.
-    pub(crate) fn answer_looks(&mut self) -> bool {
+    /// Answers what the reading in hand can. Whether somebody waits for another one, and for one of pods' namespaces.
+    pub(crate) fn answer_looks(&mut self) -> (bool, bool) {
         for look in std::mem::take(&mut self.looks) {
-            if self.reads.current <= look.seen {
+            let read = if look.question.is_of_pods() { self.reads.pods } else { self.reads.current };
+            if read <= look.seen {
                 self.looks.push_back(look);
             } else if self.host.complete {
                 self.answer(look.question);
@@ -48,7 +56,7 @@ impl RouteProgrammer {
                 self.refuse(look.question, incomplete());
             }
         }
-        !self.looks.is_empty()
+        (!self.looks.is_empty(), self.looks.iter().any(|look| look.question.is_of_pods()))
     }
 
     /// A reading failed that these waited for.

@@ -8,7 +8,7 @@ use contract::ports::host::{HostChange, HostError, HostSnapshot};
 
 use super::answers::unread;
 use super::{RouteProgrammer, Target};
-use crate::plan::{News, Unit, fold};
+use crate::plan::{News, Unit, fold, keep_behind};
 
 /// After a failed reading: the first pause, doubled each time.
 const READ_AGAIN_FIRST: Duration = Duration::from_millis(100);
@@ -32,6 +32,10 @@ pub(crate) struct Reads {
     pub(crate) begun: u64,
     /// Number of the reading that the held snapshot is of.
     pub(crate) current: u64,
+    /// Number of the newest reading of pods' namespaces that began.
+    pods_begun: u64,
+    /// Number of the newest one that ended well.
+    pub(crate) pods: u64,
     /// What happened since the reading under way began; `None` if none is under way.
     since: Option<Vec<News>>,
     /// A reading with a higher number is wanted: something happened that nobody could tell of.
@@ -52,6 +56,8 @@ impl Reads {
         Self {
             begun: 1,
             current: 1,
+            pods_begun: 1,
+            pods: 1,
             since: None,
             missed: 0,
             ended_at: None,
@@ -61,9 +67,12 @@ impl Reads {
         }
     }
 
-    /// A new one begins.
-    pub(crate) fn begin(&mut self) -> u64 {
+    /// A new one begins, of pods' namespaces too or not.
+    pub(crate) fn begin(&mut self, pods: bool) -> u64 {
         self.begun += 1;
+        if pods {
+            self.pods_begun = self.begun;
+        }
         self.since = Some(Vec::new());
         self.begun
     }
@@ -100,6 +109,11 @@ impl RouteProgrammer {
         self.reads.ended_at = Some(now);
         match result {
             Ok(mut host) => {
+                if number == self.reads.pods_begun {
+                    self.reads.pods = number;
+                } else {
+                    keep_behind(&mut host, &self.host);
+                }
                 // The reading may have passed a place before a change was made there.
                 for news in &since {
                     fold(&mut host, news);

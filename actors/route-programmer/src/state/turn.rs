@@ -15,6 +15,8 @@ use contract::ports::host::HostChange;
 #[derive(Debug, Default)]
 struct Wants {
     read: bool,
+    /// A reading of pods' namespaces, too.
+    pods: bool,
     wake_at: Option<Duration>,
 }
 
@@ -31,7 +33,7 @@ impl RouteProgrammer {
         let mut wants = Wants::default();
         self.survey_again(now);
         self.answer_plans(now);
-        wants.read = self.answer_looks();
+        (wants.read, wants.pods) = self.answer_looks();
         self.turn_jobs(now, &mut wants);
         self.survey_again(now);
         self.turn_repairs(now, &mut wants);
@@ -147,8 +149,9 @@ impl RouteProgrammer {
         let wanted_at = if wanted { now } else { polled_at };
         let at = wanted_at.max(self.reads.again_at);
         if at <= now {
-            let number = self.reads.begin();
-            self.outbox.push(RouteAction::Read { number });
+            let pods = wants.pods || due_at <= now;
+            let number = self.reads.begin(pods);
+            self.outbox.push(RouteAction::Read { number, pods });
         } else {
             wants.wake(at);
         }

@@ -37,6 +37,10 @@ impl Host for Kernel {
         ready(self.0.clone()).boxed()
     }
 
+    fn overview(&self) -> BoxFuture<'static, Result<HostSnapshot, HostError>> {
+        not_asked()
+    }
+
     fn link(&self, _: u32) -> BoxFuture<'static, Result<Option<Link>, HostError>> {
         not_asked()
     }

@@ -46,6 +46,19 @@ fn a_link_is_shown_as_it_is_and_changed_as_told() {
 }
 
 #[test]
+fn an_overview_is_a_snapshot_without_what_is_behind() {
+    in_namespace(|place| async move {
+        let pod = place.pod("eni1").await;
+        pod.give(pod.eth0, ip(11)).await;
+        place.apply([HostChange::LinkUp { ifindex: 1 }]).await;
+        let mut whole = place.snapshot().await;
+        assert!(whole.links.iter().any(|link| link.behind == Some(vec![ip(11)])));
+        whole.links.iter_mut().for_each(|link| link.behind = None);
+        assert_eq!(place.host.overview().await, Ok(whole));
+    });
+}
+
+#[test]
 fn a_link_by_itself_is_what_all_of_them_show_without_addresses() {
     in_namespace(|place| async move {
         let pod = place.pod("eni1").await;

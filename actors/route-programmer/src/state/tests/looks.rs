@@ -78,6 +78,27 @@ fn a_host_that_cannot_be_read_wholly_is_an_error_and_not_damage() {
 }
 
 #[test]
+fn pods_namespaces_are_read_for_whoever_asks_what_they_carry_and_for_nobody_else() {
+    let (mut bench, pod) = with_pod();
+    let mut whole = check(&mut bench, pod.address, 50);
+    let _gone = bench.unwire(address(1, 77));
+    bench.settle();
+    assert_eq!(whole.try_recv(), Ok(Ok(vec![])));
+    assert_eq!(bench.log, ["read", "read"]);
+    bench.log.clear();
+    // One that is under way does not tell.
+    let _check = check(&mut bench, pod.address, 50);
+    bench.turn();
+    let (reply, mut answer) = oneshot::channel();
+    bench.tell(RouteMail::Carried { addresses: BTreeSet::from([pod.address]), reply });
+    bench.settle();
+    assert_eq!(answer.try_recv(), Ok(Ok(BTreeSet::from([pod.address]))));
+    assert_eq!(bench.log, ["read", "read pods"]);
+    bench.pass(A_LOOK);
+    assert_eq!(bench.log.last().unwrap(), "read pods");
+}
+
+#[test]
 fn what_a_namespace_carries_is_told_and_only_what_was_asked_for() {
     let (mut bench, pod) = with_pod();
     let other = Ipv4Addr::new(10, 0, 1, 11);

@@ -70,7 +70,7 @@ fn what_is_told_while_the_kernel_is_read_is_not_forgotten() {
     let told = lose_rule(&mut bench, to_pod(&pod));
     bench.listening = false;
     bench.room.learn(RouteOutcome::Heard(Ok(told)), bench.now);
-    let RouteAction::Read { number } = bench.held.remove(reading) else { panic!() };
+    let RouteAction::Read { number, .. } = bench.held.remove(reading) else { panic!() };
     bench.room.learn(RouteOutcome::Read { number, result: Ok(seen) }, bench.now);
     bench.settle();
     assert_eq!(bench.of(pod.address).len(), 3);

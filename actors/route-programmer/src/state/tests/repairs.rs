@@ -62,7 +62,7 @@ fn a_change_made_while_the_host_is_being_read_is_not_forgotten() {
     bench.now += A_LOOK;
     bench.turn(); // the slow reading is held behind them
     let position = bench.held.iter().position(|action| matches!(action, RouteAction::Read { .. })).unwrap();
-    let RouteAction::Read { number } = bench.held.remove(position) else { unreachable!() };
+    let RouteAction::Read { number, .. } = bench.held.remove(position) else { unreachable!() };
     let old = bench.host.clone();
     bench.tell(RouteMail::Leases(leases([pod.address, second.address])));
     while !bench.held.is_empty() {
