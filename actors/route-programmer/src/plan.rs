@@ -25,7 +25,7 @@ use contract::ports::host::{HostChange, HostSnapshot, Rule};
 
 pub(crate) use check::damages;
 pub(crate) use eni::from_eni;
-pub(crate) use fold::{News, fold, keep_behind, meet};
+pub(crate) use fold::{Difference, fold, forget_behind, hear, keep_behind, meet};
 pub(crate) use node::DesiredNode;
 pub(crate) use pod::{WireStep, teardown, wire};
 pub(crate) use table::{FAMILY, NAME, Table, Uplink, table};
@@ -36,6 +36,7 @@ pub(crate) use words::in_words;
 
 use crate::state::RouteConfig;
 use seen::Seen;
+pub(crate) use seen::TABLES;
 
 /// A part of the host that is repaired by itself, so that one that cannot be does not hold up the others.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

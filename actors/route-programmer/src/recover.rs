@@ -20,6 +20,7 @@ impl RouteProgrammer {
             unwired: BTreeSet::new(),
             host: snapshot,
             reads: crate::state::first_reading(),
+            doubted: false,
             listening: Listening::default(),
             survey: Survey::default(),
             survey_stale: true,

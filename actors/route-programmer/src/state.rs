@@ -6,6 +6,7 @@ mod departures;
 mod jobs;
 mod looks;
 mod news;
+mod peace;
 mod reads;
 mod repairs;
 mod table;
@@ -183,6 +184,8 @@ pub struct RouteProgrammer {
     pub(crate) host: HostSnapshot,
     pub(crate) reads: Reads,
     pub(crate) listening: Listening,
+    /// The kernel told that something under way was undone: what is counted as made has to be read.
+    pub(crate) doubted: bool,
     /// Views against host; made anew when either changed.
     pub(crate) survey: Survey,
     pub(crate) survey_stale: bool,

@@ -1,7 +1,7 @@
 //! What a connection heard of the kernel's own telling. News of a link are found by looking, since the small Linux does not tell
 //! them; all others are its own.
 
-use contract::ports::host::{HostEvent, Link};
+use contract::ports::host::{HostEvent, Link, Route};
 use host::Event;
 
 use crate::world::World;
@@ -15,22 +15,23 @@ pub(crate) struct Ears {
 
 impl Ears {
     /// Hears what happens from now on.
-    pub(crate) fn new(world: &mut World) -> Self {
+    pub(crate) fn new(world: &mut World, table: &str) -> Self {
         world.linux.take_events(world.host);
-        Self { links: links(world), tables: None }
+        Self { links: links(world), tables: world.linux.nft_table(world.host, "ip", table) }
     }
 
     /// What happened since.
     pub(crate) fn hear(&mut self, world: &mut World, table: &str) -> Vec<HostEvent> {
+        // A link is told before what is on it.
+        let links = links(world);
+        let news = links.iter().filter(|link| !self.links.contains(link)).cloned();
+        let mut told: Vec<HostEvent> = news.map(|link| HostEvent::Link(Box::new(link))).collect();
+        self.links = links;
         let heard = world.linux.take_events(world.host);
-        let mut told: Vec<HostEvent> = heard.events.into_iter().filter_map(in_words).collect();
+        told.extend(heard.events.into_iter().flat_map(|event| in_words(event, world)));
         if heard.lost > 0 {
             told.push(HostEvent::Lost);
         }
-        let links = links(world);
-        let news = links.iter().filter(|link| !self.links.contains(link)).cloned();
-        told.extend(news.map(|link| HostEvent::Link(Box::new(link))));
-        self.links = links;
         let tables = world.linux.nft_table(world.host, "ip", table);
         if tables != self.tables {
             told.push(HostEvent::NftTable);
@@ -46,8 +47,8 @@ fn links(world: &World) -> Vec<Link> {
     links.into_iter().map(|link| Link { addresses: Vec::new(), behind: None, ..link }).collect()
 }
 
-fn in_words(event: Event) -> Option<HostEvent> {
-    Some(match event {
+fn in_words(event: Event, world: &World) -> Vec<HostEvent> {
+    vec![match event {
         Event::LinkGone(ifindex) => HostEvent::LinkGone(ifindex),
         Event::Address(ifindex, address, prefix_length) => {
             HostEvent::Address { ifindex, address, prefix_length }
@@ -55,10 +56,20 @@ fn in_words(event: Event) -> Option<HostEvent> {
         Event::AddressGone(ifindex, address, prefix_length) => {
             HostEvent::AddressGone { ifindex, address, prefix_length }
         }
-        Event::Route(route) => HostEvent::Route(route),
+        Event::Route(route) => return new_route(route, world),
         Event::RouteGone(route) => HostEvent::RouteGone(route),
         Event::Rule(rule) => HostEvent::Rule(rule),
         Event::RuleGone(rule) => HostEvent::RuleGone(rule),
-        Event::Neighbour(_) | Event::NeighbourGone(_) => return None,
-    })
+        Event::Neighbour(_) | Event::NeighbourGone(_) => return Vec::new(),
+    }]
+}
+
+/// The small Linux does not say whether a route replaced another: it did if it stands alone.
+fn new_route(route: Route, world: &World) -> Vec<HostEvent> {
+    let Route { table, to, prefix_length, .. } = route;
+    let routes = world.linux.snapshot(world.host).unwrap_or_default().routes;
+    let like = |other: &&Route| (other.table, other.to, other.prefix_length) == (table, to, prefix_length);
+    let alone = routes.iter().filter(like).count() == 1;
+    let replaced = alone.then_some(HostEvent::RoutesReplaced { table, to, prefix_length });
+    replaced.into_iter().chain([HostEvent::Route(route)]).collect()
 }

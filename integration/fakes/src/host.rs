@@ -26,15 +26,14 @@ const LISTENS_EVERY: Duration = Duration::from_millis(200);
 pub struct FakeHost {
     world: SharedWorld,
     lost: Arc<AtomicBool>,
-    ears: Shared<Ears>,
+    ears: Shared<Option<Ears>>,
 }
 
 impl FakeHost {
     /// A new connection to the kernel of this world's node.
     #[must_use]
     pub fn connect(world: SharedWorld) -> Self {
-        let ears = world.with(Ears::new);
-        Self { world, lost: Arc::default(), ears: Shared::new(ears) }
+        Self { world, lost: Arc::default(), ears: Shared::new(None) }
     }
 
     /// The way to the kernel: what became of the call before it got there.
@@ -138,7 +137,15 @@ impl Host for FakeHost {
             let until = host.world.now() + patience;
             loop {
                 let journey = host.there("listen to the kernel").await?;
-                let told = host.world.with(|world| host.ears.with(|ears| ears.hear(world, table)));
+                let told = host.world.with(|world| {
+                    host.ears.with(|ears| match ears {
+                        Some(ears) => ears.hear(world, table),
+                        None => {
+                            *ears = Some(Ears::new(world, table));
+                            vec![HostEvent::Lost]
+                        }
+                    })
+                });
                 if journey.fate == Fate::LostAfter {
                     // As when the socket's buffer was full.
                     return Ok(vec![HostEvent::Lost]);

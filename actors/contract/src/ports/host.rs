@@ -152,8 +152,17 @@ pub enum HostEvent {
         /// Its prefix length.
         prefix_length: u8,
     },
-    /// A route is new, or replaced the one to the same destination in the same table.
+    /// A route is new.
     Route(Route),
+    /// What led there, whatever it was, was replaced: by the route that is told next, or by one this port has no words for.
+    RoutesReplaced {
+        /// In which table.
+        table: TableId,
+        /// Destination network address.
+        to: Ipv4Addr,
+        /// Its prefix length.
+        prefix_length: u8,
+    },
     /// A route is gone.
     RouteGone(Route),
     /// A rule is new.
@@ -254,9 +263,10 @@ pub trait Host: Send + Sync + 'static {
     /// Reads one link, as [`Link`] says but without its addresses and those behind it; `None` if no link has this index.
     fn link(&self, ifindex: u32) -> BoxFuture<'static, Result<Option<Link>, HostError>>;
 
-    /// What happened since the last call, or since the connection was made: answered soon after something did, at the latest
-    /// after `patience`, with at most some thousand events in order. One's own changes are told like anybody's. Of nft only what
-    /// happened in `table` is told. For one caller at a time.
+    /// What happened since the last call: answered soon after something did, at the latest after `patience`, with at most some
+    /// thousand events in order. The first call listens from then on, and says at once that what was before is lost. One's own
+    /// changes are told like anybody's. Of nft only what happened in `table` is told. For one caller at a time; what a call
+    /// heard that is given up is lost.
     fn news(
         &self,
         table: &'static str,

@@ -13,6 +13,7 @@ use contract::ports::host::{
 };
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use tokio::sync::OnceCell;
 
 use crate::netlink::address::{self, SeenAddress};
 use crate::netlink::channel::{Channel, Deadline};
@@ -28,23 +29,22 @@ use crate::nft::Nft;
 #[derive(Clone)]
 pub struct LinuxHost {
     channel: Channel,
-    /// Without a place to listen everything else still works.
-    watch: Arc<Result<Watch, HostError>>,
+    /// Once somebody listens.
+    watch: Arc<OnceCell<Watch>>,
     nft: Nft,
     timeout: Duration,
 }
 
 impl LinuxHost {
-    /// Opens its netlink sockets in the network namespace of the calling thread, on the current tokio runtime. What happens from
-    /// then on is kept for [`Host::news`], as much of it as a socket's buffer holds. Each call of the port, however many messages it takes, is answered within `timeout`.
+    /// Opens a netlink socket in the network namespace of the calling thread, and spawns its task on the current tokio
+    /// runtime. Each call of the port, however many messages it takes, is answered within `timeout`.
     ///
     /// When that runtime ends or the socket breaks, every later call is [`HostError::ConnectionLost`]: make a new host.
     ///
     /// # Errors
-    /// When there is no tokio runtime, or the socket for questions and changes cannot be opened.
+    /// When there is no tokio runtime, or the socket cannot be opened.
     pub fn connect(timeout: Duration) -> Result<Self, HostError> {
-        let channel = Channel::open()?;
-        Ok(Self { watch: Arc::new(Watch::open()), channel, nft: Nft::default(), timeout })
+        Ok(Self { channel: Channel::open()?, watch: Arc::default(), nft: Nft::default(), timeout })
     }
 
     /// The nft command to run instead of `nft`, which is looked up in PATH.
@@ -88,9 +88,12 @@ impl Host for LinuxHost {
     ) -> BoxFuture<'static, Result<Vec<HostEvent>, HostError>> {
         let watch = Arc::clone(&self.watch);
         async move {
-            match watch.as_ref() {
-                Ok(watch) => watch.news(table, patience).await,
-                Err(deaf) => Err(deaf.clone()),
+            match watch.get() {
+                Some(watch) => watch.news(table, patience).await,
+                None => {
+                    watch.get_or_try_init(|| async { Watch::open() }).await?;
+                    Ok(vec![HostEvent::Lost])
+                }
             }
         }
         .boxed()

@@ -8,7 +8,7 @@ use contract::model::{
 };
 use contract::ports::host::{HostChange, HostSnapshot, Link, Route, RouteAnswer, RouteQuestion, Rule};
 
-use crate::plan::{News, fold};
+use crate::plan::fold;
 use crate::state::{RouteConfig, SourcePorts};
 
 pub(crate) const MTU: u32 = 9001;
@@ -155,7 +155,7 @@ pub(crate) fn rule(priority: u32, from: Option<Ipv4Addr>, to: Option<Ipv4Addr>, 
 
 /// What the kernel does: a change, and what follows from it by itself.
 pub(crate) fn make(host: &mut HostSnapshot, change: &HostChange) {
-    fold(host, &News::Made(change.clone()));
+    fold(host, change);
     let (HostChange::AddAddress { ifindex, .. } | HostChange::LinkUp { ifindex }) = change else {
         return;
     };

@@ -82,21 +82,22 @@ pub(super) fn repair(pod: &DesiredPod, seen: &Seen<'_>) -> Vec<HostChange> {
 }
 
 /// The pod's link: the one that has the address behind it, else, while it is not known what is behind, the one its route already
-/// uses, or the one we made for this pod. Never by name: a pod that came back under its old name may have two for a while.
+/// uses, or the one we made for this pod. Of several that have it, the one we made. Never by name: a pod that came back under its
+/// old name may have two for a while.
 fn host_link<'a>(pod: &DesiredPod, seen: &Seen<'a>) -> Option<&'a Link> {
-    let routed = |link: &Link| seen.pod_routes(pod.address).iter().any(|route| route.ifindex == link.ifindex);
-    match seen.links_before(pod.address) {
+    let has_it = seen.links_before(pod.address);
+    let routes = || seen.pod_routes(pod.address).iter().filter_map(|route| seen.link(route.ifindex));
+    let unknown = |link: &&Link| link.veth_to_elsewhere && link.behind.is_none();
+    let made = seen.link_of(pod.host_mac);
+    match has_it {
+        [] => routes().chain(made).find(unknown),
+        // One that lingers has it, and what is behind the pod's own is not known.
+        [only] if only.mac != Some(pod.host_mac) => made.filter(unknown).or(Some(only)),
         [only] => Some(only),
-        [] => {
-            let routes = seen.pod_routes(pod.address).iter().filter_map(|route| seen.link(route.ifindex));
-            routes
-                .chain(seen.link_of(pod.host_mac))
-                .find(|link| link.veth_to_elsewhere && link.behind.is_none())
-        }
         several => several
             .iter()
             .find(|link| link.mac == Some(pod.host_mac))
-            .or_else(|| several.iter().find(|link| routed(link)))
+            .or_else(|| several.iter().find(|link| routes().any(|used| used.ifindex == link.ifindex)))
             .copied(),
     }
 }

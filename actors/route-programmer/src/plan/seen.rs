@@ -23,7 +23,7 @@ pub(super) struct Seen<'a> {
 }
 
 /// Tables that an ENI on card 0 can have, beside main: no instance type has more ENIs on a card.
-const TABLES: std::ops::RangeInclusive<u32> = 2..=100;
+pub(crate) const TABLES: std::ops::RangeInclusive<u32> = 2..=100;
 
 /// The address of a to-pod or from-pod rule of our shape, and which of the two it is.
 pub(super) enum PodRule {

@@ -13,7 +13,8 @@ use contract::ports::host::{HostChange, HostError, Link, RouteAnswer};
 use super::answers::{incomplete, overrun, stopped_at};
 use super::{Answer, JOBS_MAX, RouteAction, RouteProgrammer, Target};
 use crate::plan::{
-    Check, Standing, Unit, WireStep, check_wiring, checks, in_words, judge, meet, teardown, wire, wiring_plan,
+    Check, Standing, Unit, WireStep, check_wiring, checks, forget_behind, in_words, judge, meet, teardown,
+    wire, wiring_plan,
 };
 
 /// An ADD waits this long for its ENI's own side. An attached ENI shows within a second or two.
@@ -260,6 +261,8 @@ impl RouteProgrammer {
         job.sight = match result {
             Ok(Some(link)) => {
                 meet(&mut self.host, &link);
+                // It was seen while its pod was made, perhaps.
+                forget_behind(&mut self.host, job.address, Some(link.ifindex));
                 Sight::Link(Box::new(link))
             }
             Ok(None) | Err(_) => Sight::Whole,
@@ -330,6 +333,9 @@ impl RouteProgrammer {
     /// A job is over.
     pub(crate) fn end_job(&mut self, position: usize, result: Result<(), Cause>) {
         if let Some(job) = self.jobs.remove(position) {
+            // The shim has taken it from its pod, or given it to a new one: whatever link had it before has it no more.
+            let own = if let Task::Wire { side, .. } = &job.task { Some(side.ifindex) } else { None };
+            forget_behind(&mut self.host, job.address, own);
             self.outbox.push(RouteAction::Answer(Answer::Step(job.reply, result)));
             self.survey_stale = true;
         }

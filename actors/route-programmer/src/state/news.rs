@@ -1,13 +1,14 @@
-//! What the kernel tells unasked. It is folded into the reading in hand, so that what somebody took away is missed at once; but
-//! acted on is only what a reading confirms. While the kernel cannot be listened to, it is looked at more often.
+//! What the kernel tells unasked. It is folded into the reading in hand, so that what somebody took away is missed at once, and a
+//! reading confirms it before anything is done about it. While the kernel cannot be listened to, it is looked at more often.
 
 use std::time::Duration;
 
 use contract::causes::Cause;
-use contract::ports::host::{HostError, HostEvent};
+use contract::model::TableId;
+use contract::ports::host::{HostChange, HostError, HostEvent};
 
 use super::{RouteAction, RouteProgrammer};
-use crate::plan::{News, fold};
+use crate::plan::{Difference, TABLES, hear};
 
 /// The longest silence that is waited for: shorter than what tells a call that never answers.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -63,7 +64,7 @@ impl RouteProgrammer {
                 let step = "listen to the kernel".to_owned();
                 self.listening.trouble = Some(Cause::HostWiring { step, detail: error.to_string() });
                 self.listening.again_at = now + LISTEN_AGAIN;
-                self.reads.missed = self.reads.begun;
+                self.reads.miss();
             }
         }
     }
@@ -71,15 +72,38 @@ impl RouteProgrammer {
     fn take(&mut self, event: HostEvent) {
         match event {
             HostEvent::Lost => {
-                self.reads.missed = self.reads.begun;
+                self.reads.miss();
                 self.table.look_again();
             }
             HostEvent::NftTable => self.table.look_again(),
+            HostEvent::Route(route) if !is_ours_to_watch(route.table, route.via.is_some()) => {}
             told => {
-                let news = News::Heard(told);
-                self.survey_stale |= fold(&mut self.host, &news);
-                self.reads.note(news);
+                self.doubted |= self.under_way.values().flatten().any(|change| undoes(&told, change));
+                let difference = hear(&mut self.host, &told);
+                self.survey_stale |= difference != Difference::None;
+                // A reading under way may have passed the place already; what is told may be older than it. It is not folded in.
+                if difference == Difference::Less && self.reads.under_way() {
+                    self.reads.miss();
+                }
             }
         }
+    }
+}
+
+/// Routes that say anything about pods and ENIs: a node may have a hundred thousand others.
+fn is_ours_to_watch(table: TableId, has_gateway: bool) -> bool {
+    if table == TableId::MAIN { !has_gateway } else { TABLES.contains(&table.0) }
+}
+
+/// Whether this change, whose end is not heard of yet, was undone already, so that it must not be counted as made.
+fn undoes(event: &HostEvent, change: &HostChange) -> bool {
+    match (event, change) {
+        (HostEvent::RuleGone(gone), HostChange::AddRule(rule)) => gone == rule,
+        (HostEvent::RouteGone(gone), HostChange::PutRoute(route)) => gone == route,
+        (HostEvent::RoutesReplaced { table, to, prefix_length }, HostChange::PutRoute(route)) => {
+            (*table, *to, *prefix_length) == (route.table, route.to, route.prefix_length)
+        }
+        (HostEvent::LinkGone(gone), HostChange::PutRoute(route)) => *gone == route.ifindex,
+        _ => false,
     }
 }

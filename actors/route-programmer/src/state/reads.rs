@@ -8,7 +8,7 @@ use contract::ports::host::{HostChange, HostError, HostSnapshot};
 
 use super::answers::unread;
 use super::{RouteProgrammer, Target};
-use crate::plan::{News, Unit, fold, keep_behind};
+use crate::plan::{Unit, fold, keep_behind};
 
 /// After a failed reading: the first pause, doubled each time.
 const READ_AGAIN_FIRST: Duration = Duration::from_millis(100);
@@ -22,8 +22,8 @@ const LINK_POLL: Duration = Duration::from_secs(1);
 /// Whether anybody waits or not, it is looked for so often at least.
 const LINK_POLL_MOST: Duration = Duration::from_secs(30);
 
-/// What a reading under way is made up for at most: more than a burst of pods on the largest node makes.
-const NEWS_MAX: usize = 16_384;
+/// Between two readings that nobody waits for but that something was missed.
+const MISSED_AGAIN: Duration = Duration::from_secs(1);
 
 /// The readings.
 #[derive(Debug)]
@@ -36,10 +36,12 @@ pub(crate) struct Reads {
     pods_begun: u64,
     /// Number of the newest one that ended well.
     pub(crate) pods: u64,
-    /// What happened since the reading under way began; `None` if none is under way.
-    since: Option<Vec<News>>,
-    /// A reading with a higher number is wanted: something happened that nobody could tell of.
-    pub(crate) missed: u64,
+    /// When that was: pods' namespaces are looked at by their own measure.
+    pods_ended_at: Option<Duration>,
+    /// Changes made since the reading under way began; `None` if none is under way.
+    since: Option<Vec<HostChange>>,
+    /// A reading with a higher number is wanted: something happened that nobody could tell of, or that the last one may have passed.
+    missed: u64,
     /// When the last one ended; `None` until the first turn after recovery.
     pub(crate) ended_at: Option<Duration>,
     /// Failures in a row.
@@ -58,6 +60,7 @@ impl Reads {
             current: 1,
             pods_begun: 1,
             pods: 1,
+            pods_ended_at: None,
             since: None,
             missed: 0,
             ended_at: None,
@@ -82,15 +85,25 @@ impl Reads {
         self.since.is_some()
     }
 
-    /// Something happened to the host. What a reading under way has passed already is made up for at its end, as far as there is room:
-    /// beyond that it is read once more.
-    pub(crate) fn note(&mut self, news: News) {
-        let Some(since) = &mut self.since else { return };
-        if since.len() < NEWS_MAX {
-            since.push(news);
-        } else {
-            self.missed = self.begun;
-        }
+    /// A reading of everything is due though nobody asked for it.
+    pub(crate) fn due_at(&self, every: Duration) -> Duration {
+        self.pods_ended_at.unwrap_or_default() + every
+    }
+
+    /// When what was missed is to be made up for.
+    pub(crate) fn missed_at(&self) -> Option<Duration> {
+        (self.current <= self.missed).then(|| self.ended_at.unwrap_or_default() + MISSED_AGAIN)
+    }
+
+    /// The first turn: the snapshot in hand was read just before.
+    pub(crate) fn starts(&mut self, now: Duration) {
+        self.ended_at.get_or_insert(now);
+        self.pods_ended_at.get_or_insert(now);
+    }
+
+    /// The next reading is to make up for what was missed.
+    pub(crate) fn miss(&mut self) {
+        self.missed = self.begun;
     }
 }
 
@@ -111,13 +124,15 @@ impl RouteProgrammer {
             Ok(mut host) => {
                 if number == self.reads.pods_begun {
                     self.reads.pods = number;
+                    self.reads.pods_ended_at = Some(now);
                 } else {
                     keep_behind(&mut host, &self.host);
                 }
-                // The reading may have passed a place before a change was made there.
-                for news in &since {
-                    fold(&mut host, news);
+                if !host.complete {
+                    self.reads.miss();
                 }
+                // The reading may have passed a place before a change was made there.
+                since.iter().for_each(|change| fold(&mut host, change));
                 self.host = host;
                 self.reads.current = number;
                 self.reads.failures = 0;
@@ -141,10 +156,15 @@ impl RouteProgrammer {
     pub(crate) fn note_changes(&mut self, target: &Target, done: usize) -> (Vec<HostChange>, usize) {
         let asked = self.under_way.remove(target).unwrap_or_default();
         for change in asked.iter().take(done) {
-            let news = News::Made(change.clone());
-            fold(&mut self.host, &news);
-            self.reads.note(news);
+            fold(&mut self.host, change);
+            if let Some(since) = &mut self.reads.since {
+                since.push(change.clone());
+            }
             self.changes = self.changes.saturating_add(1);
+        }
+        if self.doubted {
+            self.reads.miss();
+            self.doubted = !self.under_way.is_empty();
         }
         self.survey_stale = true;
         (asked, done)

@@ -7,6 +7,7 @@ use contract::causes::Cause;
 use contract::ports::host::{HostChange, HostError};
 
 use super::answers::stopped_at;
+use super::peace::Peace;
 use super::reads::backoff;
 use super::{RouteProgrammer, Target};
 use crate::plan::{Unit, desired, diff};
@@ -17,7 +18,10 @@ const REPAIR_AGAIN_FIRST: Duration = Duration::from_millis(200);
 /// The longest such pause.
 const REPAIR_AGAIN_MOST: Duration = Duration::from_secs(30);
 
-/// One unit that wants changes.
+/// So many rounds with somebody who undoes a repair are told.
+const ROUNDS_TOLD: u32 = 4;
+
+/// One unit that wants changes, or did a moment ago.
 #[derive(Debug, Default)]
 pub(crate) struct Repair {
     /// Needs a reading with a higher number.
@@ -30,6 +34,8 @@ pub(crate) struct Repair {
     pub(crate) cause: Option<Cause>,
     /// Changes were made, and the next survey must not want them again.
     pub(crate) made: bool,
+    /// How long they stay.
+    peace: Peace,
 }
 
 impl RouteProgrammer {
@@ -54,22 +60,30 @@ impl RouteProgrammer {
             self.missing_since.entry(eni.clone()).or_insert(now);
         }
 
-        let needs = &self.survey.needs;
-        let under_way = &self.under_way;
-        self.repairs.retain(|unit, _| {
-            needs.contains_key(unit) || under_way.contains_key(&Target::Repair(unit.clone()))
+        self.judge_repairs(just_read, now);
+    }
+
+    fn judge_repairs(&mut self, just_read: bool, now: Duration) {
+        let (needs, under_way, begun) = (&self.survey.needs, &self.under_way, self.reads.begun);
+        self.repairs.retain(|unit, repair| {
+            let wanted = needs.contains_key(unit) || under_way.contains_key(&Target::Repair(unit.clone()));
+            if !wanted && std::mem::take(&mut repair.made) {
+                repair.peace.healed(now);
+                (repair.failures, repair.cause) = (0, None);
+            }
+            wanted || repair.peace.is_fresh(now)
         });
-        let seen = if just_read { self.reads.current.saturating_sub(1) } else { self.reads.begun };
-        let begun = self.reads.begun;
+        let seen = if just_read { self.reads.current.saturating_sub(1) } else { begun };
         for unit in needs.keys() {
             let repair =
                 self.repairs.entry(unit.clone()).or_insert_with(|| Repair { seen, ..Repair::default() });
             if std::mem::take(&mut repair.made) {
-                let cause = Cause::HostWiring {
-                    step: "repair the host".to_owned(),
-                    detail: "what was changed is wanted again".to_owned(),
-                };
-                set_back(repair, cause, begun, now);
+                set_back(repair, wanted_again("what was changed is wanted again"), begun, now);
+            } else if let Some(pause) = repair.peace.broken(now) {
+                (repair.seen, repair.again_at) = (begun, now + pause);
+                if repair.peace.rounds >= ROUNDS_TOLD {
+                    repair.cause = Some(wanted_again("somebody undoes it again and again"));
+                }
             }
         }
     }
@@ -91,6 +105,10 @@ impl RouteProgrammer {
             None => repair.made = true,
         }
     }
+}
+
+fn wanted_again(detail: &str) -> Cause {
+    Cause::HostWiring { step: "repair the host".to_owned(), detail: detail.to_owned() }
 }
 
 fn set_back(repair: &mut Repair, cause: Cause, begun: u64, now: Duration) {

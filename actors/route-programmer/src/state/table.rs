@@ -6,12 +6,16 @@ use std::time::Duration;
 use contract::causes::Cause;
 use contract::ports::host::HostError;
 
+use super::peace::Peace;
 use super::reads::backoff;
 use super::{RouteAction, RouteProgrammer};
 use crate::plan::{FAMILY, NAME, Table, table};
 
 /// Pause after it could not be read or replaced, doubled each time.
 const AGAIN_FIRST: Duration = Duration::from_millis(200);
+
+/// Between two readings of a table that somebody keeps changing: each is a process.
+const READ_AGAIN: Duration = Duration::from_millis(500);
 
 /// The longest such pause.
 const AGAIN_MOST: Duration = Duration::from_secs(30);
@@ -31,6 +35,7 @@ pub(crate) struct TableState {
     /// Something in it was changed: what is held is not what it is.
     touched: bool,
     read_at: Duration,
+    peace: Peace,
     again_at: Duration,
     failures: u32,
     /// Why it is not what it should be.
@@ -87,9 +92,13 @@ impl RouteProgrammer {
         if self.table.under_way {
             return None;
         }
-        let known = self.table.held.is_some() && !self.table.touched;
-        let read_at = if known { self.table.read_at + self.listening.look_every() } else { now };
-        let wrong = known && self.table.is_wrong() && self.survey.mark_leads;
+        let read_at = match &self.table {
+            TableState { held: None, .. } => now,
+            TableState { touched: true, .. } => self.table.read_at + READ_AGAIN,
+            _ => self.table.read_at + self.listening.look_every(),
+        };
+        // Whatever it is by now: what was read last is not what it should be, and it is replaced whole.
+        let wrong = self.table.is_wrong() && self.survey.mark_leads;
         let due_at = if wrong { now } else { read_at }.max(self.table.again_at);
         if due_at > now {
             return Some(due_at);
@@ -117,12 +126,21 @@ impl RouteProgrammer {
                 table.note_standing();
                 if !table.is_wrong() {
                     (table.failures, table.trouble) = (0, None);
+                    if replaced {
+                        table.peace.healed(now);
+                    }
+                } else if let Some(pause) = table.peace.broken(now).filter(|_| !replaced) {
+                    table.again_at = now + pause;
                 } else if replaced {
                     // Another program writes it too, or nft says it in words we do not know.
                     table.failed("replace", "it does not read back as what was written".to_owned(), now);
                 }
             }
-            Err(error) => table.failed("read", error.to_string(), now),
+            Err(error) => {
+                // What was told of it is not forgotten.
+                table.touched = true;
+                table.failed("read", error.to_string(), now);
+            }
         }
     }
 

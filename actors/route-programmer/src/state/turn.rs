@@ -29,7 +29,7 @@ impl Wants {
 impl RouteProgrammer {
     /// The actions that are due, and when to be asked again if nothing happens.
     pub(crate) fn turn(&mut self, now: Duration) -> (Vec<RouteAction>, Option<Duration>) {
-        self.reads.ended_at.get_or_insert(now);
+        self.reads.starts(now);
         let mut wants = Wants::default();
         self.survey_again(now);
         self.answer_plans(now);
@@ -110,7 +110,8 @@ impl RouteProgrammer {
     fn turn_repairs(&mut self, now: Duration, wants: &mut Wants) {
         let mut due = Vec::new();
         for (unit, repair) in &self.repairs {
-            if self.under_way.contains_key(&Target::Repair(unit.clone())) || self.has_job(unit) {
+            let healed = !self.survey.needs.contains_key(unit);
+            if healed || self.under_way.contains_key(&Target::Repair(unit.clone())) || self.has_job(unit) {
                 continue;
             }
             if repair.again_at > now {
@@ -143,11 +144,10 @@ impl RouteProgrammer {
         if self.reads.under_way() {
             return;
         }
-        let due_at = self.reads.ended_at.unwrap_or_default() + self.listening.look_every();
-        let polled_at = self.link_poll_at().map_or(due_at, |at| at.min(due_at));
-        let wanted = wants.read || self.reads.current <= self.reads.missed;
-        let wanted_at = if wanted { now } else { polled_at };
-        let at = wanted_at.max(self.reads.again_at);
+        let due_at = self.reads.due_at(self.listening.look_every());
+        let wanted = wants.read || wants.pods || self.reads.failures > 0;
+        let soonest = [self.link_poll_at(), self.reads.missed_at(), wanted.then_some(now)];
+        let at = soonest.into_iter().flatten().fold(due_at, Duration::min).max(self.reads.again_at);
         if at <= now {
             let pods = wants.pods || due_at <= now;
             let number = self.reads.begin(pods);

@@ -16,8 +16,8 @@ const PODS_SHORT: usize = 4;
 const AT_ONCE: usize = 10;
 const GROUPS: usize = 5;
 
-/// Long enough for two of the daemon's looks at the kernel.
-const IDLE: Duration = Duration::from_secs(60);
+/// Long enough for one of the daemon's looks at pods' namespaces.
+const IDLE: Duration = Duration::from_secs(310);
 const IDLE_SHORT: Duration = Duration::from_secs(1);
 
 const MEBIBYTES_MAX: f64 = 25.0;

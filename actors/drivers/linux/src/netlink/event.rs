@@ -2,7 +2,9 @@
 //! not decode is told as lost.
 
 use contract::ports::host::HostEvent;
-use netlink_packet_core::{NetlinkBuffer, NetlinkDeserializable, NetlinkHeader, NlasIterator, Parseable};
+use netlink_packet_core::{
+    NLM_F_REPLACE, NetlinkBuffer, NetlinkDeserializable, NetlinkHeader, NlasIterator, Parseable,
+};
 use netlink_packet_route::link::LinkMessage;
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
@@ -28,12 +30,29 @@ const NFT_TABLE: u16 = 1;
 /// The subsystem of a netfilter message is its type's upper byte; this one is nftables.
 const NFT_SUBSYSTEM: u16 = 10;
 
+/// `RTM_NEWROUTE` of linux/rtnetlink.h.
+const NEW_ROUTE: u16 = 24;
+
 /// Messages whose kind has a word in the port: links, addresses, routes, rules.
-const WATCHED: [u16; 8] = [16, 17, 20, 21, 24, 25, 32, 33];
+const WATCHED: [u16; 8] = [16, 17, 20, 21, NEW_ROUTE, 25, 32, 33];
 
 /// What a datagram of rtnetlink tells.
 pub(crate) fn of_route(bytes: &[u8]) -> Vec<HostEvent> {
-    Messages(bytes).filter_map(|(header, payload)| event(&header, payload)).collect()
+    Messages(bytes).flat_map(|(header, payload)| events(&header, payload)).collect()
+}
+
+/// A message's event, after what it replaced.
+fn events(header: &NetlinkHeader, payload: &[u8]) -> impl Iterator<Item = HostEvent> + use<> {
+    let replaces = header.message_type == NEW_ROUTE && header.flags & NLM_F_REPLACE != 0;
+    let replaced = replaces.then(|| RouteNetlinkMessage::deserialize(header, payload).ok()).flatten();
+    let replaced = replaced.and_then(|message| match message {
+        RouteNetlinkMessage::NewRoute(route) => {
+            let (table, to, prefix_length) = route::leads(&route);
+            Some(HostEvent::RoutesReplaced { table, to, prefix_length })
+        }
+        _ => None,
+    });
+    replaced.into_iter().chain(event(header, payload))
 }
 
 /// Whether a datagram of nftables tells of this table.

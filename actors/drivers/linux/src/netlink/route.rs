@@ -144,6 +144,16 @@ fn scope(via: Option<Ipv4Addr>) -> RouteScope {
     }
 }
 
+/// In which table it is, and where it leads, whatever its shape.
+pub(crate) fn leads(message: &RouteMessage) -> (TableId, Ipv4Addr, u8) {
+    let to = message.attributes.iter().find_map(|attribute| match attribute {
+        RouteAttribute::Destination(RouteAddress::Inet(to)) => Some(*to),
+        _ => None,
+    });
+    let to = to.unwrap_or(Ipv4Addr::UNSPECIFIED);
+    (TableId(table(message)), to, message.header.destination_prefix_length)
+}
+
 /// The route in the port's words, if it has them.
 pub(crate) fn shape(message: &RouteMessage) -> Option<Route> {
     let header = &message.header;
@@ -161,21 +171,11 @@ pub(crate) fn shape(message: &RouteMessage) -> Option<Route> {
             )
         });
     let via = gateway(message);
-    let table = table(message);
-    if foreign || header.scope != scope(via) || table == TABLE_LOCAL {
+    if foreign || header.scope != scope(via) || table(message) == TABLE_LOCAL {
         return None;
     }
-    let to = message.attributes.iter().find_map(|attribute| match attribute {
-        RouteAttribute::Destination(RouteAddress::Inet(to)) => Some(*to),
-        _ => None,
-    });
-    Some(Route {
-        table: TableId(table),
-        to: to.unwrap_or(Ipv4Addr::UNSPECIFIED),
-        prefix_length: header.destination_prefix_length,
-        via,
-        ifindex: oif(message)?,
-    })
+    let (table, to, prefix_length) = leads(message);
+    Some(Route { table, to, prefix_length, via, ifindex: oif(message)? })
 }
 
 /// The header has 8 bits for the table, and shows 252 for what is more.

@@ -3,7 +3,8 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::task::{Poll, ready};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use contract::ports::host::{HostError, HostEvent};
@@ -31,6 +32,8 @@ const EVENTS_MAX: usize = 2048;
 pub(crate) struct Watch {
     route: TokioSocket,
     nft: TokioSocket,
+    /// Who is asked first next time, so that a busy one does not drown the other.
+    nft_first: AtomicBool,
 }
 
 impl Watch {
@@ -39,6 +42,7 @@ impl Watch {
         Ok(Self {
             route: listen("listen to rtnetlink", NETLINK_ROUTE, &ROUTE_GROUPS)?,
             nft: listen("listen to nftables", NETLINK_NETFILTER, &NFT_GROUPS)?,
+            nft_first: AtomicBool::new(false),
         })
     }
 
@@ -61,15 +65,29 @@ impl Watch {
 
     /// The next datagram of either socket.
     async fn hear(&self, table: &str) -> io::Result<Vec<HostEvent>> {
+        let nft_first = self.nft_first.fetch_xor(true, Ordering::Relaxed);
         poll_fn(|cx| {
-            if let Poll::Ready(heard) = self.route.poll_recv_from_full(cx) {
-                return Poll::Ready(told(heard, event::of_route));
+            let mut ears = [Ear::Route, Ear::Nft];
+            if nft_first {
+                ears.reverse();
             }
-            let heard = ready!(self.nft.poll_recv_from_full(cx));
-            Poll::Ready(told(heard, |bytes| event::of_nft(bytes, table)))
+            for ear in ears {
+                let socket = if ear == Ear::Nft { &self.nft } else { &self.route };
+                if let Poll::Ready(heard) = socket.poll_recv_from_full(cx) {
+                    return Poll::Ready(told(heard, ear, table));
+                }
+            }
+            Poll::Pending
         })
         .await
     }
+}
+
+/// One of the sockets.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ear {
+    Route,
+    Nft,
 }
 
 fn listen(what: &str, protocol: isize, groups: &[u32]) -> Result<TokioSocket, HostError> {
@@ -86,14 +104,18 @@ fn listen(what: &str, protocol: isize, groups: &[u32]) -> Result<TokioSocket, Ho
 }
 
 /// A full buffer lost what came after it; what it holds is still told. Only the kernel is listened to.
-fn told(
-    heard: io::Result<(Vec<u8>, SocketAddr)>,
-    events: impl FnOnce(&[u8]) -> Vec<HostEvent>,
-) -> io::Result<Vec<HostEvent>> {
-    match heard {
-        Ok((bytes, sender)) if sender.port_number() == 0 => Ok(events(&bytes)),
-        Ok(_) => Ok(Vec::new()),
-        Err(why) if why.raw_os_error() == Some(Errno::NOBUFS.raw_os_error()) => Ok(vec![HostEvent::Lost]),
-        Err(why) => Err(why),
+fn told(heard: io::Result<(Vec<u8>, SocketAddr)>, ear: Ear, table: &str) -> io::Result<Vec<HostEvent>> {
+    match (heard, ear) {
+        (Ok((_, sender)), _) if sender.port_number() != 0 => Ok(Vec::new()),
+        (Ok((bytes, _)), Ear::Route) => Ok(event::of_route(&bytes)),
+        (Ok((bytes, _)), Ear::Nft) => Ok(event::of_nft(&bytes, table)),
+        (Err(why), Ear::Route) if is_overrun(&why) => Ok(vec![HostEvent::Lost]),
+        // Of nft nothing else is told anyway.
+        (Err(why), Ear::Nft) if is_overrun(&why) => Ok(vec![HostEvent::NftTable]),
+        (Err(why), _) => Err(why),
     }
+}
+
+fn is_overrun(why: &io::Error) -> bool {
+    why.raw_os_error() == Some(Errno::NOBUFS.raw_os_error())
 }

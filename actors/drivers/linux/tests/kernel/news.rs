@@ -17,6 +17,11 @@ async fn news(place: &Place) -> Vec<HostEvent> {
     place.host.news("enid", SOON).await.unwrap()
 }
 
+/// Listens from now on.
+async fn listen(place: &Place) {
+    assert_eq!(news(place).await, [HostEvent::Lost]);
+}
+
 /// What is told of a link that just came is as of some moment on its way.
 fn is_link(event: &HostEvent, ifindex: u32) -> bool {
     matches!(event, HostEvent::Link(link) if link.ifindex == ifindex)
@@ -25,6 +30,7 @@ fn is_link(event: &HostEvent, ifindex: u32) -> bool {
 #[test]
 fn changes_are_told_in_order_whoever_made_them() {
     in_namespace(|place| async move {
+        listen(&place).await;
         let (one, _) = place.pair("one", "other").await;
         let address = HostChange::AddAddress { ifindex: one, address: ip(5), prefix_length: 24 };
         place.apply([address]).await;
@@ -55,8 +61,26 @@ fn changes_are_told_in_order_whoever_made_them() {
 }
 
 #[test]
+fn a_route_that_is_replaced_is_told_as_gone_whatever_takes_its_place() {
+    in_namespace(|place| async move {
+        listen(&place).await;
+        let (one, other) = place.pair("one", "other").await;
+        let (way, elsewhere) = (route(254, 9, None, one), route(254, 9, None, other));
+        place.apply([HostChange::PutRoute(way)]).await;
+        news(&place).await;
+        place.apply([HostChange::PutRoute(elsewhere)]).await;
+        let gone = HostEvent::RoutesReplaced { table: TableId::MAIN, to: ip(9), prefix_length: 32 };
+        assert_eq!(news(&place).await, [gone.clone(), HostEvent::Route(elsewhere)]);
+        let words = ["route", "replace", "unreachable", "10.0.0.9/32"];
+        assert!(Command::new("ip").args(words).status().unwrap().success());
+        assert_eq!(news(&place).await, [gone]);
+    });
+}
+
+#[test]
 fn a_link_and_its_settings_are_told_as_a_reading_shows_them() {
     in_namespace(|place| async move {
+        listen(&place).await;
         let (one, _) = place.pair("one", "other").await;
         news(&place).await;
         place.apply([HostChange::SetRpFilter { ifindex: one, value: 2 }]).await;
@@ -78,6 +102,7 @@ fn a_link_and_its_settings_are_told_as_a_reading_shows_them() {
 #[test]
 fn a_port_that_leaves_its_bridge_is_not_gone() {
     in_namespace(|place| async move {
+        listen(&place).await;
         let (one, _) = place.pair("one", "other").await;
         let ip = |words: &str| {
             assert!(Command::new("ip").args(words.split(' ')).status().unwrap().success(), "{words}");
@@ -94,6 +119,7 @@ fn a_port_that_leaves_its_bridge_is_not_gone() {
 #[test]
 fn what_a_full_buffer_lost_is_told_as_lost() {
     in_namespace(|place| async move {
+        listen(&place).await;
         let one = rule(512, None, Some(9), None, 254);
         for _ in 0..2_000 {
             place.apply([HostChange::AddRule(one), HostChange::RemoveRule(one)]).await;
@@ -111,6 +137,7 @@ fn what_a_full_buffer_lost_is_told_as_lost() {
 #[test]
 fn of_nft_only_our_table_is_told_whatever_changes_in_it() {
     with_nft(|place| async move {
+        listen(&place).await;
         let table = |name| NftTable { family: "ip", name, body: "chain some {\n}\n".into() };
         place.host.replace_nft_table(table("other")).await.unwrap();
         assert_eq!(place.host.news("enid", AT_ONCE).await, Ok(vec![]));
