@@ -51,4 +51,6 @@ rmdir /old
 mount -o remount,bind,ro /
 cd /
 unset OLDPWD
+# What the image sets.
+export MALLOC_ARENA_MAX=1
 exec setpriv --no-new-privs --bounding-set=-all,+net_admin --inh-caps=-all,+net_admin /enid "$@"
