@@ -66,7 +66,7 @@ pub(crate) fn build_for_lab() -> Result<(), String> {
 
 /// Builds what is measured.
 pub(crate) fn build_for_bench() -> Result<(), String> {
-    println!("the daemon as it is shipped: the first time takes ten minutes, it optimises the AWS SDK");
+    println!("the daemon as it is shipped: the first time takes fifteen minutes, it optimises the AWS SDK");
     for arguments in [&SHIPPED[..], &EMPTY[..]] {
         if !build(arguments, None)? {
             return Err("the build failed; nothing was measured".to_owned());

@@ -45,6 +45,8 @@ mount -t proc -o nosuid,nodev,noexec proc proc
 mount -o bind,ro proc/sys proc/sys
 mount -o bind,ro "$state/boot-id" proc/sys/kernel/random/boot_id
 mount -t sysfs -o ro,nosuid,nodev,noexec sysfs sys
+# What the image sets.
+export MALLOC_ARENA_MAX=1
 pivot_root . old
 umount -l /old
 rmdir /old

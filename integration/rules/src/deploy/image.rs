@@ -1,9 +1,14 @@
-//! The Dockerfile has what the daemon starts and what the manifest and the sources name.
+//! The Dockerfile has what the daemon starts and what the manifest and the sources name, and sets what the scenarios run with.
+
+use std::collections::BTreeSet;
 
 use crate::tree::Tree;
 
 const DOCKERFILE: &str = "deploy/Dockerfile";
 const DAEMON: &str = "actors/daemon/src/";
+
+/// The container of the scenarios. It finds its programs on this machine, by a PATH of its own.
+const BOX: &str = "integration/lab/src/node/box.sh";
 
 /// The daemon's program.
 const PROGRAM: &str = "/usr/bin/enid";
@@ -43,7 +48,15 @@ pub(super) fn broken(tree: &Tree) -> Vec<String> {
         format!("nft must be in the image and seen to start there as long as {} starts it", NFT.0),
     );
     must(last.contains("\nENV PATH=/usr/sbin:/usr/bin\n"), "sets no PATH by which nft is found".to_owned());
+    let set: BTreeSet<&str> = after(last, "ENV ").filter(|set| !set.starts_with("PATH=")).collect();
+    let proven: BTreeSet<&str> = after(tree.text(BOX).unwrap_or_default(), "export ").collect();
+    must(set == proven, format!("sets {set:?}, and {BOX} sets {proven:?}"));
     found
+}
+
+/// What follows `word` on each line that begins with it.
+fn after<'a>(text: &'a str, word: &str) -> impl Iterator<Item = &'a str> {
+    text.lines().filter_map(move |line| line.strip_prefix(word))
 }
 
 #[cfg(test)]
@@ -51,13 +64,14 @@ mod tests {
     use super::*;
 
     const GOOD: &str = "FROM x AS parts\nCOPY enid-cni /usr/lib/enid/cni/enid-cni\nFROM scratch\nENV PATH=/usr/sbin:/usr/bin\n\
-        RUN [\"/usr/sbin/nft\", \"--version\"]\nENTRYPOINT [\"/usr/bin/enid\"]\n";
+        ENV MALLOC_ARENA_MAX=1\nRUN [\"/usr/sbin/nft\", \"--version\"]\nENTRYPOINT [\"/usr/bin/enid\"]\n";
 
     fn found(dockerfile: &str) -> Vec<String> {
         broken(&Tree::of(&[
             (DOCKERFILE, dockerfile),
             ("actors/daemon/src/command_line.rs", "default_value = \"/usr/lib/enid/cni\""),
             (NFT.0, "PathBuf::from(\"nft\")"),
+            (BOX, "set -eu\nexport MALLOC_ARENA_MAX=1\nexec x\n"),
         ]))
     }
 
@@ -68,5 +82,7 @@ mod tests {
             let without = GOOD.replace(&format!("{line}\n"), "");
             assert_eq!(found(&without).len(), 1, "{line}: {:?}", found(&without));
         }
+        let otherwise = GOOD.replace("ARENA_MAX=1", "ARENA_MAX=2");
+        assert_eq!(found(&otherwise).len(), 1, "{:?}", found(&otherwise));
     }
 }
