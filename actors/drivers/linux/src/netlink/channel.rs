@@ -1,6 +1,7 @@
 //! One netlink socket: change, ask and dump, each answered by a deadline. It never takes silence for success: an answer
 //! ends with the kernel's acknowledgement, and a stream that ends without one is a lost connection.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use contract::ports::host::HostError;
@@ -11,14 +12,19 @@ use netlink_packet_core::{
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_proto::sys::{AsyncSocket, SocketAddr, protocols::NETLINK_ROUTE};
 use netlink_proto::{Connection, ConnectionHandle};
+use rustix::io::Errno;
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use super::packet::Packet;
-use crate::error::{lost, refused, refused_by, unreadable};
+use crate::error::{is_any, lost, refused, refused_by, unreadable};
 
 /// How often an interrupted dump is begun again: the kernel interrupts one when something changed under it, and four
 /// changes in four dumps of a millisecond mean that waiting for quiet is hopeless.
 const DUMP_ATTEMPTS_MAX: u32 = 4;
+
+/// Pause before a dump is begun again that the kernel had no place for.
+const DUMP_AGAIN: Duration = Duration::from_millis(10);
 
 /// Messages taken from one dump: some hundred times what a full node shows, and still a bounded amount of memory.
 const DUMP_MESSAGES_MAX: usize = 262_144;
@@ -74,6 +80,8 @@ impl Dump {
 #[derive(Debug, Clone)]
 pub(crate) struct Channel {
     connection: ConnectionHandle<Packet>,
+    /// The kernel refuses a second dump of a socket whose first is not read to its end.
+    dumping: Arc<Semaphore>,
 }
 
 impl Channel {
@@ -95,7 +103,7 @@ impl Channel {
         connection.set_forward_ack(true);
         connection.set_forward_done(true);
         runtime.spawn(connection);
-        Ok(Self { connection: handle })
+        Ok(Self { connection: handle, dumping: Arc::new(Semaphore::new(1)) })
     }
 
     /// Makes a change; `flags` are those beside REQUEST and ACK.
@@ -130,11 +138,18 @@ impl Channel {
         message: &RouteNetlinkMessage,
         deadline: Deadline,
     ) -> Result<Dump, HostError> {
+        let turn = async { self.dumping.acquire().await.map_err(|_| lost(what.to_owned())) };
+        let _turn = deadline.bound(what, turn).await?;
         let mut attempt = 1;
         loop {
-            let dump = self.exchange(what, message.clone(), NLM_F_DUMP, deadline).await?;
-            if !dump.interrupted || attempt == DUMP_ATTEMPTS_MAX {
-                return Ok(dump);
+            let dump = self.exchange(what, message.clone(), NLM_F_DUMP, deadline).await;
+            match dump {
+                Ok(dump) if !dump.interrupted || attempt == DUMP_ATTEMPTS_MAX => return Ok(dump),
+                // The rest of a dump that was given up is still on its way.
+                Err(error) if !is_any(&error, &[Errno::BUSY, Errno::NOBUFS]) => return Err(error),
+                Err(error) if attempt == DUMP_ATTEMPTS_MAX => return Err(error),
+                Ok(_) => {}
+                Err(_) => tokio::time::sleep(DUMP_AGAIN).await,
             }
             attempt += 1;
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use contract::ports::host::{Host, HostChange, HostError, RouteQuestion};
 use linux::LinuxHost;
 
-use crate::place::{ip, on_own_thread, runtime};
+use crate::place::{in_namespace, ip, on_own_thread, rule, runtime};
 
 const UP: HostChange = HostChange::LinkUp { ifindex: 1 };
 
@@ -67,5 +67,25 @@ fn a_kernel_that_does_not_answer_is_a_timeout() {
 fn without_a_runtime_there_is_no_host_and_no_panic() {
     on_own_thread(|| {
         assert!(matches!(LinuxHost::connect(Duration::from_secs(1)), Err(HostError::Refused { .. })));
+    });
+}
+
+#[test]
+fn many_readings_of_much_at_once_are_all_whole() {
+    in_namespace(|place| async move {
+        // More than the kernel tells in one piece.
+        for table in 2..=6 {
+            for last in 1..=100 {
+                place.apply([HostChange::AddRule(rule(1536, Some(last), None, None, table))]).await;
+            }
+        }
+        let overviews = futures::future::join_all((0..16).map(|_| place.host.overview()));
+        for overview in overviews.await {
+            assert_eq!(overview.map(|seen| (seen.complete, seen.rules.len())), Ok((true, 503)));
+        }
+        let gone = (1..=20).map(|last| HostChange::RemoveRule(rule(1536, Some(last), None, None, 2)));
+        let removals = futures::future::join_all(gone.map(|change| place.host.apply(vec![change])));
+        assert!(removals.await.iter().all(|done| *done == (1, None)));
+        assert_eq!(place.rules_at(1536).await.len(), 480);
     });
 }
