@@ -156,7 +156,8 @@ fn in_short(failure: &str) -> &str {
     let before = parts.next();
     let behind = parts.filter_map(|part| part.split_once("\n---\n").map(|(_, rest)| rest));
     let told = before.into_iter().chain(behind).map(|part| part.trim_start_matches([':', ';', ' ', '\n']));
-    told.flat_map(str::lines).find(|line| !line.is_empty()).unwrap_or(failure)
+    let of_cell = |line: &str| line.starts_with("cell ") && line.trim_end().ends_with(':');
+    told.flat_map(str::lines).find(|line| !line.is_empty() && !of_cell(line)).unwrap_or(failure)
 }
 
 #[cfg(test)]
@@ -219,5 +220,7 @@ mod tests {
         let failure = "left of pod web: a rule\n--- log of the daemon on node ends:\nline\n---\n";
         assert_eq!(in_short(failure), "left of pod web: a rule");
         assert_eq!(in_short("journal: two\nand more"), "journal: two");
+        let failure = "cell a: \n--- log of the daemon on node ends:\nline\n---\n: step 2 (ADD): ADD failed";
+        assert_eq!(in_short(failure), "step 2 (ADD): ADD failed");
     }
 }

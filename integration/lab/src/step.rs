@@ -163,6 +163,7 @@ pub(crate) fn words() -> Vec<Vec<&'static str>> {
     vec![
         keys_of::<probe::Reach>(),
         keys_of::<change_kernel::Change>(),
+        keys_of::<change_kernel::Seen>(),
         keys_of::<change_pod::PodChange>(),
         keys_of::<lose::Lost>(),
         keys_of::<external::Hand>(),

@@ -4,11 +4,19 @@
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
-use super::Take;
+use super::{Take, says};
+use crate::cni::{self, Verb};
 use crate::kernel;
 use crate::netns::Netns;
 use crate::runner::Stage;
 use crate::scenario::Plan;
+
+/// A change is made so often at most for CHECK to see it: one that is put back is put back within milliseconds, mostly later than
+/// CHECK looks.
+const CHECKS_MAX: u32 = 20;
+
+/// What CHECK answers to damage.
+const DAMAGED: u64 = 101;
 
 /// What is changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -20,6 +28,8 @@ pub(crate) enum Change {
     DeletePodRoute,
     /// The node's end of the pod's link goes.
     DeletePodLink,
+    /// The node's end of the pod's link goes down.
+    PodLinkDown,
     /// Every rule of one priority goes.
     DeleteRulesAt,
     /// Every route of one table goes.
@@ -32,6 +42,16 @@ pub(crate) enum Change {
     SetRpFilter,
     /// An nft table goes.
     DeleteNftTable,
+}
+
+/// What CHECK of a pod says of the change.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Seen {
+    /// Of this one.
+    pod: String,
+    /// Every one of these is in the runtime's error.
+    says: Vec<String>,
 }
 
 /// See [`super::Step::ChangeKernel`].
@@ -54,6 +74,8 @@ pub(crate) struct ChangeKernel {
     value: Option<u32>,
     /// Family and name of an nft table, as `nft` has them.
     nft_table: Option<String>,
+    /// CHECK must see it, though the daemon puts back what it misses.
+    seen_by_check: Option<Seen>,
 }
 
 impl Take for ChangeKernel {
@@ -61,6 +83,10 @@ impl Take for ChangeKernel {
         let keys: Vec<&str> = self.given();
         let wanted = self.change.wants();
         ensure!(keys == wanted, "this change needs {}, and no other key", wanted.join(" and "));
+        if let Some(seen) = &self.seen_by_check {
+            plan.asks = true;
+            plan.runs(&seen.pod)?;
+        }
         match &self.pod {
             Some(pod) => plan.runs(pod),
             None => plan.node(self.node.as_deref()).map(drop),
@@ -68,28 +94,35 @@ impl Take for ChangeKernel {
     }
 
     async fn take(&self, stage: &mut Stage<'_>) -> Result<String> {
-        let pod =
-            self.pod.as_ref().map(|name| stage.pods.get(name).context("there is no such pod")).transpose()?;
-        let name = match pod {
-            Some(pod) => pod.node.clone(),
-            None => stage.node_name(self.node.as_deref())?,
-        };
-        let netns = stage.world.node(&name)?.node.netns();
-        let done = match self.change {
-            Change::DeletePodRules | Change::DeletePodRoute | Change::DeletePodLink => {
-                let pod = pod.context("there is no such pod")?;
-                let link = pod.host_link.as_deref().context("the pod has no link")?;
-                self.of_pod(netns, &pod.running()?.1.to_string(), link).await?
-            }
-            Change::DeleteRulesAt => {
-                delete_rules(netns, |line| line.starts_with(&format!("{}:", self.number(self.priority))))
-                    .await?
-            }
-            Change::DeleteTableRoutes => delete_routes(netns, &self.number(self.table)).await?,
-            _ => self.of_device(netns).await?,
-        };
+        let (name, mut done) = self.make(stage).await?;
         stage.acted(&name);
+        if let Some(seen) = &self.seen_by_check {
+            let mut told = seen.ask(stage).await;
+            for _ in 1..CHECKS_MAX {
+                if told.is_ok() {
+                    break;
+                }
+                // Perhaps it was put back before CHECK looked. If it was not, there may be nothing to change.
+                done = self.make(stage).await.map_or(done, |(_, done)| done);
+                told = seen.ask(stage).await;
+            }
+            told?;
+            stage.measured.refused += 1;
+        }
         Ok(format!("{name}: {done}"))
+    }
+}
+
+impl Seen {
+    /// CHECK finds the pod damaged, in these words.
+    async fn ask(&self, stage: &Stage<'_>) -> Result<()> {
+        let pod = stage.pods.get(&self.pod).context("there is no such pod")?;
+        let node = &stage.world.node(&pod.node)?.node;
+        let chained = cni::chained(node, Verb::Check, &pod.sandbox).await?;
+        says(&chained.errors.join("; "), &self.says)?;
+        let execution = chained.execution();
+        ensure!(execution.error_code() == Some(DAMAGED), "expected code {DAMAGED}: {}", execution.summary());
+        Ok(())
     }
 }
 
@@ -97,7 +130,9 @@ impl Change {
     /// The keys it needs.
     fn wants(self) -> Vec<&'static str> {
         match self {
-            Self::DeletePodRules | Self::DeletePodRoute | Self::DeletePodLink => vec!["pod"],
+            Self::DeletePodRules | Self::DeletePodRoute | Self::DeletePodLink | Self::PodLinkDown => {
+                vec!["pod"]
+            }
             Self::DeleteRulesAt => vec!["priority"],
             Self::DeleteTableRoutes => vec!["table"],
             Self::DeleteEniAddress | Self::LinkDown => vec!["device"],
@@ -108,6 +143,30 @@ impl Change {
 }
 
 impl ChangeKernel {
+    /// Where it was made, and what it did.
+    async fn make(&self, stage: &Stage<'_>) -> Result<(String, String)> {
+        let pod =
+            self.pod.as_ref().map(|name| stage.pods.get(name).context("there is no such pod")).transpose()?;
+        let name = match pod {
+            Some(pod) => pod.node.clone(),
+            None => stage.node_name(self.node.as_deref())?,
+        };
+        let netns = stage.world.node(&name)?.node.netns();
+        let done = match (self.change, pod) {
+            (Change::DeleteRulesAt, _) => {
+                delete_rules(netns, |line| line.starts_with(&format!("{}:", self.number(self.priority))))
+                    .await?
+            }
+            (Change::DeleteTableRoutes, _) => delete_routes(netns, &self.number(self.table)).await?,
+            (_, Some(pod)) => {
+                let link = pod.host_link.as_deref().context("the pod has no link")?;
+                self.of_pod(netns, &pod.running()?.1.to_string(), link).await?
+            }
+            (_, None) => self.of_device(netns).await?,
+        };
+        Ok((name, done))
+    }
+
     fn given(&self) -> Vec<&'static str> {
         [
             ("pod", self.pod.is_some()),
@@ -135,6 +194,10 @@ impl ChangeKernel {
             Change::DeletePodRoute => {
                 netns.ip(&["route", "del", address, "dev", link]).await?;
                 Ok(format!("the route to {address} deleted"))
+            }
+            Change::PodLinkDown => {
+                netns.ip(&["link", "set", link, "down"]).await?;
+                Ok(format!("{link} down"))
             }
             _ => {
                 netns.ip(&["link", "del", link]).await?;

@@ -32,8 +32,6 @@ pub(crate) enum PodChange {
     RenameLink,
     /// The node's end of its link gets another MAC.
     ChangeHostMac,
-    /// The node's end of its link goes down.
-    HostLinkDown,
 }
 
 /// See [`super::Step::ChangePod`].
@@ -93,7 +91,6 @@ impl ChangePod {
             PodChange::ChangeHostMac => {
                 (node, format!("link set {link} address 02:00:00:00:00:99\n"), "another MAC on the node")
             }
-            PodChange::HostLinkDown => (node, format!("link set {link} down\n"), "the node's end down"),
         };
         netns.ip_batch(&lines).await?;
         Ok(done.to_owned())
