@@ -1,6 +1,7 @@
 //! One netlink socket: change, ask and dump, each answered by a deadline. It never takes silence for success: an answer
 //! ends with the kernel's acknowledgement, and a stream that ends without one is a lost connection.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use contract::ports::host::HostError;
@@ -11,6 +12,7 @@ use netlink_packet_core::{
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_proto::sys::{AsyncSocket, SocketAddr, protocols::NETLINK_ROUTE};
 use netlink_proto::{Connection, ConnectionHandle};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use super::packet::Packet;
@@ -74,6 +76,8 @@ impl Dump {
 #[derive(Debug, Clone)]
 pub(crate) struct Channel {
     connection: ConnectionHandle<Packet>,
+    /// The kernel tells a socket one thing at a time in pieces, and refuses the next such question with EBUSY until it is through.
+    dumping: Arc<Semaphore>,
 }
 
 impl Channel {
@@ -95,7 +99,7 @@ impl Channel {
         connection.set_forward_ack(true);
         connection.set_forward_done(true);
         runtime.spawn(connection);
-        Ok(Self { connection: handle })
+        Ok(Self { connection: handle, dumping: Arc::new(Semaphore::new(1)) })
     }
 
     /// Makes a change; `flags` are those beside REQUEST and ACK.
@@ -130,6 +134,8 @@ impl Channel {
         message: &RouteNetlinkMessage,
         deadline: Deadline,
     ) -> Result<Dump, HostError> {
+        let turn = async { self.dumping.acquire().await.map_err(|why| lost(format!("{what}: {why}"))) };
+        let _turn = deadline.bound(what, turn).await?;
         let mut attempt = 1;
         loop {
             let dump = self.exchange(what, message.clone(), NLM_F_DUMP, deadline).await?;
