@@ -13,7 +13,7 @@ use crate::scenario::Plan;
 
 /// A change is made so often at most for CHECK to see it: one that is put back is put back within milliseconds, mostly later than
 /// CHECK looks.
-const CHECKS_MAX: u32 = 20;
+const CHECKS_MAX: u32 = 200;
 
 /// What CHECK answers to damage.
 const DAMAGED: u64 = 101;
