@@ -76,7 +76,7 @@ impl Dump {
 #[derive(Debug, Clone)]
 pub(crate) struct Channel {
     connection: ConnectionHandle<Packet>,
-    /// The kernel tells a socket one thing at a time in pieces, and refuses the next such question with EBUSY until it is through.
+    /// The kernel answers a socket one dump at a time, and refuses another with EBUSY until that is read.
     dumping: Arc<Semaphore>,
 }
 
