@@ -150,13 +150,18 @@ impl std::fmt::Display for Verdict {
     }
 }
 
-/// The first line of a failure that is not of a log that it quotes.
-fn in_short(failure: &str) -> &str {
+/// The first line of a failure that is not of a log that it quotes, after its cell.
+fn in_short(failure: &str) -> String {
     let mut parts = failure.split("\n--- log of ");
     let before = parts.next();
     let behind = parts.filter_map(|part| part.split_once("\n---\n").map(|(_, rest)| rest));
     let told = before.into_iter().chain(behind).map(|part| part.trim_start_matches([':', ';', ' ', '\n']));
-    told.flat_map(str::lines).find(|line| !line.is_empty()).unwrap_or(failure)
+    let mut lines = told.flat_map(str::lines).filter(|line| !line.is_empty());
+    let first = lines.next().unwrap_or(failure);
+    if first.starts_with("cell ") && first.ends_with(": ") {
+        return format!("{first}{}", lines.next().unwrap_or_default());
+    }
+    first.to_owned()
 }
 
 #[cfg(test)]
@@ -219,5 +224,7 @@ mod tests {
         let failure = "left of pod web: a rule\n--- log of the daemon on node ends:\nline\n---\n";
         assert_eq!(in_short(failure), "left of pod web: a rule");
         assert_eq!(in_short("journal: two\nand more"), "journal: two");
+        let failure = "cell a: \n--- log of the daemon on node ends:\nline\n---\n: step 2 (ADD): ADD failed";
+        assert_eq!(in_short(failure), "cell a: step 2 (ADD): ADD failed");
     }
 }

@@ -6,14 +6,17 @@ use region::EniId;
 use serde_json::Value;
 use std::cell::Cell;
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use crate::cni::Execution;
+use crate::metrics;
 use crate::netns::Netns;
-use crate::node::Settings;
+use crate::node::{Node, Settings};
 use crate::pod::Pod;
 use crate::probe::Echo;
 use crate::runner::Stage;
 use crate::scenario::Plan;
+use crate::until;
 
 /// The peer that is no pod: the host elsewhere in the VPC.
 pub(super) const VPC: &str = "vpc";
@@ -23,6 +26,9 @@ pub(crate) const INTERNET: &str = "internet";
 
 /// Of more pods a step tells the number.
 pub(super) const PODS_SHOWN_MAX: usize = 2;
+
+/// By then an ADD has come to a daemon that was just started, though EC2 takes its time.
+const IN_LINE_WITHIN: Duration = Duration::from_secs(20);
 
 /// How a step says which pods it means: exactly one of the three.
 #[derive(Debug, Clone, Copy)]
@@ -99,6 +105,9 @@ pub(super) async fn ask(
     let killed = async {
         let Some(kills) = kills else { return Ok(()) };
         for time in 1..=kills.times {
+            if let Some(complaint) = until::quiet(IN_LINE_WITHIN, || nobody_waits(node, &over)).await? {
+                bail!("the daemon was not killed for the {time}. time: {complaint}");
+            }
             ensure!(!over.get(), "all ADDs had ended before the daemon was killed for the {time}. time");
             node.kill_daemon().await?;
             node.start_daemon(&kills.settings).await?;
@@ -109,6 +118,13 @@ pub(super) async fn ask(
     let (asked, killed) = join(adds, killed).await;
     killed?;
     asked
+}
+
+/// No ADD stands in the daemon's line, and not all have ended.
+async fn nobody_waits(node: &Node, over: &Cell<bool>) -> Result<Option<String>> {
+    let page = node.health("/metrics").await.map(|(_, page)| page).unwrap_or_default();
+    let some = over.get() || metrics::waiting(&page).is_some_and(|waiting| waiting > 0);
+    Ok((!some).then(|| "no ADD waits".to_owned()))
 }
 
 /// An ADD that succeeded is held against the region: the address is a secondary one of an ENI of this very node, and no other

@@ -2,11 +2,11 @@
 
 use std::net::Ipv4Addr;
 
-use contract::ports::host::{HostChange, Rule};
+use contract::ports::host::{Host, HostChange, Rule};
 use netlink_packet_route::rule::{RuleAction, RuleAttribute, RuleFlags};
 use rtnetlink::RuleAddRequest;
 
-use crate::place::{Place, in_namespace, ip, rule};
+use crate::place::{Place, in_namespace, ip, on_own_thread, rule};
 
 const EBUSY: i32 = 16;
 const EINVAL: i32 = 22;
@@ -71,6 +71,36 @@ fn rather_refuse_than_remove_the_rule_that_stands_before() {
         place.apply([HostChange::RemoveRule(ours), HostChange::AddRule(ours)]).await;
         assert_eq!(place.refused(HostChange::RemoveRule(ours)).await, EBUSY);
         assert_eq!(place.rules_at(100).await, [ours]);
+    });
+}
+
+#[test]
+fn rules_go_while_all_is_read() {
+    on_own_thread(|| {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        runtime.unwrap().block_on(async {
+            let place = Place::new();
+            // So many that the kernel tells them in several pieces, and takes no other question of the kind between them.
+            for number in 0..40 {
+                place.pair(&format!("one{number}"), &format!("other{number}")).await;
+            }
+            let comes_and_goes = |number: u8| {
+                let (host, rule) = (place.host.clone(), rule(512, Some(number), None, None, 7));
+                tokio::spawn(async move {
+                    for _ in 0..50 {
+                        let changes = vec![HostChange::AddRule(rule), HostChange::RemoveRule(rule)];
+                        assert_eq!(host.apply(changes).await, (2, None));
+                    }
+                })
+            };
+            let changing: Vec<_> = (0..8).map(comes_and_goes).collect();
+            while !changing.iter().all(tokio::task::JoinHandle::is_finished) {
+                place.host.snapshot().await.unwrap();
+            }
+            for changed in changing {
+                changed.await.unwrap();
+            }
+        });
     });
 }
 
