@@ -104,7 +104,7 @@ fn a_rule_of_ours_that_is_gone_since_the_reading_is_put_back_with_a_new_pod() {
     let pod = wiring(1, 10);
     bench.host.links.push(veth(&pod, 50));
     // The main table leads to the pod without it, so the proof does not miss it.
-    bench.room.host.rules.push(rule(512, None, Some(pod.address.into()), TableId::MAIN));
+    bench.room.host.rules.push(rule(512, None, Some(pod.address), TableId::MAIN));
     let mut answer = bench.wire(&pod, 50);
     bench.settle();
     assert_eq!(answer.try_recv(), Ok(Ok(())));

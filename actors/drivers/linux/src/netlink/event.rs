@@ -62,7 +62,7 @@ pub(crate) fn of_nft(bytes: &[u8], table: &str) -> Vec<HostEvent> {
         header.message_type >> 8 == NFT_SUBSYSTEM
             && name().is_some_and(|name| name.strip_suffix(&[0]) == Some(table.as_bytes()))
     };
-    if Messages(bytes).any(|message| is_of_table(message)) { vec![HostEvent::NftTable] } else { Vec::new() }
+    if Messages(bytes).any(is_of_table) { vec![HostEvent::NftTable] } else { Vec::new() }
 }
 
 fn event(header: &NetlinkHeader, payload: &[u8]) -> Option<HostEvent> {
