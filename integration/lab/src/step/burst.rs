@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 use std::time::Duration;
 
-use super::pods::{Asked, Kills, ask, refused, wired};
+use super::pods::{Asked, Kills, When, ask, refused, wired};
 use super::{Take, not_before, within};
 use crate::runner::Stage;
 use crate::scenario::Plan;
@@ -34,9 +34,12 @@ pub(crate) struct Burst {
     at_least_milliseconds: Option<u64>,
     /// EC2 is asked to change something at most this often, from the first ADD to the last one's end.
     mutating_calls_max: Option<u64>,
-    /// Meanwhile the daemon is killed and started again so often, each time with ADDs under way.
+    /// Meanwhile the daemon is killed and started again so often, each time once ADDs wait in its line.
     #[serde(default)]
     daemon_kills: u32,
+    /// Meanwhile the daemon is killed and started again, each time once EC2 was asked for the next of these.
+    #[serde(default)]
+    killed_after: Vec<String>,
 }
 
 impl Take for Burst {
@@ -54,7 +57,7 @@ impl Take for Burst {
         let node = stage.node_name(self.node.as_deref())?;
         let before = stage.mutations().await?;
         let settings = stage.settings(&node, &Default::default(), None);
-        let kills = Kills { times: self.daemon_kills, settings };
+        let kills = Kills { whens: self.whens(), settings };
         let asked = ask(stage, &node, self.names(), Some(&kills)).await?;
         let mutations = stage.mutations().await? - before;
         let slowest = asked.iter().map(|asked| asked.execution.took).max().unwrap_or_default();
@@ -69,6 +72,14 @@ impl Take for Burst {
 }
 
 impl Burst {
+    fn whens(&self) -> Vec<When> {
+        let asked = self.killed_after.iter().enumerate().map(|(place, action)| {
+            let earlier = self.killed_after.iter().take(place).filter(|other| *other == action).count();
+            When::Asked(action.clone(), u64::try_from(earlier).unwrap_or(u64::MAX).saturating_add(1))
+        });
+        (0..self.daemon_kills).map(|_| When::InLine).chain(asked).collect()
+    }
+
     fn names(&self) -> Vec<String> {
         (1..=self.count).map(|number| format!("{}-{number}", self.prefix)).collect()
     }

@@ -5,6 +5,7 @@ use futures::future::{join, try_join_all};
 use region::EniId;
 use serde_json::Value;
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -27,8 +28,8 @@ pub(crate) const INTERNET: &str = "internet";
 /// Of more pods a step tells the number.
 pub(super) const PODS_SHOWN_MAX: usize = 2;
 
-/// By then an ADD has come to a daemon that was just started, though EC2 takes its time.
-const IN_LINE_WITHIN: Duration = Duration::from_secs(20);
+/// By then a daemon that was just started is so far that it can be killed again, though EC2 takes its time.
+const KILLED_WITHIN: Duration = Duration::from_secs(20);
 
 /// How a step says which pods it means: exactly one of the three.
 #[derive(Debug, Clone, Copy)]
@@ -69,9 +70,17 @@ pub(super) struct Asked {
     pub(super) execution: Execution,
 }
 
+/// When the daemon is killed.
+pub(super) enum When {
+    /// An ADD waits in its line.
+    InLine,
+    /// EC2 was asked for this so often since the first ADD.
+    Asked(String, u64),
+}
+
 /// What happens to the daemon while ADDs are under way.
 pub(super) struct Kills {
-    pub(super) times: u32,
+    pub(super) whens: Vec<When>,
     /// What it is started with again.
     pub(super) settings: Settings,
 }
@@ -85,6 +94,8 @@ pub(super) async fn ask(
 ) -> Result<Vec<Asked>> {
     stage.acted(node);
     let numbered: Vec<(String, u32)> = names.into_iter().map(|name| (name, stage.next_sandbox())).collect();
+    let before = stage.journal().await?;
+    let stage: &Stage<'_> = stage;
     let run = stage.world.run();
     let node = &stage.world.node(node)?.node;
     let sandboxes = numbered.into_iter().map(|(name, number)| async move {
@@ -104,8 +115,9 @@ pub(super) async fn ask(
     };
     let killed = async {
         let Some(kills) = kills else { return Ok(()) };
-        for time in 1..=kills.times {
-            if let Some(complaint) = until::quiet(IN_LINE_WITHIN, || nobody_waits(node, &over)).await? {
+        for (time, when) in (1..).zip(&kills.whens) {
+            let look = || not_yet(stage, node, when, &before, &over);
+            if let Some(complaint) = until::quiet(KILLED_WITHIN, look).await? {
                 bail!("the daemon was not killed for the {time}. time: {complaint}");
             }
             ensure!(!over.get(), "all ADDs had ended before the daemon was killed for the {time}. time");
@@ -120,11 +132,26 @@ pub(super) async fn ask(
     asked
 }
 
-/// No ADD stands in the daemon's line, and not all have ended.
-async fn nobody_waits(node: &Node, over: &Cell<bool>) -> Result<Option<String>> {
-    let page = node.health("/metrics").await.map(|(_, page)| page).unwrap_or_default();
-    let some = over.get() || metrics::waiting(&page).is_some_and(|waiting| waiting > 0);
-    Ok((!some).then(|| "no ADD waits".to_owned()))
+/// It is not time to kill the daemon, and not all ADDs have ended. `before`: the journal before the first.
+async fn not_yet(
+    stage: &Stage<'_>,
+    node: &Node,
+    when: &When,
+    before: &BTreeMap<String, u64>,
+    over: &Cell<bool>,
+) -> Result<Option<String>> {
+    let complaint = match when {
+        When::InLine => {
+            let page = node.health("/metrics").await.map(|(_, page)| page).unwrap_or_default();
+            metrics::waiting(&page).is_none_or(|waiting| waiting == 0).then(|| "no ADD waits".to_owned())
+        }
+        When::Asked(action, often) => {
+            let calls = |journal: &BTreeMap<String, u64>| journal.get(action).copied().unwrap_or_default();
+            let asked = calls(&stage.journal().await?).saturating_sub(calls(before));
+            (asked < *often).then(|| format!("{asked} calls of {action} instead of {often}"))
+        }
+    };
+    Ok(complaint.filter(|_| !over.get()))
 }
 
 /// An ADD that succeeded is held against the region: the address is a secondary one of an ENI of this very node, and no other
