@@ -14,6 +14,12 @@ pub(crate) fn leased_addresses(page: &str) -> Option<u64> {
     addresses(page, "leased")
 }
 
+/// Addresses that rest after use, if the daemon tells.
+#[must_use]
+pub(crate) fn resting_addresses(page: &str) -> Option<u64> {
+    addresses(page, "cooling")
+}
+
 fn addresses(page: &str, state: &str) -> Option<u64> {
     let label = format!("state=\"{state}\"");
     samples(page, "enid_addresses").find(|(labels, _)| labels.contains(&label)).map(|(_, value)| value)
@@ -63,7 +69,7 @@ mod tests {
     use super::*;
 
     const PAGE: &str = "# TYPE enid_addresses gauge\n\
-        enid_addresses{state=\"leased\"} 2\nenid_addresses{state=\"free\"} 7\n\
+        enid_addresses{state=\"leased\"} 2\nenid_addresses{state=\"free\"} 7\nenid_addresses{state=\"cooling\"} 3\n\
         enid_child_incarnation{child=\"warm-pool\"} 3\nenid_child_incarnation{child=\"eni-manager\"} 1\n\
         enid_answers_total{verb=\"ADD\",outcome=\"ok\"} 4\nenid_answers_total{verb=\"DEL\",outcome=\"ok\"} 1\n\
         enid_answers_total{verb=\"ADD\",outcome=\"PoolEmpty\"} 2\n";
@@ -71,6 +77,7 @@ mod tests {
     #[test]
     fn a_page_is_read_by_name_and_label() {
         assert_eq!((free_addresses(PAGE), leased_addresses(PAGE)), (Some(7), Some(2)));
+        assert_eq!(resting_addresses(PAGE), Some(3));
         assert_eq!(free_addresses("enid_addresses_more{state=\"free\"} 1\n"), None);
         let restarts = restarts(PAGE);
         assert_eq!((restarts["warm-pool"], restarts["eni-manager"]), (2, 0));

@@ -1,6 +1,6 @@
 //! A node with 250 pods: an ADD more, and what the daemon takes while nothing happens.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use super::floored::{Bench, Pair};
 use super::rows::{Goal, Row};
 use super::samples::Samples;
 use super::verbs::mebibytes;
+use crate::{metrics, until};
 
 const PODS: usize = 250;
 const PODS_SHORT: usize = 4;
@@ -19,6 +20,9 @@ const GROUPS: usize = 5;
 /// Long enough for one of the daemon's looks at pods' namespaces.
 const IDLE: Duration = Duration::from_secs(310);
 const IDLE_SHORT: Duration = Duration::from_secs(1);
+
+/// By then every address that was used has rested.
+const REST_MAX: Duration = Duration::from_secs(60);
 
 const MEBIBYTES_MAX: f64 = 25.0;
 const MILLICORES_MAX: f64 = 1.0;
@@ -39,7 +43,23 @@ pub(super) async fn measure(bench: &mut Bench<'_>) -> Result<()> {
     watch(bench, pods, idle).await
 }
 
+/// Addresses of the pods that went rest for some seconds, and the kernel is read when they have.
+async fn at_rest(bench: &Bench<'_>) -> Result<()> {
+    let node = bench.node()?;
+    let wait = until::quiet(REST_MAX, || async {
+        let (_, page) = node.health("/metrics").await?;
+        let resting =
+            metrics::resting_addresses(&page).context("the daemon tells of no resting addresses")?;
+        Ok((resting > 0).then(|| format!("{resting} addresses rest still")))
+    });
+    match wait.await? {
+        None => Ok(()),
+        Some(complaint) => bail!(complaint),
+    }
+}
+
 async fn watch(bench: &mut Bench<'_>, pods: usize, idle: Duration) -> Result<()> {
+    at_rest(bench).await?;
     let pid = bench.node()?.daemon_pid()?;
     let before = (busy_nanoseconds(pid)?, calls(bench).await?);
     tokio::time::sleep(idle).await;
