@@ -105,14 +105,16 @@ impl Judge {
             record.turning.remove(room);
             Some(how)
         })?;
-        self.model.with(|model| model.died(now));
+        self.model.with(|model| model.dies(room, now));
         Some(how)
     }
 
     /// An incarnation of a room is made, in a daemon that has had one of it or not. In fair weather none ends without an order.
     pub(crate) fn begins(&self, room: &'static str, again: bool) {
         let ordered = self.record.with(|record| record.ended_on_order.remove(room));
-        let fair_for = self.model.with(|model| model.fair_for(self.world.now()));
+        let now = self.world.now();
+        self.model.with(|model| model.lives_again(room, now));
+        let fair_for = self.model.with(|model| model.fair_for(now));
         if again && !ordered && fair_for >= AFTERMATH {
             self.violated(format!("{room} ended by itself in fair weather"));
         }

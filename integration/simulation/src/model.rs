@@ -57,11 +57,21 @@ pub(crate) struct Model {
     pub(crate) rough: bool,
     rough_at: Option<Duration>,
     crowded_at: Option<Duration>,
-    deaths: Vec<Duration>,
+    deaths: Vec<Dying>,
     left_at: Vec<Duration>,
     /// Addresses that were pods', and when they were told to leave.
     rests: BTreeMap<Ipv4Addr, Duration>,
     sandboxes: u32,
+}
+
+/// A death on order.
+#[derive(Debug)]
+struct Dying {
+    /// `None`: the daemon.
+    room: Option<String>,
+    since: Duration,
+    /// The next life began.
+    until: Option<Duration>,
 }
 
 impl Model {
@@ -121,9 +131,22 @@ impl Model {
         self.look_around(now);
     }
 
-    /// A room or the daemon died, on order.
+    /// The daemon died, on order.
     pub(crate) fn died(&mut self, now: Duration) {
-        self.deaths.push(now);
+        self.deaths.push(Dying { room: None, since: now, until: Some(now) });
+    }
+
+    /// A room begins to die, on order: one that is stuck in a call lives until that is noticed.
+    pub(crate) fn dies(&mut self, room: &str, now: Duration) {
+        self.deaths.push(Dying { room: Some(room.to_owned()), since: now, until: None });
+    }
+
+    /// Its next life begins.
+    pub(crate) fn lives_again(&mut self, room: &str, now: Duration) {
+        let dying = self.deaths.iter_mut().filter(|dying| dying.room.as_deref() == Some(room));
+        dying.for_each(|dying| {
+            dying.until.get_or_insert(now);
+        });
     }
 
     /// Notes what could excuse a refusal at this time.
@@ -149,12 +172,15 @@ impl Model {
     pub(crate) fn excuses(&self, label: &str, began_at: Duration, now: Duration) -> bool {
         let rough = self.rough || self.rough_at.is_some_and(|at| at + AFTERMATH >= began_at);
         let crowded = self.crowded_at.is_some_and(|at| at + REST >= began_at);
-        let deaths = self.deaths.iter().filter(|at| **at >= began_at && **at <= now).count();
+        let met = |dying: &&Dying| dying.since <= now && dying.until.is_none_or(|until| until >= began_at);
+        let deaths = self.deaths.iter().filter(met).count();
         match label {
             // Nothing out there makes the node speak nonsense, or take its own shim's words for it.
             "BadRequest" | "Protocol" | "Simulation" => false,
             // A daemon that lives answers, whatever the weather.
             "TooLong" | "DaemonAbsent" => deaths >= 1,
+            // A write that never answers, which is told after ten seconds; its owner's death comes later.
+            "CheckpointWrite" => rough || deaths >= 1,
             _ => rough || crowded || deaths >= 2,
         }
     }

@@ -1,8 +1,9 @@
-//! A failing script made smaller: steps are left out, in ever smaller groups, for as long as the same is still broken.
+//! A failing script made smaller: steps are left out, in ever smaller groups, for as long as the same is still broken, and times
+//! that pass one after the other become one.
 
 use crate::plant::Plant;
 use crate::play::{Played, play};
-use crate::script::Script;
+use crate::script::{Script, Step};
 
 /// Runs at most; a script has some hundred steps, and most go in the first dozens of runs.
 const RUNS_MAX: u32 = 400;
@@ -35,7 +36,26 @@ pub fn shrink(script: &Script, plant: Option<Plant>) -> Result<(Script, Played),
         }
         group = if group == 1 { 1 } else { group / 2 };
     }
+    let merged = passes_merged(&best.0);
+    let played = play(&merged, plant)?;
+    if kind(&played) == wanted {
+        best = (merged, played);
+    }
     Ok(best)
+}
+
+/// Times that pass one after the other are one time that passes.
+fn passes_merged(script: &Script) -> Script {
+    let mut merged = Script { step: Vec::new(), ..script.clone() };
+    for step in &script.step {
+        match (merged.step.last_mut(), step) {
+            (Some(Step::Pass { milliseconds: before }), Step::Pass { milliseconds }) => {
+                *before += milliseconds
+            }
+            _ => merged.step.push(step.clone()),
+        }
+    }
+    merged
 }
 
 /// What was broken, without the numbers and names in it: a smaller script that breaks something else explains nothing.
