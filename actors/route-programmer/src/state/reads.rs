@@ -162,12 +162,28 @@ impl RouteProgrammer {
             }
             self.changes = self.changes.saturating_add(1);
         }
+        if done < asked.len() {
+            self.doubt_readings_of(target);
+        }
         if self.doubted {
             self.reads.miss();
             self.doubted = !self.under_way.is_empty();
         }
         self.survey_stale = true;
         (asked, done)
+    }
+
+    /// A change of this target that ended without an answer may have been made after a reading passed its place: what the address
+    /// has is told by a reading that begins from now on.
+    fn doubt_readings_of(&mut self, target: &Target) {
+        let address = match target {
+            Target::Repair(Unit::Pod(address)) => Some(*address),
+            Target::Job(id) => self.jobs.iter().find(|job| job.id == *id).map(|job| job.address),
+            Target::Repair(_) => None,
+        };
+        for job in self.jobs.iter_mut().filter(|job| Some(job.address) == address) {
+            job.seen = self.reads.begun;
+        }
     }
 
     /// When to look again for ENI links that are missing: soon while somebody waits, else ever less often.

@@ -121,3 +121,36 @@ fn a_thousand_lease_views_cost_no_reading() {
     }
     assert_eq!(bench.reads, before);
 }
+
+#[test]
+fn a_reading_that_a_silent_change_may_have_overtaken_does_not_end_an_unwire() {
+    let (mut bench, pod) = with_pod();
+    let held = |bench: &Bench| bench.held.iter().map(kind).collect::<Vec<_>>();
+    let of_pod = |rule: &Rule| rule.to == Some(pod.address.into()) || rule.from == Some(pod.address);
+    bench.host.rules.retain(|rule| !of_pod(rule));
+    bench.host.routes.retain(|route| route.to != pod.address);
+    bench.now += A_LOOK;
+    bench.turn();
+    while !held(&bench).contains(&"program") {
+        bench.perform(0);
+    }
+    let mut answer = bench.unwire(pod.address);
+    let _asks_for_a_reading = bench.unwire(address(1, 11));
+    assert_eq!(held(&bench), ["program", "read"]);
+    bench.perform(1);
+    bench.fault = Box::new(|_| Some(Fault::SilentlyDone));
+    bench.perform(0);
+    bench.fault = Box::new(|_| None);
+    bench.pass(Duration::from_secs(1));
+    assert_eq!(answer.try_recv(), Ok(Ok(())));
+    assert_eq!(bench.made.len(), 2, "the silent change and what takes it back: {:?}", bench.made);
+    assert!(bench.of(pod.address).is_empty());
+}
+
+fn kind(action: &RouteAction) -> &'static str {
+    match action {
+        RouteAction::Read { .. } => "read",
+        RouteAction::Program { .. } => "program",
+        _ => "other",
+    }
+}

@@ -28,7 +28,7 @@ fn steps() -> impl Strategy<Value = Vec<(Step, u8)>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(400))]
 
     /// Whatever order outcomes come in and whatever fails: nothing changes one address twice at once (the bench asks the
     /// audit after every turn), every request is answered, and the last word about an address is what stands.
