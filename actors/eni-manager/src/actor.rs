@@ -16,7 +16,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::state::EniManager;
+use crate::state::{Done, EniManager};
 
 /// The disk answers within this, by its driver's own timeout.
 const DISK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -100,9 +100,9 @@ pub enum EniAction {
     /// Answer who let something go.
     Answer {
         /// Where it goes.
-        reply: Reply<Result<(), Cause>>,
+        reply: Reply<Done>,
         /// The answer.
-        result: Result<(), Cause>,
+        result: Done,
     },
     /// Tell SubnetScout where we are.
     PublishPlace(Place),

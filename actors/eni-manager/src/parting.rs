@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use crate::birth::SETTLED_AFTER;
 use crate::call::{Call, Failure, Looks};
+use crate::state::Done;
 
 /// How far it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +34,7 @@ pub(crate) enum Step {
 pub(crate) struct Asked {
     /// All that it is believed to carry.
     pub(crate) addresses: BTreeSet<Ipv4Addr>,
-    pub(crate) reply: Reply<Result<(), Cause>>,
+    pub(crate) reply: Reply<Done>,
 }
 
 /// An ENI on its way out.

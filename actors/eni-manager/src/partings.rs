@@ -1,6 +1,7 @@
 //! The ENIs on their way out, together. Pure.
 
 use contract::causes::Cause;
+use contract::mail::eni_manager::Gone;
 use contract::model::{EniId, Leaving};
 use contract::{Boottime, Reply};
 
@@ -8,10 +9,10 @@ use crate::actor::EniAction;
 use crate::birth::{Birth, Step as Incoming};
 use crate::looking::may_begin;
 use crate::parting::{Asked, Parting, Step, Turn};
-use crate::state::{EniManager, LAG};
+use crate::state::{Done, EniManager, LAG};
 
 impl EniManager {
-    pub(crate) fn let_go(&mut self, leaving: Leaving, reply: Reply<Result<(), Cause>>, now: Boottime) {
+    pub(crate) fn let_go(&mut self, leaving: Leaving, reply: Reply<Done>, now: Boottime) {
         // Before EC2 was heard, and while it comes into service, nobody knows what the ENI carries: whoever asks, asks again.
         let coming =
             |birth: &Birth| birth.eni() == Some(&leaving.eni) && !matches!(birth.step, Incoming::Bind { .. });
@@ -28,7 +29,7 @@ impl EniManager {
         }
     }
 
-    fn let_eni_go(&mut self, leaving: Leaving, reply: Reply<Result<(), Cause>>, now: Boottime) {
+    fn let_eni_go(&mut self, leaving: Leaving, reply: Reply<Done>, now: Boottime) {
         let Leaving { eni, addresses, .. } = leaving;
         let asked = Asked { addresses: addresses.into_iter().collect(), reply };
         if let Some(parting) = self.partings.get_mut(&eni) {
@@ -36,18 +37,18 @@ impl EniManager {
             if parting.may_serve() {
                 parting.asked = Some(asked);
             } else {
-                self.answer(asked.reply, Ok(()));
+                self.answer(asked.reply, Ok(Gone::default()));
             }
             return;
         }
         if !self.attached.as_ref().is_some_and(|attached| attached.contains_key(&eni)) {
-            return self.answer(asked.reply, Ok(()));
+            return self.answer(asked.reply, Ok(Gone::default()));
         }
         self.partings.insert(eni, Parting::asked(asked, now));
     }
 
     /// Answers are given with the next view, in that order: whoever hears that it is gone sees it gone.
-    pub(crate) fn answer(&mut self, reply: Reply<Result<(), Cause>>, result: Result<(), Cause>) {
+    pub(crate) fn answer(&mut self, reply: Reply<Done>, result: Done) {
         self.answers.push((reply, result));
     }
 
@@ -75,7 +76,7 @@ impl EniManager {
                     parting.is_gone(now);
                 }
                 if let Some(asked) = parting.asked.take() {
-                    self.answer(asked.reply, Ok(()));
+                    self.answer(asked.reply, Ok(Gone::default()));
                 }
             }
             Turn::Stays(cause) => {

@@ -9,7 +9,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use crate::call::{Call, Failure, Looks};
-use crate::state::{LAG, strange};
+use crate::state::{Done, LAG, strange};
 
 /// How far it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,9 @@ pub(crate) enum Step {
 pub(crate) struct Release {
     /// Those that are still to go.
     pub(crate) addresses: BTreeSet<Ipv4Addr>,
-    pub(crate) reply: Reply<Result<(), Cause>>,
+    /// Those that EC2 took and has given again since.
+    pub(crate) given_anew: BTreeSet<Ipv4Addr>,
+    pub(crate) reply: Reply<Done>,
     pub(crate) step: Step,
     pub(crate) call: Call,
     /// EC2 said that it has taken them.
@@ -49,9 +51,19 @@ pub(crate) enum Turn {
 }
 
 impl Release {
-    pub(crate) fn of(addresses: BTreeSet<Ipv4Addr>, reply: Reply<Result<(), Cause>>) -> Self {
+    pub(crate) fn of(addresses: BTreeSet<Ipv4Addr>, reply: Reply<Done>) -> Self {
         let (step, call) = (Step::Take, Call::default());
-        Self { addresses, reply, step, call, taken_at: None, refused: None, looks: Looks::default() }
+        let given_anew = BTreeSet::new();
+        Self {
+            addresses,
+            given_anew,
+            reply,
+            step,
+            call,
+            taken_at: None,
+            refused: None,
+            looks: Looks::default(),
+        }
     }
 
     /// Since when only the metadata service is waited for.

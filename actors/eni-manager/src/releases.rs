@@ -1,6 +1,7 @@
 //! The addresses on their way out, of all ENIs. Pure.
 
 use contract::causes::Cause;
+use contract::mail::eni_manager::Gone;
 use contract::model::{EniId, InstanceId, Leaving};
 use contract::ports::ec2::EniDescription;
 use contract::{Boottime, Reply};
@@ -10,10 +11,10 @@ use std::net::Ipv4Addr;
 use crate::actor::EniAction;
 use crate::looking::may_begin;
 use crate::release::{Release, Step, Turn};
-use crate::state::{EniManager, LAG};
+use crate::state::{Done, EniManager, LAG};
 
 impl EniManager {
-    pub(crate) fn let_addresses_go(&mut self, leaving: Leaving, reply: Reply<Result<(), Cause>>) {
+    pub(crate) fn let_addresses_go(&mut self, leaving: Leaving, reply: Reply<Done>) {
         let Leaving { eni, addresses, .. } = leaving;
         let addresses: BTreeSet<Ipv4Addr> = addresses.into_iter().collect();
         if let Some(release) = self.releases.get_mut(&eni) {
@@ -37,7 +38,7 @@ impl EniManager {
             }
         };
         if carried.is_empty() {
-            return self.answer(reply, Ok(()));
+            return self.answer(reply, Ok(Gone::default()));
         }
         self.releases.insert(eni, Release::of(carried, reply));
     }
@@ -86,6 +87,15 @@ impl EniManager {
         growing.shed.extend(gone.iter().map(|address| (*address, now + LAG)));
     }
 
+    /// EC2 gives again what it had taken: that is not on its way out any more, and nobody has to forget it.
+    pub(crate) fn given_anew(&mut self, eni: &EniId, addresses: &[Ipv4Addr]) {
+        if let Some(release) = self.releases.get_mut(eni).filter(|release| release.fades_since().is_some()) {
+            release
+                .given_anew
+                .extend(release.addresses.extract_if(.., |address| addresses.contains(address)));
+        }
+    }
+
     /// Whoever let something go is told once the metadata service has forgotten it, too, or has had a minute for it: by then no
     /// later life of the daemon can see it there.
     pub(crate) fn fade(&mut self, now: Boottime) {
@@ -96,14 +106,14 @@ impl EniManager {
         let faded = |(eni, release): &(&EniId, &Release)| match release.step {
             Step::Fade(since) => {
                 let forgotten = !release.addresses.iter().any(|address| shows(eni, address));
-                since + LAG <= now || (self.seen_at > since && forgotten)
+                release.addresses.is_empty() || since + LAG <= now || (self.seen_at > since && forgotten)
             }
             Step::Take | Step::Look => false,
         };
         let faded: Vec<EniId> = self.releases.iter().filter(faded).map(|(eni, _)| eni.clone()).collect();
         for eni in faded {
-            if let Some(release) = self.releases.remove(&eni) {
-                self.answer(release.reply, Ok(()));
+            if let Some(Release { reply, given_anew, .. }) = self.releases.remove(&eni) {
+                self.answer(reply, Ok(Gone { given_anew }));
             }
         }
     }

@@ -1,7 +1,7 @@
 //! What EniManager knows, and which part of it each event concerns. Pure.
 
 use contract::causes::Cause;
-use contract::mail::eni_manager::{Demand, EniMail};
+use contract::mail::eni_manager::{Demand, EniMail, Gone};
 use contract::model::{EniId, EniView, NodeFacts, SubnetId, SubnetView};
 use contract::ports::ec2::{EniDescription, InstanceLimits};
 use contract::ports::imds::ImdsInterfaces;
@@ -35,7 +35,7 @@ pub struct EniConfig {
 }
 
 /// What became of something that was let go.
-pub(crate) type Done = Result<(), Cause>;
+pub(crate) type Done = Result<Gone, Cause>;
 
 /// EC2's readings lag behind its changes by seconds: what it has just given us is ours, and what it has just taken is gone, for
 /// this long, whatever a reading shows.

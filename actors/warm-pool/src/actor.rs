@@ -1,7 +1,7 @@
 //! WarmPool as an actor: mail in, actions out, and the hands that carry them out. Nothing is decided here.
 
 use contract::causes::Cause;
-use contract::mail::eni_manager::{Demand, EniMail};
+use contract::mail::eni_manager::{Demand, EniMail, Gone};
 use contract::mail::route_programmer::RouteMail;
 use contract::mail::warm_pool::PoolMail;
 use contract::model::{AttachmentKey, EniId, LeaseView, Leaving};
@@ -218,7 +218,7 @@ async fn let_go(enis: Link<EniMail>, leaving: Leaving) -> Result<Option<PoolOutc
     let eni = leaving.eni.clone();
     let mail = |reply| EniMail::LetGo { leaving: leaving.clone(), reply };
     let fate = match enis.ask(LET_GO_DEADLINE, mail).await {
-        Ok(Ok(())) => Fate::Gone,
+        Ok(Ok(Gone { given_anew })) => Fate::Gone { given_anew },
         Ok(Err(cause)) => {
             tracing::warn!(%eni, %cause, "EC2 keeps what was let go");
             Fate::Stays(cause)

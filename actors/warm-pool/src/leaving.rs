@@ -4,7 +4,7 @@
 use contract::Boottime;
 use contract::causes::Cause;
 use contract::model::{Eni, EniId, EniView, Leaving};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -31,7 +31,10 @@ const DOUBLINGS_MAX: u32 = 6;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {
     /// EC2 no longer has it.
-    Gone,
+    Gone {
+        /// But for these, which it has given the same ENI again since.
+        given_anew: BTreeSet<Ipv4Addr>,
+    },
     /// EC2 has it still, and why.
     Stays(Cause),
     /// Nobody knows.
@@ -166,6 +169,8 @@ impl Pool {
         });
         for departure in due {
             departure.asking = true;
+            // What is asked for again may be done again, so it stays on its way until there is an answer to this.
+            departure.gone = false;
             actions.push(PoolAction::LetGo { leaving: departure.leaving.clone() });
         }
     }
@@ -177,10 +182,15 @@ impl Pool {
         };
         departure.asking = false;
         match fate {
-            Fate::Gone => {
+            Fate::Gone { given_anew } => {
                 departure.gone = true;
                 departure.unanswered = 0;
-                // A view that shows it all the same is old; if it goes on to, EC2 has given it anew, and it must go again.
+                if !given_anew.is_empty() {
+                    departure.leaving.addresses.retain(|address| !given_anew.contains(address));
+                    self.disk.revision += 1;
+                    departure.written_by = self.disk.revision;
+                }
+                // A view that shows it all the same is old; if it goes on to, nobody knows why, and it must go again.
                 departure.ask_at = now + LET_GO_DEADLINE;
             }
             Fate::Unknown => {
@@ -199,12 +209,9 @@ impl Pool {
 
     fn forget_the_gone(&mut self) {
         let view = &self.enis;
-        let gone: Vec<_> = self
-            .departures
-            .by_eni
-            .extract_if(.., |_, departure| departure.gone && departure.is_lacked_by(view))
-            .collect();
-        for (eni, _) in gone {
+        let over = |departure: &Departure| departure.gone && departure.is_lacked_by(view);
+        let gone = self.departures.by_eni.extract_if(.., |_, departure| over(departure));
+        for (eni, _) in gone.collect::<Vec<_>>() {
             self.departures.kept.remove(&eni);
             self.disk.revision += 1;
         }

@@ -3,6 +3,8 @@
 use crate::Reply;
 use crate::causes::Cause;
 use crate::model::{Leaving, SubnetView};
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
 
 /// How many secondary addresses WarmPool wants on the node's ENIs, published whole. Totals, not increments: once the ENIs
 /// carry that many, hearing it again buys nothing.
@@ -19,6 +21,13 @@ pub struct Demand {
     pub whole_enis: bool,
 }
 
+/// What was let go is gone.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Gone {
+    /// Of it, what EC2 has given the same ENI again since: as good as any other address there.
+    pub given_anew: BTreeSet<Ipv4Addr>,
+}
+
 /// Mail for EniManager.
 #[derive(Debug)]
 pub enum EniMail {
@@ -33,6 +42,6 @@ pub enum EniMail {
         /// What.
         leaving: Leaving,
         /// Gone, or why it stays.
-        reply: Reply<Result<(), Cause>>,
+        reply: Reply<Result<Gone, Cause>>,
     },
 }

@@ -2,7 +2,7 @@
 
 use crate::desk::*;
 use contract::causes::Cause;
-use contract::mail::eni_manager::EniMail;
+use contract::mail::eni_manager::{EniMail, Gone};
 use contract::model::{AttachmentId, EniId, Leaving};
 use contract::ports::ec2::{AttachmentState, EniDescription};
 use contract::ports::intents::{Intent, IntentImage, LoadedIntents};
@@ -83,7 +83,7 @@ impl Desk {
         n: u8,
         addresses: Vec<Ipv4Addr>,
         whole: bool,
-    ) -> oneshot::Receiver<Result<(), Cause>> {
+    ) -> oneshot::Receiver<Result<Gone, Cause>> {
         let (reply, answer) = oneshot::channel();
         let leaving = Leaving { eni: eni(n), addresses, whole };
         self.event(Event::Mail(EniMail::LetGo { leaving, reply }));

@@ -3,6 +3,7 @@
 use crate::calls::*;
 use crate::desk::*;
 use contract::causes::Cause;
+use contract::mail::eni_manager::Gone;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -39,7 +40,7 @@ fn addresses_go_in_one_call_and_their_asker_is_told_once_nobody_shows_them() {
     desk.metadata_shows(&[described(0, some(0, 6))]);
     assert!(answer.try_recv().is_err());
     desk.metadata_shows(&[described(0, staying())]);
-    assert_eq!(answer.try_recv(), Ok(Ok(())));
+    assert_eq!(answer.try_recv(), Ok(Ok(Gone::default())));
     assert!(desk.is_idle() && desk.assigns.is_empty());
 }
 
@@ -52,7 +53,7 @@ fn a_metadata_service_that_never_forgets_is_waited_for_a_minute() {
     desk.pass(Duration::from_secs(59));
     assert!(answer.try_recv().is_err());
     desk.pass(Duration::from_secs(1));
-    assert_eq!(answer.try_recv(), Ok(Ok(())));
+    assert_eq!(answer.try_recv(), Ok(Ok(Gone::default())));
 }
 
 #[test]
@@ -67,6 +68,21 @@ fn what_is_leaving_is_not_counted_as_carried_and_nothing_is_bought_beside_it() {
     // Nor is anything taken while something is bought.
     let _again = desk.let_go(0, staying(), false);
     assert!(desk.unassigns.is_empty());
+}
+
+#[test]
+fn what_ec2_gives_again_while_it_fades_is_carried_and_not_waited_for() {
+    let mut desk = one();
+    let mut answer = desk.let_go(0, going(), false);
+    desk.unassign_ends(Ok(()));
+    desk.looked(Ok(Some(described(0, staying()))));
+    desk.want(6);
+    assert_eq!(desk.buying(), [on(0, 2)]);
+    desk.assigned(0, Ok(going()));
+    let given_anew = going().into_iter().collect();
+    assert_eq!(answer.try_recv(), Ok(Ok(Gone { given_anew })));
+    assert_eq!(desk.addresses(), some(0, 6));
+    assert_eq!(desk.buying(), []);
 }
 
 #[test]
@@ -96,7 +112,7 @@ fn of_what_was_refused_for_the_part_that_is_gone_the_rest_is_asked_for() {
     desk.unassign_ends(Ok(()));
     desk.looked(Ok(Some(described(0, staying()))));
     desk.metadata_shows(&[described(0, staying())]);
-    assert_eq!(answer.try_recv(), Ok(Ok(())));
+    assert_eq!(answer.try_recv(), Ok(Ok(Gone::default())));
 }
 
 #[test]
@@ -127,8 +143,8 @@ fn a_throttled_release_is_asked_for_again_and_holds_up_nothing_else() {
 #[test]
 fn what_is_not_there_is_gone_and_an_enis_own_address_never_goes() {
     let mut desk = one();
-    assert_eq!(desk.let_go(0, vec![at(0, 99)], false).try_recv(), Ok(Ok(())));
-    assert_eq!(desk.let_go(5, some(5, 1), false).try_recv(), Ok(Ok(())));
+    assert_eq!(desk.let_go(0, vec![at(0, 99)], false).try_recv(), Ok(Ok(Gone::default())));
+    assert_eq!(desk.let_go(5, some(5, 1), false).try_recv(), Ok(Ok(Gone::default())));
     let refused = desk.let_go(0, vec![at(0, 200)], false).try_recv();
     assert_eq!(refused.unwrap().unwrap_err().label(), "BadRequest");
     assert!(desk.is_idle());
@@ -159,5 +175,5 @@ fn asked_again_while_it_is_under_way_the_newest_asker_is_told() {
     desk.unassign_ends(Ok(()));
     desk.looked(Ok(Some(described(0, staying()))));
     desk.metadata_shows(&[described(0, staying())]);
-    assert_eq!(second.try_recv(), Ok(Ok(())));
+    assert_eq!(second.try_recv(), Ok(Ok(Gone::default())));
 }

@@ -5,6 +5,7 @@
 use crate::calls::*;
 use crate::desk::*;
 use contract::causes::Cause;
+use contract::mail::eni_manager::Gone;
 use contract::model::EniId;
 use contract::ports::ec2::{AttachmentState, EniDescription};
 use contract::ports::intents::LoadedIntents;
@@ -112,7 +113,7 @@ struct World {
     wanted: u32,
     /// What was let go: only this may be taken.
     let_go: BTreeSet<Ipv4Addr>,
-    answers: Vec<oneshot::Receiver<Result<(), Cause>>>,
+    answers: Vec<oneshot::Receiver<Result<Gone, Cause>>>,
 }
 
 impl World {

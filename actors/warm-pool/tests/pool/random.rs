@@ -52,7 +52,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         4 => any::<u8>().prop_map(Step::Enis),
         8 => prop::bool::weighted(0.8).prop_map(Step::WriteEnds),
         5 => prop::bool::weighted(0.7).prop_map(Step::UnwireEnds),
-        3 => (0..4_u8).prop_map(Step::Fate),
+        3 => (0..5_u8).prop_map(Step::Fate),
         6 => (0..=40_000_u64).prop_map(|ms| Step::Time(ms * ms / 40_000)),
         1 => (0..8_u8).prop_map(Step::PodGone),
         1 => any::<bool>().prop_map(|written| Step::Restart { written }),
@@ -187,7 +187,14 @@ impl World {
         let fate = match fate {
             0 | 1 => {
                 self.gone.extend(asked.addresses.iter().copied());
-                Fate::Gone
+                Fate::Gone { given_anew: BTreeSet::new() }
+            }
+            3 => {
+                // What it gave and the view does not show yet is shown by a later one.
+                let given_anew: BTreeSet<_> = asked.addresses.iter().take(1).copied().collect();
+                self.gone.extend(asked.addresses.iter().skip(1).copied());
+                self.leaving.retain(|address| !given_anew.contains(address));
+                Fate::Gone { given_anew }
             }
             2 => {
                 self.leaving.retain(|address| !asked.addresses.contains(address));
