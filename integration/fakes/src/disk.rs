@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use crate::shared::SharedWorld;
 use crate::slot::Slot;
-use crate::weather::{Fate, Journey};
+use crate::weather::{Fate, Journey, Part};
 use crate::world::World;
 
 /// As the drivers are made with.
@@ -51,6 +51,7 @@ impl World {
     /// The process is gone: each write on its way has come to the disk or has not.
     pub fn process_dies(&mut self) {
         let Self { disk, dice, .. } = self;
+        let dice = dice.of(Part::Disk);
         if disk.leases.process_dies(dice) {
             disk.boot_of_leases = disk.boot;
         }
@@ -90,7 +91,7 @@ impl<T: Send + 'static> Keeper<T> {
     }
 
     pub(crate) fn journey(&self) -> Journey {
-        self.world.journey(|weather| weather.disk)
+        self.world.journey(Part::Disk)
     }
 
     /// Reads, after what is on its way has come to its end; or why not.

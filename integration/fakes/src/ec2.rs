@@ -18,7 +18,7 @@ use tokio::time::sleep;
 
 use crate::arrival::{Broken, arrive};
 use crate::shared::SharedWorld;
-use crate::weather::{Fate, Journey};
+use crate::weather::{Fate, Journey, Part};
 
 /// As the driver is made with by default.
 const TIMEOUT_SECONDS: u64 = 10;
@@ -46,7 +46,7 @@ impl FakeEc2 {
         request: QueryRequest,
         read: impl FnOnce(&str) -> Result<T, String> + Send + 'static,
     ) -> BoxFuture<'static, Result<T, Cause>> {
-        let (world, journey) = (self.world.clone(), self.world.journey(|weather| weather.ec2));
+        let (world, journey) = (self.world.clone(), self.world.journey(Part::Ec2));
         async move {
             let limit = Duration::from_secs(TIMEOUT_SECONDS);
             let asked = tokio::time::timeout(limit, travel(world, journey, request)).await;

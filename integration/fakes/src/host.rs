@@ -13,7 +13,7 @@ use tokio::time::sleep;
 
 use crate::ears::Ears;
 use crate::shared::{Shared, SharedWorld};
-use crate::weather::{Fate, Journey};
+use crate::weather::{Fate, Journey, Part};
 
 /// As the driver is made with.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -38,7 +38,11 @@ impl FakeHost {
 
     /// The way to the kernel: what became of the call before it got there.
     async fn there(&self, what: &str) -> Result<Journey, HostError> {
-        let journey = self.world.journey(|weather| weather.host);
+        self.by(Part::Host, what).await
+    }
+
+    async fn by(&self, part: Part, what: &str) -> Result<Journey, HostError> {
+        let journey = self.world.journey(part);
         if journey.fate == Fate::Hangs {
             // What a socket does not survive.
             self.lost.store(true, Ordering::Relaxed);
@@ -136,7 +140,7 @@ impl Host for FakeHost {
         async move {
             let until = host.world.now() + patience;
             loop {
-                let journey = host.there("listen to the kernel").await?;
+                let journey = host.by(Part::News, "listen to the kernel").await?;
                 let told = host.world.with(|world| {
                     host.ears.with(|ears| match ears {
                         Some(ears) => ears.hear(world, table),

@@ -14,7 +14,7 @@ use tokio::time::sleep;
 
 use crate::arrival::arrive;
 use crate::shared::{Shared, SharedWorld};
-use crate::weather::Fate;
+use crate::weather::{Fate, Part};
 
 /// As the driver is made with.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -55,7 +55,7 @@ impl FakeImds {
 
     /// One key; `None` if it is not there.
     async fn key(&self, path: &str) -> Result<Option<String>, Away> {
-        let journey = self.world.journey(|weather| weather.imds);
+        let journey = self.world.journey(Part::Imds);
         sleep(journey.there).await;
         match journey.fate {
             Fate::Works => {}

@@ -4,7 +4,7 @@ use kernel::Clock;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use crate::weather::{Journey, Odds, Weather};
+use crate::weather::{Journey, Part};
 use crate::world::World;
 
 #[expect(
@@ -60,11 +60,8 @@ impl SharedWorld {
         self.clock.now()
     }
 
-    /// Rolls for one call.
-    pub(crate) fn journey(&self, of: impl FnOnce(&Weather) -> Odds) -> Journey {
-        self.with(|world| {
-            let odds = of(&world.weather);
-            odds.journey(&mut world.dice)
-        })
+    /// Rolls for one call to this part of the world.
+    pub(crate) fn journey(&self, part: Part) -> Journey {
+        self.with(|world| world.weather.odds(part).journey(world.dice.of(part)))
     }
 }

@@ -49,6 +49,50 @@ pub struct Weather {
     pub disk: Odds,
 }
 
+/// The parts of the world that a call goes to. Each has its own dice, so that what happens in one moves nothing in another: a script
+/// that becomes smaller stays the same story.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    Ec2,
+    Imds,
+    Host,
+    /// What the kernel tells unasked: the same weather as the kernel's, and asked for all the time.
+    News,
+    Disk,
+}
+
+/// Dice of each part.
+#[derive(Debug)]
+pub(crate) struct PartDice([Dice; 5]);
+
+impl PartDice {
+    pub(crate) fn new(dice: &Dice) -> Self {
+        Self([1, 2, 3, 4, 5].map(|part| dice.for_purpose(part)))
+    }
+
+    pub(crate) fn of(&mut self, part: Part) -> &mut Dice {
+        let [ec2, imds, host, news, disk] = &mut self.0;
+        match part {
+            Part::Ec2 => ec2,
+            Part::Imds => imds,
+            Part::Host => host,
+            Part::News => news,
+            Part::Disk => disk,
+        }
+    }
+}
+
+impl Weather {
+    pub(crate) fn odds(&self, part: Part) -> Odds {
+        match part {
+            Part::Ec2 => self.ec2,
+            Part::Imds => self.imds,
+            Part::Host | Part::News => self.host,
+            Part::Disk => self.disk,
+        }
+    }
+}
+
 /// What becomes of one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::dice::Dice;
 use crate::disk::Disk;
 use crate::fabric::{Fabric, new_host};
-use crate::weather::Weather;
+use crate::weather::{PartDice, Weather};
 
 /// The strictest setting there is, as nodes of the lab have it.
 const RP_FILTER: u32 = 1;
@@ -56,7 +56,7 @@ pub struct World {
     /// What the model itself did wrong: such a run shows nothing.
     pub troubles: Vec<String>,
     pub(crate) disk: Disk,
-    pub(crate) dice: Dice,
+    pub(crate) dice: PartDice,
     pub(crate) fabric: Fabric,
 }
 
@@ -93,7 +93,7 @@ impl World {
             weather: Weather::default(),
             troubles: Vec::new(),
             disk: Disk::default(),
-            dice: Dice::new(seed).for_purpose(1),
+            dice: PartDice::new(&Dice::new(seed).for_purpose(1)),
             fabric: Fabric::new(vpc),
         };
         world.follow(launched.effects);

@@ -5,7 +5,7 @@ use fakes::{Dice, Odds, Weather};
 use crate::script::{How, NodePart, Script, Step};
 
 /// Pods that come and go under one name.
-const PODS: u64 = 24;
+const PODS: u32 = 24;
 
 const ROOMS: [&str; 6] =
     ["warm-pool", "eni-manager", "subnet-scout", "route-programmer", "cni-server", "health-server"];
@@ -36,14 +36,48 @@ impl Script {
             }
             step.push(Step::Pass { milliseconds: pause(&mut dice) });
         }
-        if dice.per_mille(250) {
-            // The weather clears over a subnet that was just found full.
-            step.push(Step::SubnetTaken { left: 0 });
-            step.extend((0..4).map(|_| Step::Add { pod: some_pod(&mut dice) }));
-            step.push(Step::Pass { milliseconds: 20_000 });
+        match dice.below(4) {
+            0 => step.extend(clears_over_a_full_subnet(&mut dice)),
+            1 => step.extend(dies_while_it_gives_back(&mut dice)),
+            2 => step.extend(dies_while_it_makes_enis(&mut dice)),
+            _ => {}
         }
         Self { seed, node, step }
     }
+}
+
+/// The weather clears over a subnet that was just found full.
+fn clears_over_a_full_subnet(dice: &mut Dice) -> Vec<Step> {
+    let mut step = vec![Step::SubnetTaken { left: 0 }];
+    step.extend((0..4).map(|_| Step::Add { pod: some_pod(dice) }));
+    step.push(Step::Pass { milliseconds: 20_000 });
+    step
+}
+
+/// Most pods go, and when their addresses have rested and are given back to a slow EC2 the daemon is killed, and others come.
+fn dies_while_it_gives_back(dice: &mut Dice) -> Vec<Step> {
+    let mut step = vec![Step::Weather { weather: Weather::default() }, Step::Pass { milliseconds: 10_000 }];
+    step.extend((0..PODS).filter(|pod| pod % 6 > 0).map(|pod| Step::Delete { pod }));
+    step.push(Step::Weather { weather: slow_ec2() });
+    step.push(Step::Pass { milliseconds: 31_000 + dice.below(8_000) });
+    step.push(Step::Kill { back_after_milliseconds: dice.below(20) });
+    step.extend((0..8).map(|_| Step::Add { pod: some_pod(dice) }));
+    step.push(Step::Pass { milliseconds: 20_000 });
+    step
+}
+
+/// More pods come than the node has addresses for, and the daemon is killed while a slow EC2 makes ENIs for them.
+fn dies_while_it_makes_enis(dice: &mut Dice) -> Vec<Step> {
+    let mut step = vec![Step::SubnetFreed, Step::Weather { weather: slow_ec2() }];
+    step.extend((0..PODS).map(|pod| Step::Add { pod }));
+    step.push(Step::Pass { milliseconds: dice.below(5_000) });
+    step.push(Step::Kill { back_after_milliseconds: dice.below(20) });
+    step.push(Step::Pass { milliseconds: 20_000 });
+    step
+}
+
+fn slow_ec2() -> Weather {
+    Weather { ec2: Odds::slow(3_000), ..Weather::default() }
 }
 
 fn node(dice: &mut Dice) -> NodePart {
@@ -78,7 +112,7 @@ fn pause(dice: &mut Dice) -> u64 {
 }
 
 fn some_pod(dice: &mut Dice) -> u32 {
-    u32::try_from(dice.below(PODS)).unwrap_or(0)
+    u32::try_from(dice.below(PODS.into())).unwrap_or(0)
 }
 
 fn one(dice: &mut Dice) -> Step {
