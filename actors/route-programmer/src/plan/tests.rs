@@ -5,6 +5,7 @@ use crate::bench::*;
 use contract::model::{HostSide, POD_GATEWAY, PodWiring, WiringOperation};
 use contract::ports::host::{Link, Route};
 
+mod news;
 mod properties;
 
 fn survey(view: &EniView, of: &[Lease], host: &HostSnapshot) -> Survey {

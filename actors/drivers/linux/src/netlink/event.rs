@@ -38,21 +38,7 @@ const WATCHED: [u16; 8] = [16, 17, 20, 21, NEW_ROUTE, 25, 32, 33];
 
 /// What a datagram of rtnetlink tells.
 pub(crate) fn of_route(bytes: &[u8]) -> Vec<HostEvent> {
-    Messages(bytes).flat_map(|(header, payload)| events(&header, payload)).collect()
-}
-
-/// A message's event, after what it replaced.
-fn events(header: &NetlinkHeader, payload: &[u8]) -> impl Iterator<Item = HostEvent> + use<> {
-    let replaces = header.message_type == NEW_ROUTE && header.flags & NLM_F_REPLACE != 0;
-    let replaced = replaces.then(|| RouteNetlinkMessage::deserialize(header, payload).ok()).flatten();
-    let replaced = replaced.and_then(|message| match message {
-        RouteNetlinkMessage::NewRoute(route) => {
-            let (table, to, prefix_length) = route::leads(&route);
-            Some(HostEvent::RoutesReplaced { table, to, prefix_length })
-        }
-        _ => None,
-    });
-    replaced.into_iter().chain(event(header, payload))
+    Messages(bytes).flat_map(|(header, payload)| told(&header, payload)).collect()
 }
 
 /// Whether a datagram of nftables tells of this table.
@@ -65,19 +51,34 @@ pub(crate) fn of_nft(bytes: &[u8], table: &str) -> Vec<HostEvent> {
     if Messages(bytes).any(is_of_table) { vec![HostEvent::NftTable] } else { Vec::new() }
 }
 
-fn event(header: &NetlinkHeader, payload: &[u8]) -> Option<HostEvent> {
+fn told(header: &NetlinkHeader, payload: &[u8]) -> Vec<HostEvent> {
     if header.message_type == NEW_NETCONF {
-        let number = |kind| Some(u32::from_ne_bytes(attribute(payload, kind)?.try_into().ok()?));
-        // Settings of all links together are told under negative indexes.
-        let ifindex = number(NETCONF_IFINDEX).filter(|ifindex| i32::try_from(*ifindex).is_ok())?;
-        return Some(HostEvent::RpFilter { ifindex, value: number(NETCONF_RP_FILTER)? });
+        return rp_filter(payload).into_iter().collect();
     }
     if !WATCHED.contains(&header.message_type) {
-        return None;
+        return Vec::new();
     }
-    let Ok(message) = RouteNetlinkMessage::deserialize(header, payload) else {
-        return Some(HostEvent::Lost);
-    };
+    match RouteNetlinkMessage::deserialize(header, payload) {
+        Err(_) => vec![HostEvent::Lost],
+        Ok(RouteNetlinkMessage::NewRoute(route)) => {
+            // What it replaced comes first.
+            let (table, to, prefix_length) = route::leads(&route);
+            let replaces = header.flags & NLM_F_REPLACE != 0;
+            let replaced = replaces.then_some(HostEvent::RoutesReplaced { table, to, prefix_length });
+            replaced.into_iter().chain(route::shape(&route).map(HostEvent::Route)).collect()
+        }
+        Ok(message) => event(message).into_iter().collect(),
+    }
+}
+
+fn rp_filter(payload: &[u8]) -> Option<HostEvent> {
+    let number = |kind| Some(u32::from_ne_bytes(attribute(payload, kind)?.try_into().ok()?));
+    // Settings of all links together are told under negative indexes.
+    let ifindex = number(NETCONF_IFINDEX).filter(|ifindex| i32::try_from(*ifindex).is_ok())?;
+    Some(HostEvent::RpFilter { ifindex, value: number(NETCONF_RP_FILTER)? })
+}
+
+fn event(message: RouteNetlinkMessage) -> Option<HostEvent> {
     // The ports of a bridge are told of as links once more, in its own family.
     let own = |link: &LinkMessage| link.header.interface_family == AddressFamily::Unspec;
     match message {
@@ -93,7 +94,6 @@ fn event(header: &NetlinkHeader, payload: &[u8]) -> Option<HostEvent> {
             let SeenAddress { ifindex, address, prefix_length, .. } = address::parse(&address)?;
             Some(HostEvent::AddressGone { ifindex, address, prefix_length })
         }
-        RouteNetlinkMessage::NewRoute(route) => route::shape(&route).map(HostEvent::Route),
         RouteNetlinkMessage::DelRoute(route) => route::shape(&route).map(HostEvent::RouteGone),
         RouteNetlinkMessage::NewRule(rule) => rule::shape(&rule).map(HostEvent::Rule),
         RouteNetlinkMessage::DelRule(rule) => rule::shape(&rule).map(HostEvent::RuleGone),

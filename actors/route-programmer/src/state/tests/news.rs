@@ -83,9 +83,11 @@ fn what_is_told_while_the_kernel_is_read_is_not_forgotten() {
 fn what_was_lost_on_the_way_is_looked_for() {
     let (mut bench, pod) = with_pod();
     lose_rule(&mut bench, to_pod(&pod));
+    assert!(bench.nft.flush_nft_table(bench.nft_place, "ip", "enid"));
     bench.hear(Ok(vec![HostEvent::Lost]));
     bench.pass(Duration::from_secs(1));
     assert_eq!(bench.of(pod.address).len(), 3);
+    assert!(bench.log.iter().any(|entry| entry == "replace the table"), "{:?}", bench.log);
 }
 
 #[test]
