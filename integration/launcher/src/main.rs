@@ -26,6 +26,9 @@ cargo lab clean                removes what killed runs left
 cargo verify                   everything that is checked, as CI does
 cargo verify --sabotage        and that every scenario can turn red";
 
+/// A bench with one of these needs no daemon as it is shipped.
+const BY_WHAT_IS_BUILT: [Option<&str>; 3] = [Some("--dev"), Some("--help"), Some("-h")];
+
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
     let verb = arguments.next().unwrap_or_default();
@@ -34,7 +37,9 @@ fn main() -> ExitCode {
         Some("lab") => match rest.split_first() {
             Some((first, names)) if first == "sabotage" => sabotage::run(names),
             Some((first, more)) if first == "simulate" => become_built("simulate", more),
-            Some((first, more)) if first == "bench" && !more.iter().any(|word| word == "--dev") => {
+            Some((first, more))
+                if first == "bench" && !more.iter().any(|word| BY_WHAT_IS_BUILT.contains(&word.to_str())) =>
+            {
                 measure(&rest)
             }
             _ => become_built("lab", &rest),
@@ -48,15 +53,25 @@ fn main() -> ExitCode {
     }
 }
 
-/// Builds what is measured beside what measures it.
+/// Builds what is measured beside what measures it, once its words are understood: a slip should not cost a quarter of an hour.
 fn measure(arguments: &[OsString]) -> ExitCode {
+    match understood(arguments) {
+        Ok(true) => {}
+        Ok(false) => return ExitCode::from(2),
+        Err(problem) => return failed(&problem),
+    }
     match cargo::build_for_bench() {
         Ok(()) => become_built("lab", arguments),
-        Err(problem) => {
-            eprintln!("{problem}");
-            ExitCode::FAILURE
-        }
+        Err(problem) => failed(&problem),
     }
+}
+
+/// Whether the lab knows what to do with these; if not, it has said so.
+fn understood(arguments: &[OsString]) -> Result<bool, String> {
+    cargo::build_for_lab()?;
+    let lab = cargo::beside("lab")?;
+    let asked = Command::new(&lab).args(arguments).arg("--understand").status();
+    asked.map(|asked| asked.success()).map_err(|error| format!("cannot start {}: {error}", lab.display()))
 }
 
 /// Builds, then becomes what was built.
@@ -65,12 +80,13 @@ fn become_built(program: &str, arguments: &[OsString]) -> ExitCode {
     match built {
         Ok(program) => {
             let error = Command::new(&program).args(arguments).exec();
-            eprintln!("cannot start {}: {error}", program.display());
-            ExitCode::FAILURE
+            failed(&format!("cannot start {}: {error}", program.display()))
         }
-        Err(problem) => {
-            eprintln!("{problem}");
-            ExitCode::FAILURE
-        }
+        Err(problem) => failed(&problem),
     }
+}
+
+fn failed(problem: &str) -> ExitCode {
+    eprintln!("{problem}");
+    ExitCode::FAILURE
 }
