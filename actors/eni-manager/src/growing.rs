@@ -73,7 +73,7 @@ impl EniManager {
 
     /// Notes what came; whether any of it is new.
     fn bought(&mut self, eni: &EniId, addresses: &[Ipv4Addr], now: Boottime) -> bool {
-        self.given_anew(eni, addresses);
+        self.comes_again(eni, addresses);
         let growing = self.growing.entry(eni.clone()).or_default();
         growing.backoff.worked();
         growing.given(addresses, now);

@@ -37,12 +37,12 @@ impl EniManager {
             if parting.may_serve() {
                 parting.asked = Some(asked);
             } else {
-                self.answer(asked.reply, Ok(Gone::default()));
+                self.answer(asked.reply, Ok(Gone::Wholly));
             }
             return;
         }
         if !self.attached.as_ref().is_some_and(|attached| attached.contains_key(&eni)) {
-            return self.answer(asked.reply, Ok(Gone::default()));
+            return self.answer(asked.reply, Ok(Gone::Wholly));
         }
         self.partings.insert(eni, Parting::asked(asked, now));
     }
@@ -76,7 +76,7 @@ impl EniManager {
                     parting.is_gone(now);
                 }
                 if let Some(asked) = parting.asked.take() {
-                    self.answer(asked.reply, Ok(Gone::default()));
+                    self.answer(asked.reply, Ok(Gone::Wholly));
                 }
             }
             Turn::Stays(cause) => {

@@ -27,9 +27,10 @@ pub(crate) enum Step {
 pub(crate) struct Release {
     /// Those that are still to go.
     pub(crate) addresses: BTreeSet<Ipv4Addr>,
-    /// Those that EC2 took and has given again since.
-    pub(crate) given_anew: BTreeSet<Ipv4Addr>,
-    pub(crate) reply: Reply<Done>,
+    /// Those that EC2 took and has given again since, until that is told.
+    pub(crate) given_again: BTreeSet<Ipv4Addr>,
+    /// Whoever waits for it.
+    pub(crate) reply: Option<Reply<Done>>,
     pub(crate) step: Step,
     pub(crate) call: Call,
     /// EC2 said that it has taken them.
@@ -52,14 +53,12 @@ pub(crate) enum Turn {
 
 impl Release {
     pub(crate) fn of(addresses: BTreeSet<Ipv4Addr>, reply: Reply<Done>) -> Self {
-        let (step, call) = (Step::Take, Call::default());
-        let given_anew = BTreeSet::new();
         Self {
             addresses,
-            given_anew,
-            reply,
-            step,
-            call,
+            given_again: BTreeSet::new(),
+            reply: Some(reply),
+            step: Step::Take,
+            call: Call::default(),
             taken_at: None,
             refused: None,
             looks: Looks::default(),

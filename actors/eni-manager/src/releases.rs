@@ -20,9 +20,9 @@ impl EniManager {
         if let Some(release) = self.releases.get_mut(&eni) {
             // Asked again: the newest asker is told. Something else is asked for again by whoever wants it.
             if release.addresses.is_subset(&addresses) {
-                release.reply = reply;
+                release.reply = Some(reply);
             }
-            return;
+            return self.tell_what_came_again(&eni);
         }
         if self.partings.get(&eni).is_some_and(|parting| parting.may_serve()) {
             return;
@@ -38,7 +38,7 @@ impl EniManager {
             }
         };
         if carried.is_empty() {
-            return self.answer(reply, Ok(Gone::default()));
+            return self.answer(reply, Ok(Gone::Wholly));
         }
         self.releases.insert(eni, Release::of(carried, reply));
     }
@@ -69,8 +69,8 @@ impl EniManager {
             Turn::Gone(gone) => self.lose(eni, &gone, now),
             Turn::Stay(gone, cause) => {
                 self.lose(eni, &gone, now);
-                if let Some(release) = self.releases.remove(eni) {
-                    self.answer(release.reply, Err(cause));
+                if let Some(reply) = self.releases.remove(eni).and_then(|release| release.reply) {
+                    self.answer(reply, Err(cause));
                 }
             }
         }
@@ -87,12 +87,23 @@ impl EniManager {
         growing.shed.extend(gone.iter().map(|address| (*address, now + LAG)));
     }
 
-    /// EC2 gives again what it had taken: that is not on its way out any more, and nobody has to forget it.
-    pub(crate) fn given_anew(&mut self, eni: &EniId, addresses: &[Ipv4Addr]) {
+    /// EC2 gives again what it had taken: that is not on its way out any more, nobody has to forget it, and whoever let it go is told
+    /// at once.
+    pub(crate) fn comes_again(&mut self, eni: &EniId, addresses: &[Ipv4Addr]) {
         if let Some(release) = self.releases.get_mut(eni).filter(|release| release.fades_since().is_some()) {
-            release
-                .given_anew
-                .extend(release.addresses.extract_if(.., |address| addresses.contains(address)));
+            let again = release.addresses.extract_if(.., |address| addresses.contains(address));
+            release.given_again.extend(again);
+        }
+        self.tell_what_came_again(eni);
+    }
+
+    fn tell_what_came_again(&mut self, eni: &EniId) {
+        let told = self.releases.get_mut(eni).filter(|release| !release.given_again.is_empty());
+        if let Some((release, reply)) =
+            told.and_then(|release| release.reply.take().map(|reply| (release, reply)))
+        {
+            let again = std::mem::take(&mut release.given_again);
+            self.answer(reply, Ok(Gone::GivenAgain(again)));
         }
     }
 
@@ -106,14 +117,15 @@ impl EniManager {
         let faded = |(eni, release): &(&EniId, &Release)| match release.step {
             Step::Fade(since) => {
                 let forgotten = !release.addresses.iter().any(|address| shows(eni, address));
-                release.addresses.is_empty() || since + LAG <= now || (self.seen_at > since && forgotten)
+                let over = release.addresses.is_empty() || (self.seen_at > since && forgotten);
+                since + LAG <= now || (over && release.given_again.is_empty())
             }
             Step::Take | Step::Look => false,
         };
         let faded: Vec<EniId> = self.releases.iter().filter(faded).map(|(eni, _)| eni.clone()).collect();
         for eni in faded {
-            if let Some(Release { reply, given_anew, .. }) = self.releases.remove(&eni) {
-                self.answer(reply, Ok(Gone { given_anew }));
+            if let Some(reply) = self.releases.remove(&eni).and_then(|release| release.reply) {
+                self.answer(reply, Ok(Gone::Wholly));
             }
         }
     }

@@ -218,7 +218,8 @@ async fn let_go(enis: Link<EniMail>, leaving: Leaving) -> Result<Option<PoolOutc
     let eni = leaving.eni.clone();
     let mail = |reply| EniMail::LetGo { leaving: leaving.clone(), reply };
     let fate = match enis.ask(LET_GO_DEADLINE, mail).await {
-        Ok(Ok(Gone { given_anew })) => Fate::Gone { given_anew },
+        Ok(Ok(Gone::Wholly)) => Fate::Gone,
+        Ok(Ok(Gone::GivenAgain(addresses))) => Fate::GivenAgain(addresses),
         Ok(Err(cause)) => {
             tracing::warn!(%eni, %cause, "EC2 keeps what was let go");
             Fate::Stays(cause)

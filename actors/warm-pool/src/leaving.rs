@@ -31,10 +31,9 @@ const DOUBLINGS_MAX: u32 = 6;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {
     /// EC2 no longer has it.
-    Gone {
-        /// But for these, which it has given the same ENI again since.
-        given_anew: BTreeSet<Ipv4Addr>,
-    },
+    Gone,
+    /// EC2 has given the ENI these of it again; the rest is on its way still.
+    GivenAgain(BTreeSet<Ipv4Addr>),
     /// EC2 has it still, and why.
     Stays(Cause),
     /// Nobody knows.
@@ -182,16 +181,20 @@ impl Pool {
         };
         departure.asking = false;
         match fate {
-            Fate::Gone { given_anew } => {
+            Fate::Gone => {
                 departure.gone = true;
                 departure.unanswered = 0;
-                if !given_anew.is_empty() {
-                    departure.leaving.addresses.retain(|address| !given_anew.contains(address));
-                    self.disk.revision += 1;
-                    departure.written_by = self.disk.revision;
-                }
                 // A view that shows it all the same is old; if it goes on to, nobody knows why, and it must go again.
                 departure.ask_at = now + LET_GO_DEADLINE;
+            }
+            Fate::GivenAgain(addresses) => {
+                self.disk.revision += 1;
+                departure.leaving.addresses.retain(|address| !addresses.contains(address));
+                (departure.written_by, departure.ask_at) = (self.disk.revision, now);
+                departure.unanswered = 0;
+                if departure.leaving.addresses.is_empty() {
+                    self.departures.by_eni.remove(eni);
+                }
             }
             Fate::Unknown => {
                 departure.ask_at = now + doubled(ASK_AGAIN_FIRST, departure.unanswered).min(LET_GO_DEADLINE);

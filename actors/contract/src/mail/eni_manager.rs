@@ -21,11 +21,14 @@ pub struct Demand {
     pub whole_enis: bool,
 }
 
-/// What was let go is gone.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Gone {
-    /// Of it, what EC2 has given the same ENI again since: as good as any other address there.
-    pub given_anew: BTreeSet<Ipv4Addr>,
+/// What became of something that was let go, and that EC2 took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Gone {
+    /// It is gone.
+    Wholly,
+    /// EC2 has given the ENI these of it again since: they are as good as any other. The rest is on its way still, and is to be
+    /// asked for again.
+    GivenAgain(BTreeSet<Ipv4Addr>),
 }
 
 /// Mail for EniManager.

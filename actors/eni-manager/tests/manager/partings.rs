@@ -40,7 +40,7 @@ fn an_eni_goes_step_by_step_and_its_asker_is_told_once_ec2_shows_it_detached() {
     }
     desk.pass(Duration::from_secs(10));
     desk.looked(Ok(Some(born(1, 3))));
-    assert_eq!(answer.try_recv(), Ok(Ok(Gone::default())));
+    assert_eq!(answer.try_recv(), Ok(Ok(Gone::Wholly)));
     assert_eq!(desk.seen().enis.len(), 1);
     desk.delete_ends(Ok(()));
     // While the metadata service shows it, the next life must know better.
@@ -79,7 +79,7 @@ fn what_ec2_refuses_stays_and_what_it_does_not_answer_is_looked_at() {
         desk.pass(Duration::from_secs(1));
         desk.looked(Ok(Some(described(1, some(1, 3)))));
         if stays {
-            assert_eq!(answer.try_recv(), Ok(outcome.map(|()| Gone::default())));
+            assert_eq!(answer.try_recv(), Ok(outcome.map(|()| Gone::Wholly)));
             assert!(!desk.seen().enis[1].leaving && desk.on_disk().is_empty());
         } else {
             assert!(answer.try_recv().is_err() && desk.seen().enis[1].leaving);
@@ -113,10 +113,10 @@ fn asked_again_it_is_the_same_and_the_newest_asker_is_told() {
     desk.detach_ends(Ok(()));
     desk.pass(Duration::from_secs(1));
     desk.looked(Ok(Some(born(1, 3))));
-    assert_eq!(second.try_recv(), Ok(Ok(Gone::default())));
+    assert_eq!(second.try_recv(), Ok(Ok(Gone::Wholly)));
     // Once more, when it is not there.
     let mut third = desk.let_go(1, some(1, 3), true);
-    assert_eq!(third.try_recv(), Ok(Ok(Gone::default())));
+    assert_eq!(third.try_recv(), Ok(Ok(Gone::Wholly)));
     assert_eq!(desk.detaches.len(), 0);
 }
 

@@ -40,7 +40,7 @@ fn addresses_go_in_one_call_and_their_asker_is_told_once_nobody_shows_them() {
     desk.metadata_shows(&[described(0, some(0, 6))]);
     assert!(answer.try_recv().is_err());
     desk.metadata_shows(&[described(0, staying())]);
-    assert_eq!(answer.try_recv(), Ok(Ok(Gone::default())));
+    assert_eq!(answer.try_recv(), Ok(Ok(Gone::Wholly)));
     assert!(desk.is_idle() && desk.assigns.is_empty());
 }
 
@@ -53,7 +53,7 @@ fn a_metadata_service_that_never_forgets_is_waited_for_a_minute() {
     desk.pass(Duration::from_secs(59));
     assert!(answer.try_recv().is_err());
     desk.pass(Duration::from_secs(1));
-    assert_eq!(answer.try_recv(), Ok(Ok(Gone::default())));
+    assert_eq!(answer.try_recv(), Ok(Ok(Gone::Wholly)));
 }
 
 #[test]
@@ -71,18 +71,40 @@ fn what_is_leaving_is_not_counted_as_carried_and_nothing_is_bought_beside_it() {
 }
 
 #[test]
-fn what_ec2_gives_again_while_it_fades_is_carried_and_not_waited_for() {
+fn what_ec2_gives_again_while_it_fades_is_carried_and_told_at_once_and_the_rest_fades_on() {
     let mut desk = one();
     let mut answer = desk.let_go(0, going(), false);
     desk.unassign_ends(Ok(()));
     desk.looked(Ok(Some(described(0, staying()))));
+    let (first, second) = (going()[0], going()[1]);
+    desk.want(5);
+    assert_eq!(desk.buying(), [on(0, 1)]);
+    desk.assigned(0, Ok(vec![first]));
+    assert_eq!(answer.try_recv(), Ok(Ok(Gone::GivenAgain([first].into()))));
+    assert_eq!((desk.addresses().len(), desk.buying()), (5, vec![]));
+    // The second comes before it is asked for again.
     desk.want(6);
-    assert_eq!(desk.buying(), [on(0, 2)]);
-    desk.assigned(0, Ok(going()));
-    let given_anew = going().into_iter().collect();
-    assert_eq!(answer.try_recv(), Ok(Ok(Gone { given_anew })));
+    desk.assigned(0, Ok(vec![second]));
+    let mut answer = desk.let_go(0, vec![second], false);
+    assert_eq!(answer.try_recv(), Ok(Ok(Gone::GivenAgain([second].into()))));
     assert_eq!(desk.addresses(), some(0, 6));
-    assert_eq!(desk.buying(), []);
+    desk.pass(Duration::from_secs(60));
+    assert!(desk.unassigns.is_empty() && desk.buying().is_empty());
+}
+
+#[test]
+fn what_is_left_of_what_came_again_is_told_once_it_has_faded() {
+    let mut desk = one();
+    let _told = desk.let_go(0, going(), false);
+    desk.unassign_ends(Ok(()));
+    desk.looked(Ok(Some(described(0, staying()))));
+    desk.want(5);
+    desk.assigned(0, Ok(vec![going()[0]]));
+    let mut answer = desk.let_go(0, vec![going()[1]], false);
+    assert!(answer.try_recv().is_err());
+    desk.pass(Duration::from_secs(60));
+    assert_eq!(answer.try_recv(), Ok(Ok(Gone::Wholly)));
+    assert_eq!(desk.addresses().len(), 5);
 }
 
 #[test]
@@ -112,7 +134,7 @@ fn of_what_was_refused_for_the_part_that_is_gone_the_rest_is_asked_for() {
     desk.unassign_ends(Ok(()));
     desk.looked(Ok(Some(described(0, staying()))));
     desk.metadata_shows(&[described(0, staying())]);
-    assert_eq!(answer.try_recv(), Ok(Ok(Gone::default())));
+    assert_eq!(answer.try_recv(), Ok(Ok(Gone::Wholly)));
 }
 
 #[test]
@@ -143,8 +165,8 @@ fn a_throttled_release_is_asked_for_again_and_holds_up_nothing_else() {
 #[test]
 fn what_is_not_there_is_gone_and_an_enis_own_address_never_goes() {
     let mut desk = one();
-    assert_eq!(desk.let_go(0, vec![at(0, 99)], false).try_recv(), Ok(Ok(Gone::default())));
-    assert_eq!(desk.let_go(5, some(5, 1), false).try_recv(), Ok(Ok(Gone::default())));
+    assert_eq!(desk.let_go(0, vec![at(0, 99)], false).try_recv(), Ok(Ok(Gone::Wholly)));
+    assert_eq!(desk.let_go(5, some(5, 1), false).try_recv(), Ok(Ok(Gone::Wholly)));
     let refused = desk.let_go(0, vec![at(0, 200)], false).try_recv();
     assert_eq!(refused.unwrap().unwrap_err().label(), "BadRequest");
     assert!(desk.is_idle());
@@ -175,5 +197,5 @@ fn asked_again_while_it_is_under_way_the_newest_asker_is_told() {
     desk.unassign_ends(Ok(()));
     desk.looked(Ok(Some(described(0, staying()))));
     desk.metadata_shows(&[described(0, staying())]);
-    assert_eq!(second.try_recv(), Ok(Ok(Gone::default())));
+    assert_eq!(second.try_recv(), Ok(Ok(Gone::Wholly)));
 }

@@ -5,7 +5,6 @@ use contract::causes::Cause;
 use contract::mail::warm_pool::PoolMail;
 use contract::model::{Eni, EniId, EniView, LeasePhase, Leaving};
 use contract::ports::checkpoint::{CheckpointImage, Loaded};
-use std::collections::BTreeSet;
 use std::time::Duration;
 use warm_pool::{Fate, PoolConfig, WarmTargets};
 
@@ -44,10 +43,6 @@ fn counts(desk: &Desk) -> (u32, u32, u32) {
     (counts.total, counts.leaving, counts.free)
 }
 
-fn gone() -> Fate {
-    Fate::Gone { given_anew: BTreeSet::new() }
-}
-
 fn refused() -> Cause {
     Cause::Ec2Refused { action: "UnassignPrivateIpAddresses", code: "Nope".into(), detail: "no".into() }
 }
@@ -68,7 +63,7 @@ fn what_is_let_go_is_on_disk_before_it_is_asked_for_and_is_nobodys_from_then_on(
     desk.pass(GATHER);
     let demand = desk.demands.last().unwrap();
     assert_eq!((demand.needed, demand.wanted, demand.waiting), (2, 3, 1));
-    desk.fate_is(gone());
+    desk.fate_is(Fate::Gone);
     assert!(waits(&mut second));
     desk.hear_enis(vec![eni(0, &[1, 4, 5])]);
     assert_eq!(desk.write_ends(Ok(())).leaving, []);
@@ -80,7 +75,7 @@ fn what_is_let_go_is_on_disk_before_it_is_asked_for_and_is_nobodys_from_then_on(
 fn it_is_forgotten_only_when_a_whole_view_lacks_it() {
     let mut desk = settled(keeping(1, 0), vec![eni(0, &[1, 2, 3])]);
     desk.write_all();
-    desk.fate_is(gone());
+    desk.fate_is(Fate::Gone);
     assert_eq!(counts(&desk), (3, 2, 1));
     // A view that is older than the answer, and one that may hide some.
     desk.hear_enis(vec![eni(0, &[1, 2, 3])]);
@@ -101,10 +96,10 @@ fn it_is_forgotten_only_when_a_whole_view_lacks_it() {
 fn what_is_there_again_for_good_must_go_again() {
     let mut desk = settled(keeping(1, 0), vec![eni(0, &[1, 2])]);
     desk.write_all();
-    desk.fate_is(gone());
+    desk.fate_is(Fate::Gone);
     desk.pass(Duration::from_secs(60));
     assert_eq!(desk.let_go, [some(0, &[2])]);
-    desk.fate_is(gone());
+    desk.fate_is(Fate::Gone);
     desk.hear_enis(vec![eni(0, &[1])]);
     desk.write_all();
     desk.pass(Duration::from_secs(600));
@@ -115,30 +110,35 @@ fn what_is_there_again_for_good_must_go_again() {
 fn what_is_asked_for_again_is_nobodys_until_that_is_answered() {
     let mut desk = settled(keeping(1, 0), vec![eni(0, &[1, 2])]);
     desk.write_all();
-    desk.fate_is(gone());
+    desk.fate_is(Fate::Gone);
     desk.pass(Duration::from_secs(60));
     assert_eq!(desk.let_go, [some(0, &[2])]);
     // It went, and came anew, while the question is on its way.
     desk.hear_enis(vec![eni(0, &[1])]);
     assert!(desk.write.is_none());
     desk.hear_enis(vec![eni(0, &[1, 2])]);
-    desk.fate_is(gone());
+    desk.fate_is(Fate::Gone);
     assert_eq!(counts(&desk), (2, 1, 1));
     desk.hear_enis(vec![eni(0, &[1])]);
     assert_eq!(desk.write_ends(Ok(())).leaving, []);
 }
 
 #[test]
-fn what_ec2_has_given_anew_when_it_is_called_gone_is_as_good_as_any_other() {
-    let mut desk = settled(keeping(1, 0), vec![eni(0, &[1, 2, 3])]);
-    desk.write_all();
-    desk.fate_is(Fate::Gone { given_anew: [at(2)].into() });
-    assert_eq!(counts(&desk), (3, 1, 2));
-    // Whether a view that shows it is older or newer than that, it is there.
-    assert_eq!(desk.write_ends(Ok(())).leaving, [some(0, &[3])]);
-    desk.hear_enis(vec![eni(0, &[1, 2])]);
-    assert_eq!(desk.write_ends(Ok(())).leaving, []);
-    assert_eq!(counts(&desk), (2, 0, 2));
+fn what_ec2_gives_again_is_as_good_as_any_other_and_the_rest_is_asked_for_again() {
+    for shown_before in [&[1, 2, 3][..], &[1, 2], &[1]] {
+        let mut desk = settled(keeping(1, 0), vec![eni(0, &[1, 2, 3])]);
+        desk.write_all();
+        desk.hear_enis(vec![eni(0, shown_before)]);
+        desk.fate_is(Fate::GivenAgain([at(2)].into()));
+        assert!(desk.let_go.is_empty());
+        desk.hear_enis(vec![eni(0, &[1, 2])]);
+        assert_eq!(counts(&desk), (2, 0, 2));
+        assert_eq!(desk.write_ends(Ok(())).leaving, [some(0, &[3])]);
+        assert_eq!(desk.let_go, [some(0, &[3])]);
+        desk.fate_is(Fate::GivenAgain([at(3)].into()));
+        assert_eq!(desk.write_ends(Ok(())).leaving, []);
+        assert!(desk.let_go.is_empty());
+    }
 }
 
 #[test]
@@ -199,7 +199,7 @@ fn after_a_restart_what_was_leaving_is_asked_for_again_once_it_is_on_disk_for_su
     assert_eq!(desk.let_go, [whole(1, &[4])]);
     desk.hear_enis(vec![eni(0, &[1, 2]), eni(1, &[4, 6])]);
     assert_eq!(counts(&desk), (4, 2, 1));
-    desk.fate_is(gone());
+    desk.fate_is(Fate::Gone);
     desk.hear_enis(vec![eni(0, &[1, 2])]);
     assert_eq!(desk.write_ends(Ok(())).leaving, []);
 }
@@ -262,7 +262,7 @@ fn nothing_goes_while_somebody_waits_or_the_view_is_partial_or_unconfirmed() {
 fn what_rests_is_neither_surplus_nor_in_reserve_and_goes_after_its_rest() {
     let mut desk = settled(keeping(1, 0), vec![eni(0, &[1, 2])]);
     desk.write_all();
-    desk.fate_is(gone());
+    desk.fate_is(Fate::Gone);
     desk.hear_enis(vec![eni(0, &[1])]);
     assert_eq!(desk.assigned(1), at(1));
     desk.pass(PAUSE);
@@ -282,7 +282,7 @@ fn what_rests_is_neither_surplus_nor_in_reserve_and_goes_after_its_rest() {
 fn single_addresses_go_half_a_minute_apart() {
     let mut desk = settled(keeping(0, 1), vec![eni(0, &[1, 2])]);
     desk.write_all();
-    desk.fate_is(gone());
+    desk.fate_is(Fate::Gone);
     desk.hear_enis(vec![eni(0, &[1])]);
     desk.write_all();
     desk.hear_enis(vec![eni(0, &[1, 3])]);
@@ -318,7 +318,7 @@ fn a_whole_eni_goes_rather_than_its_addresses_once_it_is_a_minute_old() {
     desk.pass(Duration::from_millis(1));
     assert_eq!(desk.write_ends(Ok(())).leaving, [whole(1, &[11, 12])]);
     assert_eq!(desk.let_go, [whole(1, &[11, 12])]);
-    desk.fate_is(gone());
+    desk.fate_is(Fate::Gone);
     desk.hear_enis(vec![eni(0, &[1, 2])]);
     desk.write_all();
     desk.pass(READ_PAUSE);
@@ -337,11 +337,11 @@ fn one_eni_goes_at_a_time_until_the_reserve_is_left() {
     assert_eq!((desk.let_go[0].eni.as_str(), desk.let_go[0].whole), ("eni-2", true));
     desk.pass(ENI_STAYS * 2);
     assert_eq!(desk.let_go.len(), 1);
-    desk.fate_is(gone());
+    desk.fate_is(Fate::Gone);
     desk.hear_enis(vec![full(0), full(1)]);
     desk.write_all();
     assert_eq!(desk.let_go[0].eni.as_str(), "eni-1");
-    desk.fate_is(gone());
+    desk.fate_is(Fate::Gone);
     desk.hear_enis(vec![full(0)]);
     desk.write_all();
     desk.pass(ENI_STAYS * 10);

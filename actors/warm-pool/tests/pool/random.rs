@@ -187,14 +187,13 @@ impl World {
         let fate = match fate {
             0 | 1 => {
                 self.gone.extend(asked.addresses.iter().copied());
-                Fate::Gone { given_anew: BTreeSet::new() }
+                Fate::Gone
             }
-            3 => {
-                // What it gave and the view does not show yet is shown by a later one.
-                let given_anew: BTreeSet<_> = asked.addresses.iter().take(1).copied().collect();
-                self.gone.extend(asked.addresses.iter().skip(1).copied());
-                self.leaving.retain(|address| !given_anew.contains(address));
-                Fate::Gone { given_anew }
+            3 if !asked.whole => {
+                // A later view shows it, if this one does not yet.
+                let again: BTreeSet<_> = asked.addresses.iter().take(1).copied().collect();
+                self.leaving.retain(|address| !again.contains(address));
+                Fate::GivenAgain(again)
             }
             2 => {
                 self.leaving.retain(|address| !asked.addresses.contains(address));
@@ -364,6 +363,15 @@ impl World {
             self.take(Step::UnwireEnds(true));
             self.take(Step::Time(10_000));
         }
+        // What was let go is gone by both words, or was given again.
+        for _ in 0..20 {
+            self.shown.clear();
+            self.desk.hear_enis(Vec::new());
+            self.take(Step::Fate(0));
+            self.take(Step::WriteEnds(true));
+            self.take(Step::Time(40_000));
+        }
+        assert_eq!(self.durable.leaving, []);
         assert!(self.leases.is_empty() && self.steps.is_empty() && self.releases.is_empty());
         let view = self.desk.view.clone().unwrap();
         assert_eq!(view.counts.waiting, 0);

@@ -1,7 +1,7 @@
 //! `simulation_finds`: each planted bug is found, within the number of steps a run of CI takes anyway, and its script shrinks to
 //! a few steps.
 
-use simulation::{Campaign, Finding, Plant};
+use simulation::{Campaign, Finding, Plant, play};
 
 /// As many as CI plays without a plant: what is not found in these would not be found there either. The test prints how many it took.
 const STEPS: u64 = 150_000;
@@ -27,6 +27,8 @@ fn found_in(plant: Plant, script_max: usize) -> Finding {
         finding.script.step.len(),
         finding.shrunk_violation
     );
+    let honest = play(&finding.script, None).unwrap();
+    assert_eq!(honest.violation, None, "without the plant:\n{}", finding.script.text());
     assert!(finding.script.step.len() <= script_max, "{}", finding.script.text());
     finding
 }
