@@ -122,7 +122,8 @@ impl EniManager {
             self.assign.worked();
         }
         enis.sort_by_key(|eni| (room_on(eni), eni.card, eni.device));
-        let beyond = short.saturating_sub(enis.iter().map(|eni| self.usable_room_on(eni, now)).sum());
+        let room: u32 = enis.iter().map(|eni| self.usable_room_on(eni, now)).sum();
+        let beyond = short.saturating_sub(room).saturating_sub(self.room_on_the_way());
         if self.assign.backoff.open(now) {
             for eni in enis {
                 if short == 0 {
@@ -145,6 +146,13 @@ impl EniManager {
             self.create.worked();
             self.create_at_most = None;
         }
+    }
+
+    /// Addresses that ENIs on their way in can be given once they are there, which is sooner than another ENI would be.
+    fn room_on_the_way(&self) -> u32 {
+        let full = self.limits.map_or(0, |limits| limits.addresses_per_eni.saturating_sub(1));
+        let coming = self.births.values().filter(|birth| birth.brings() > 0 && birth.trouble().is_none());
+        coming.map(|birth| full.saturating_sub(birth.brings())).sum()
     }
 
     /// Addresses that Assigns under way will bring.

@@ -43,6 +43,23 @@ fn what_no_eni_can_carry_is_ordered_at_once_on_as_many_new_ones_as_it_takes() {
 }
 
 #[test]
+fn what_more_is_wanted_meanwhile_is_bought_on_the_eni_that_comes_and_ordered_only_beyond_its_room() {
+    let mut desk = full();
+    let sizes = |desk: &Desk| desk.creates.iter().map(|order| order.secondary_addresses).collect::<Vec<_>>();
+    desk.want(10);
+    desk.want(13);
+    assert_eq!(sizes(&desk), [1]);
+    desk.created(Ok(born(1, 1)));
+    desk.attach_ends(Ok(()));
+    desk.metadata_shows(&[described(0, some(0, 9)), born(1, 1)]);
+    assert_eq!((desk.buying(), desk.creates.len()), (vec![on(1, 3)], 0));
+    let mut desk = full();
+    desk.want(10);
+    desk.want(20);
+    assert_eq!(sizes(&desk), [1, 2]);
+}
+
+#[test]
 fn nothing_is_ordered_before_every_eni_that_is_there_is_known() {
     let mut desk = Desk::new();
     desk.node_is(Ok(node("m5.large")));
