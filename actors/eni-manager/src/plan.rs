@@ -148,9 +148,14 @@ impl EniManager {
         }
     }
 
+    /// Secondary addresses that an ENI of this instance type carries at most; none while that is unknown.
+    fn full_size(&self) -> u32 {
+        self.limits.map_or(0, |limits| limits.addresses_per_eni.saturating_sub(1))
+    }
+
     /// Addresses that ENIs on their way in can be given once they are there, which is sooner than another ENI would be.
     fn room_on_the_way(&self) -> u32 {
-        let full = self.limits.map_or(0, |limits| limits.addresses_per_eni.saturating_sub(1));
+        let full = self.full_size();
         let coming = self.births.values().filter(|birth| birth.brings() > 0 && birth.trouble().is_none());
         coming.map(|birth| full.saturating_sub(birth.brings())).sum()
     }
@@ -163,7 +168,7 @@ impl EniManager {
     /// Orders as many ENIs at once as `beyond` more addresses need: of full size where the reserve counts whole ENIs, otherwise
     /// with what is missing.
     fn plan_creation(&mut self, node: &NodeFacts, mut beyond: u32, now: Boottime) {
-        let full = self.limits.map_or(0, |limits| limits.addresses_per_eni.saturating_sub(1));
+        let full = self.full_size();
         let may = self.notes.may_begin(now) && self.create.backoff.open(now);
         let (Ok(subnet), Some(groups)) = (subnet_for(&node.subnet, &self.subnets, now), self.groups()) else {
             return;
