@@ -60,6 +60,16 @@ fn what_more_is_wanted_meanwhile_is_bought_on_the_eni_that_comes_and_ordered_onl
 }
 
 #[test]
+fn an_eni_that_does_not_come_is_not_waited_for_with_what_more_is_wanted() {
+    let mut desk = full();
+    desk.want(10);
+    desk.created(Ok(born(1, 1)));
+    desk.attach_ends(Err(Cause::Throttled { action: ATTACH }));
+    desk.want(13);
+    assert_eq!(desk.creates.iter().map(|order| order.secondary_addresses).collect::<Vec<_>>(), [3]);
+}
+
+#[test]
 fn nothing_is_ordered_before_every_eni_that_is_there_is_known() {
     let mut desk = Desk::new();
     desk.node_is(Ok(node("m5.large")));
